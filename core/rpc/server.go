@@ -1,0 +1,111 @@
+package rpc
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"runtime/debug"
+	"sort"
+
+	"github.com/execkit/execkit/core/errdefs"
+	"github.com/execkit/execkit/core/wire"
+)
+
+// maxRequestBytes bounds one request: large enough for any command or policy, small enough that a caller's bug cannot
+// take the host's memory (decoding needs about 2.5 times the size).
+const maxRequestBytes = 64 << 20
+
+// A Server answers the methods of the JSON API.
+type Server struct {
+	methods map[string]handler
+}
+
+// A handler decodes its own params and returns the result value, or an error.
+type handler func(ctx context.Context, params []byte) (any, error)
+
+// NewServer makes a Server without sessions.
+func NewServer() *Server {
+	s := &Server{methods: make(map[string]handler)}
+	s.methods["version.get"] = s.versionGet
+	return s
+}
+
+// method wraps a typed function as a handler; it is the only place where requests are decoded.
+func method[Request any](fn func(context.Context, *Request) (any, error)) handler {
+	return func(ctx context.Context, params []byte) (any, error) {
+		req := new(Request)
+		if err := wire.Decode(params, req); err != nil {
+			return nil, err
+		}
+		return fn(ctx, req)
+	}
+}
+
+// Methods returns the names of all methods, sorted.
+func (s *Server) Methods() []string {
+	names := make([]string, 0, len(s.methods))
+	for name := range s.methods {
+		names = append(names, name)
+	}
+	sort.Strings(names)
+	return names
+}
+
+// Call runs one method and returns the envelope: {"ok":true,"result":…} or {"ok":false,"error":…}. It never panics and
+// never returns nil. Cancelling ctx stops a running command (its session stays usable) and gives the code cancelled.
+func (s *Server) Call(ctx context.Context, name string, params []byte) (reply []byte) {
+	defer func() {
+		if p := recover(); p != nil {
+			reply = failure(errdefs.New(errdefs.Internal, "panic in %s: %v", errdefs.Quote(name), p).
+				WithHint("this is a defect of execkit; please report it").
+				WithOutcome(errdefs.Unknown).WithDetail("stack", string(debug.Stack())))
+		}
+	}()
+	result, err := s.Do(ctx, name, params)
+	if err != nil {
+		return failure(err)
+	}
+	return success(result)
+}
+
+// Do runs one method and returns its result value; Go callers such as the MCP server use it to avoid a second encoding.
+func (s *Server) Do(ctx context.Context, name string, params []byte) (any, error) {
+	if len(params) > maxRequestBytes {
+		return nil, errdefs.New(errdefs.LimitExceeded, "the request has %d bytes; at most %d are accepted", len(params), maxRequestBytes).
+			WithHint("write large data to a file on the target and refer to it")
+	}
+	h, ok := s.methods[name]
+	if !ok {
+		e := errdefs.New(errdefs.InvalidArgument, "unknown method %s", errdefs.Quote(name))
+		if near := wire.Nearest(name, s.Methods()); near != "" {
+			e.WithHint("did you mean %q?", near)
+		}
+		return nil, e
+	}
+	return h(ctx, params)
+}
+
+func success(result any) []byte {
+	body, err := wire.Encode(result)
+	if err != nil {
+		return failure(fmt.Errorf("encoding the result: %w", err))
+	}
+	out := make([]byte, 0, len(body)+24)
+	out = append(out, `{"ok":true,"result":`...)
+	out = append(out, body...)
+	return append(out, '}')
+}
+
+func failure(err error) []byte {
+	body, encodeErr := wire.Encode(struct {
+		OK    bool           `json:"ok"`
+		Error *errdefs.Error `json:"error"`
+	}{false, errdefs.From(err)})
+	if encodeErr != nil {
+		// Details hold arbitrary values; without them the error always encodes.
+		e := *errdefs.From(err)
+		e.Details = nil
+		body, _ = json.Marshal(map[string]any{"ok": false, "error": &e})
+	}
+	return body
+}

@@ -1,0 +1,7 @@
+package execkit
+
+// Version is the version of this build. The VERSION file holds the same text; a test compares them.
+const Version = "0.1.0"
+
+// ABIVersion is major<<16 | minor of the C interface. A binding refuses another major.
+const ABIVersion = 1 << 16

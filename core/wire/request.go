@@ -1,0 +1,175 @@
+package wire
+
+import "encoding/json"
+
+// SessionCreate is the request of session.create. Every field is optional.
+type SessionCreate struct {
+	// Transport is a target URL ("local", "ssh://user@host") or the object it stands for ({"type":"ssh","host":…}).
+	Transport json.RawMessage `json:"transport,omitempty"`
+	// Policy is the policy object; see core/policy. Absent means {"default":"allow","intercept":"ask"}.
+	Policy json.RawMessage `json:"policy,omitempty"`
+	// Redact is true, false or an options object; see core/redact.
+	Redact json.RawMessage `json:"redact,omitempty"`
+	Budget *Budget         `json:"budget,omitempty"`
+	Audit  json.RawMessage `json:"audit,omitempty"`
+	// Cwd is the first directory; the host process's own by default.
+	Cwd string `json:"cwd,omitempty"`
+	// Env is added to the environment; a null value removes a variable.
+	Env map[string]*string `json:"env,omitempty"`
+	// InheritEnv says whether the session starts from the host process's environment; true by default. The bindings
+	// send the host's environment of the moment as HostEnv, since Go copies it when the library is loaded.
+	InheritEnv *bool    `json:"inherit_env,omitempty"`
+	HostEnv    []string `json:"host_env,omitempty"`
+	// Shell is the shell program: a name or an absolute path; bash by default, sh where there is none.
+	Shell string `json:"shell,omitempty"`
+	// TimeoutMS is the default deadline of a command; 30,000 when absent, 0 for none.
+	TimeoutMS *int64 `json:"timeout_ms,omitempty"`
+	// IdleTimeoutMS closes the session after this long without a call; 0 for never, the default.
+	IdleTimeoutMS int64 `json:"idle_timeout_ms,omitempty"`
+	// OnExit is "restart" (the default) or "close": what happens when a command ends the shell.
+	OnExit    string          `json:"on_exit,omitempty"`
+	Workspace json.RawMessage `json:"workspace,omitempty"`
+	Quotas    json.RawMessage `json:"quotas,omitempty"`
+	SSH       json.RawMessage `json:"ssh,omitempty"`
+	Docker    json.RawMessage `json:"docker,omitempty"`
+	K8s       json.RawMessage `json:"k8s,omitempty"`
+	Sandbox   json.RawMessage `json:"sandbox,omitempty"`
+	Reconnect *bool           `json:"reconnect,omitempty"`
+	Label     string          `json:"label,omitempty"`
+}
+
+// SessionInfo is the result of session.create and an entry of session.list.
+type SessionInfo struct {
+	SessionID    string         `json:"session_id"`
+	Transport    string         `json:"transport"`
+	Target       string         `json:"target"`
+	Shell        string         `json:"shell"`
+	PID          int            `json:"pid"`
+	Cwd          string         `json:"cwd"`
+	Capabilities []string       `json:"capabilities"`
+	Enforcement  map[string]any `json:"enforcement"`
+	Label        string         `json:"label,omitempty"`
+	// Busy says whether a command is running; only in session.list.
+	Busy bool `json:"busy,omitempty"`
+}
+
+// SessionRef names a session.
+type SessionRef struct {
+	SessionID string `json:"session_id"`
+}
+
+// Exec is the request of session.exec and exec.start.
+type Exec struct {
+	SessionID string `json:"session_id"`
+	Command   string `json:"command"`
+	// TimeoutMS is the deadline of this command; the session's default when absent, 0 for none.
+	TimeoutMS *int64 `json:"timeout_ms,omitempty"`
+	// Stdin is fed to the command and closed; absent is end of file at once. For exec.start, StdinOpen keeps it open.
+	Stdin     *string `json:"stdin,omitempty"`
+	StdinB64  *string `json:"stdin_b64,omitempty"`
+	StdinOpen bool    `json:"stdin_open,omitempty"`
+	Budget    *Budget `json:"budget,omitempty"`
+	// Cwd and Env hold for this command only.
+	Cwd string             `json:"cwd,omitempty"`
+	Env map[string]*string `json:"env,omitempty"`
+	// Raw returns the bytes as they came, base64-encoded, uncleaned; redaction still applies.
+	Raw bool `json:"raw,omitempty"`
+}
+
+// ExecStarted is the result of exec.start.
+type ExecStarted struct {
+	ExecID string `json:"exec_id"`
+}
+
+// ExecRef names a running command.
+type ExecRef struct {
+	ExecID string `json:"exec_id"`
+}
+
+// ExecEvents is the request of exec.events: it waits up to TimeoutMS for the first event and returns what there is,
+// up to about MaxBytes of data.
+type ExecEvents struct {
+	ExecID    string `json:"exec_id"`
+	TimeoutMS *int64 `json:"timeout_ms,omitempty"`
+	MaxBytes  int    `json:"max_bytes,omitempty"`
+}
+
+// ExecEventsResult is its result; Done says that the finished event was delivered and the id is gone.
+type ExecEventsResult struct {
+	Events []Event `json:"events"`
+	Done   bool    `json:"done"`
+}
+
+// ExecWrite is the request of exec.write. Data is text; DataB64 is bytes.
+type ExecWrite struct {
+	ExecID  string  `json:"exec_id"`
+	Data    string  `json:"data,omitempty"`
+	DataB64 *string `json:"data_b64,omitempty"`
+}
+
+// ExecSignal is the request of exec.signal; Signal is an RFC 4254 name without SIG ("INT", "TERM", "KILL").
+type ExecSignal struct {
+	ExecID string `json:"exec_id"`
+	Signal string `json:"signal"`
+}
+
+// Budget bounds what a result returns of each stream. Max* are hard caps, markers included; 0 means the default.
+type Budget struct {
+	MaxTokens int64       `json:"max_tokens,omitempty"`
+	MaxChars  int64       `json:"max_chars,omitempty"`
+	MaxLines  int64       `json:"max_lines,omitempty"`
+	Keep      *BudgetKeep `json:"keep,omitempty"`
+	Grep      *BudgetGrep `json:"grep,omitempty"`
+	Compress  string      `json:"compress,omitempty"`
+	Stream    string      `json:"stream,omitempty"`
+}
+
+// BudgetKeep chooses which part of a stream is kept: "all", "head", "tail" or "head_tail"; the numbers are lines.
+type BudgetKeep struct {
+	Mode string `json:"mode,omitempty"`
+	N    int64  `json:"n,omitempty"`
+	Head int64  `json:"head,omitempty"`
+	Tail int64  `json:"tail,omitempty"`
+}
+
+// BudgetGrep keeps the lines that match an RE2 pattern, with Context lines around each.
+type BudgetGrep struct {
+	Pattern string `json:"pattern"`
+	Context int64  `json:"context,omitempty"`
+}
+
+// OutputRead is the request of output.read: a part of a stream that a budget left out. Offset counts bytes, Line
+// counts lines from 1; one of them may be given. Limit is in the same unit.
+type OutputRead struct {
+	OutputID string `json:"output_id"`
+	Stream   string `json:"stream,omitempty"`
+	Offset   *int64 `json:"offset,omitempty"`
+	Line     *int64 `json:"line,omitempty"`
+	Limit    int64  `json:"limit,omitempty"`
+}
+
+// OutputReadResult is its result. NextOffset is where to go on; EOF says that nothing follows. Skipped counts the
+// bytes before Offset that the bounded spool no longer holds.
+type OutputReadResult struct {
+	Text       string `json:"text"`
+	Encoding   string `json:"encoding"`
+	Offset     int64  `json:"offset"`
+	NextOffset int64  `json:"next_offset"`
+	BytesTotal int64  `json:"bytes_total"`
+	LinesTotal int64  `json:"lines_total"`
+	Skipped    int64  `json:"skipped,omitempty"`
+	EOF        bool   `json:"eof"`
+}
+
+// SessionState is the result of session.state.
+type SessionState struct {
+	Cwd          string            `json:"cwd"`
+	Env          map[string]string `json:"env"`
+	LastExitCode int               `json:"last_exit_code"`
+	Functions    []string          `json:"functions"`
+	Aliases      map[string]string `json:"aliases"`
+	Options      []string          `json:"options"`
+	Umask        string            `json:"umask"`
+	Jobs         []Job             `json:"jobs"`
+	Shell        string            `json:"shell"`
+}

@@ -1,0 +1,108 @@
+package wire
+
+// ExecResult is what one command came to, the same on every transport. A non-zero exit, a timeout and a shell that
+// ended are results, never errors.
+type ExecResult struct {
+	// Command is the command as run, redacted.
+	Command string `json:"command"`
+	// Stdout and Stderr are split, cleaned, redacted and budgeted; nothing is added or trimmed.
+	Stdout string `json:"stdout"`
+	Stderr string `json:"stderr"`
+	// Encoding is "utf-8", or "base64" when the bytes are not text; then both streams are base64.
+	Encoding string `json:"encoding"`
+	// ExitCode is the shell's $?: 124 when TimedOut, 128+n for a signal; nil only if no status could arrive.
+	ExitCode *int `json:"exit_code"`
+	// Signal is "SIGKILL" and the like when a signal ended the command.
+	Signal string `json:"signal,omitempty"`
+	// PipeStatus holds the status of every stage of a pipeline of more than one.
+	PipeStatus []int `json:"pipe_status,omitempty"`
+	// DurationMS runs from the hand-over to the shell to completion.
+	DurationMS int64 `json:"duration_ms"`
+	// Cwd is the real directory of the shell after the command, redacted.
+	Cwd string `json:"cwd"`
+	// EnvDelta tells which exported variables changed; nil if none did.
+	EnvDelta *EnvDelta `json:"env_delta,omitempty"`
+	TimedOut bool      `json:"timed_out"`
+	// Truncated says that the budget shortened a stream; Budget has the figures of each stream that had output.
+	Truncated  bool                     `json:"truncated"`
+	Budget     map[string]*BudgetReport `json:"budget,omitempty"`
+	Redactions []Redaction              `json:"redactions,omitempty"`
+	// ShellExited says that the command ended the shell; ExitCode is then the shell's. The next command gets a fresh
+	// shell with directory and exported environment restored.
+	ShellExited bool `json:"shell_exited"`
+	// Jobs are the background processes that the command left behind.
+	Jobs   []Job   `json:"jobs,omitempty"`
+	Events []Event `json:"events,omitempty"`
+	// Hint is one line that helps the agent to go on.
+	Hint     string    `json:"hint,omitempty"`
+	Decision *Decision `json:"decision,omitempty"`
+	AuditSeq *int64    `json:"audit_seq,omitempty"`
+}
+
+// EnvDelta is the change of the exported environment that one command made.
+type EnvDelta struct {
+	Set   map[string]string `json:"set,omitempty"`
+	Unset []string          `json:"unset,omitempty"`
+}
+
+// BudgetReport says what the budget kept of one stream. OutputID is set when something was left out that
+// output.read can page through.
+type BudgetReport struct {
+	LinesTotal int64  `json:"lines_total"`
+	LinesKept  int64  `json:"lines_kept"`
+	BytesTotal int64  `json:"bytes_total"`
+	BytesKept  int64  `json:"bytes_kept"`
+	TokensKept int64  `json:"tokens_kept"`
+	Mode       string `json:"mode"`
+	OutputID   string `json:"output_id,omitempty"`
+}
+
+// Redaction counts the marks of one kind in a result.
+type Redaction struct {
+	Kind  string `json:"kind"`
+	Count int    `json:"count"`
+}
+
+// Job is a background process.
+type Job struct {
+	PID     int    `json:"pid"`
+	Command string `json:"command"`
+}
+
+// Decision is the policy's verdict on a command.
+type Decision struct {
+	Decision   string    `json:"decision"`
+	Reason     string    `json:"reason,omitempty"`
+	Rules      []RuleRef `json:"rules,omitempty"`
+	ApprovedBy string    `json:"approved_by,omitempty"`
+}
+
+// RuleRef is one rule that matched, with the part of the command that it matched.
+type RuleRef struct {
+	ID       string `json:"id"`
+	Decision string `json:"decision"`
+	Reason   string `json:"reason,omitempty"`
+	Span     *Span  `json:"span,omitempty"`
+}
+
+// Span is a half-open byte range [Start, End) of the command text.
+type Span struct {
+	Start int `json:"start"`
+	End   int `json:"end"`
+}
+
+// Event is one typed item of a running command (section 6 of the contract).
+type Event struct {
+	Type string `json:"type"`
+	// Data is redacted output text (stdout, stderr, tty); Encoding is "base64" when it is not text.
+	Data     string `json:"data,omitempty"`
+	Encoding string `json:"encoding,omitempty"`
+	// Kind refines waiting_for_input and semantic events.
+	Kind   string         `json:"kind,omitempty"`
+	Prompt string         `json:"prompt,omitempty"`
+	Fields map[string]any `json:"fields,omitempty"`
+	// PID is the process of started and job_started events.
+	PID    int         `json:"pid,omitempty"`
+	Result *ExecResult `json:"result,omitempty"`
+	Error  any         `json:"error,omitempty"`
+}
