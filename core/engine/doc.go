@@ -1,0 +1,34 @@
+// Package engine drives one live bash: it hands commands over, learns how each ended, and gets the shell back when a
+// command does not end by itself.
+//
+// # How a command runs
+//
+// The shell is interactive and reads its commands from a socket. For each command the engine sends one line:
+//
+//	__ek_c='<command>';__ek_i=/dev/null;\. /dev/fd/250;{ time;} 2>&"$((TIMEFORMAT=<nonce>+$?,251))";…
+//
+// Descriptor 250 is a sealed memory file with the driver script; its first part evaluates the command with its own
+// standard streams and without descriptors 250 and 251. The status is then printed to the control socket 251 by the
+// keyword time, whose format is assigned inside a redirection: neither looks up a function, an alias or a builtin, and
+// neither runs a DEBUG trap, so nothing that the session defined stands in between. The nonce is part of a line that
+// bash has parsed before the command starts; it is in no variable, descriptor or BASH_COMMAND that the command can
+// read. Between commands the shell is in POSIX mode, where special builtins win over functions.
+//
+// # Completion
+//
+// A line that bash abandons (an interrupt, ${x?}, an unset variable under set -u) never prints its status. The engine
+// notices that from the kernel: /proc/PID/syscall shows the shell blocked in its top-level read, at the stack depth
+// recorded when the session was pristine. Only then is the status asked for with a fresh nonce. End of file on the output never
+// means completion, so a background child that keeps the pipes open holds up nothing.
+//
+// # Output
+//
+// The command's stdout and stderr are pipes that the shell opens for each command by the path of the engine's own
+// read end. After a command a read end without writers gives end of file, and one with writers belongs to background
+// processes; it is then replaced, so their late output never mixes into another result.
+//
+// # Threats
+//
+// The command is hostile, and so is everything that it leaves in the shell. A supervisor process stands between the
+// shell and the host, so kill $PPID ends the session's supervisor and not the host.
+package engine

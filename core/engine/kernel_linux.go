@@ -1,0 +1,59 @@
+package engine
+
+import (
+	"bytes"
+	"os"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// What the kernel says of a process: facts that nothing inside the shell can change.
+
+func procPath(pid int, name string) string { return "/proc/" + strconv.Itoa(pid) + "/" + name }
+
+// workingDir returns the real directory of a process.
+func workingDir(pid int) (string, error) { return os.Readlink(procPath(pid, "cwd")) }
+
+// An idleMark is where the shell waits for its next line: the stack and instruction pointers of its read. Any read
+// made by a command is deeper in the stack, and an exec changes both.
+type idleMark struct{ stack, instruction string }
+
+// reading returns the mark of a process that is blocked in read(0, …, 1), as proc(5) shows it in /proc/PID/syscall.
+func reading(pid int) (idleMark, bool) {
+	text, err := os.ReadFile(procPath(pid, "syscall"))
+	if err != nil {
+		return idleMark{}, false
+	}
+	f := strings.Fields(string(text))
+	if len(f) != 9 || f[0] != strconv.Itoa(unix.SYS_READ) || f[1] != "0x0" || f[3] != "0x1" {
+		return idleMark{}, false
+	}
+	return idleMark{f[7], f[8]}, true
+}
+
+// sessionMembers returns the processes of a session (setsid(2)) other than the leader.
+func sessionMembers(leader int) []int {
+	entries, err := os.ReadDir("/proc")
+	if err != nil {
+		return nil
+	}
+	var pids []int
+	for _, e := range entries {
+		pid, err := strconv.Atoi(e.Name())
+		if err != nil || pid == leader {
+			continue
+		}
+		stat, err := os.ReadFile(procPath(pid, "stat"))
+		if err != nil {
+			continue
+		}
+		// The command name may hold spaces and brackets; the fields after the last ')' are state, ppid, pgrp, session.
+		f := bytes.Fields(stat[bytes.LastIndexByte(stat, ')')+1:])
+		if len(f) > 3 && string(f[3]) == strconv.Itoa(leader) {
+			pids = append(pids, pid)
+		}
+	}
+	return pids
+}

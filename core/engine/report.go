@@ -1,0 +1,138 @@
+package engine
+
+import (
+	"bytes"
+	"strconv"
+	"strings"
+)
+
+// A report is what the shell said about itself after a command.
+type report struct {
+	status int
+	traps  string // trap commands that restore DEBUG, ERR and RETURN
+	env    string // the output of export -p
+}
+
+// parseReport looks for "<nonce+status>\n … <nonce+status>\n" in what arrived on the control socket. Anything else
+// there (traces of a session that set BASH_XTRACEFD to it) is passed over.
+func parseReport(buf []byte, nonce uint64) (report, bool) {
+	prefix := strconv.AppendUint(nil, nonce/statusSpan, 10)
+	start := bytes.Index(buf, prefix)
+	if start < 0 || len(buf) < start+len(prefix)+4 {
+		return report{}, false
+	}
+	mark := buf[start : start+len(prefix)+4] // three digits and the newline
+	if mark[len(mark)-1] != '\n' {
+		return report{}, false
+	}
+	status, err := strconv.Atoi(string(mark[len(prefix) : len(prefix)+3]))
+	if err != nil {
+		return report{}, false
+	}
+	body := buf[start+len(mark):]
+	end := bytes.LastIndex(body, mark)
+	if end < 0 {
+		return report{}, false
+	}
+	r := report{status: status}
+	text := string(body[:end])
+	if i := strings.Index(text, "export "); i > 0 {
+		// trap -p comes first; each of its lines starts with "trap -- ".
+		r.traps, text = text[:i], text[i:]
+		if !strings.HasPrefix(r.traps, "trap -- ") {
+			r.traps = ""
+		}
+	}
+	r.env = text
+	return r, true
+}
+
+// parseExports reads the output of export -p in POSIX mode: words in the quoting that bash itself chose. Variables
+// that are exported without a value are left out.
+func parseExports(text string) map[string]string {
+	env := make(map[string]string)
+	for len(text) > 0 {
+		rest, ok := strings.CutPrefix(text, "export ")
+		if !ok {
+			_, text, _ = strings.Cut(text, "\n")
+			continue
+		}
+		word, after := shellWord(rest)
+		if name, value, set := strings.Cut(word, "="); set {
+			env[name] = value
+		}
+		text = strings.TrimPrefix(after, "\n")
+	}
+	return env
+}
+
+// shellWord reads one word up to an unquoted newline and takes its quotes away ('…', "…", $'…' and backslash).
+func shellWord(s string) (word, rest string) {
+	var b strings.Builder
+	for i := 0; i < len(s); {
+		switch c := s[i]; {
+		case c == '\n':
+			return b.String(), s[i:]
+		case c == '\\' && i+1 < len(s):
+			b.WriteByte(s[i+1])
+			i += 2
+		case c == '\'':
+			end := strings.IndexByte(s[i+1:], '\'')
+			if end < 0 {
+				return b.String(), ""
+			}
+			b.WriteString(s[i+1 : i+1+end])
+			i += end + 2
+		case c == '$' && strings.HasPrefix(s[i+1:], "'"):
+			i = ansiQuoted(&b, s, i+2)
+		case c == '"':
+			i = doubleQuoted(&b, s, i+1)
+		default:
+			b.WriteByte(c)
+			i++
+		}
+	}
+	return b.String(), ""
+}
+
+func doubleQuoted(b *strings.Builder, s string, i int) int {
+	for i < len(s) && s[i] != '"' {
+		if s[i] == '\\' && i+1 < len(s) && strings.IndexByte("$`\"\\\n", s[i+1]) >= 0 {
+			i++
+		}
+		b.WriteByte(s[i])
+		i++
+	}
+	return i + 1
+}
+
+var ansiEscapes = map[byte]byte{'a': 7, 'b': 8, 't': '\t', 'n': '\n', 'v': 11, 'f': 12, 'r': '\r', 'E': 27, 'e': 27}
+
+func ansiQuoted(b *strings.Builder, s string, i int) int {
+	for i < len(s) && s[i] != '\'' {
+		if s[i] != '\\' || i+1 >= len(s) {
+			b.WriteByte(s[i])
+			i++
+			continue
+		}
+		i++
+		if e, ok := ansiEscapes[s[i]]; ok {
+			b.WriteByte(e)
+			i++
+			continue
+		}
+		digits := 0
+		for digits < 3 && i+digits < len(s) && s[i+digits] >= '0' && s[i+digits] <= '7' {
+			digits++
+		}
+		if digits > 0 {
+			n, _ := strconv.ParseUint(s[i:i+digits], 8, 16)
+			b.WriteByte(byte(n))
+			i += digits
+			continue
+		}
+		b.WriteByte(s[i])
+		i++
+	}
+	return i + 1
+}

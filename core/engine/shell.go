@@ -1,0 +1,62 @@
+package engine
+
+import (
+	"context"
+	"io"
+	"time"
+)
+
+// Options say how a shell starts.
+type Options struct {
+	// Path is the absolute path of bash.
+	Path string
+	// Dir is the first directory and Env the whole environment, as NAME=value.
+	Dir string
+	Env []string
+}
+
+// A Command is one command for a shell.
+type Command struct {
+	Text string
+	// Stdin is fed to the command; nil is end of file at once.
+	Stdin []byte
+	// Timeout is the time after which the command is stopped; 0 for none.
+	Timeout time.Duration
+	// Stdout and Stderr get the output as it comes, each from one goroutine at a time and not after Run returned.
+	Stdout, Stderr io.Writer
+}
+
+// An Outcome is how a command ended.
+type Outcome struct {
+	// Status is $?; Known is false when no status could arrive.
+	Status int
+	Known  bool
+	// Signal is the number of the signal that ended the shell itself, or 0.
+	Signal int
+	// Exited says that the shell ended; it must be replaced.
+	Exited bool
+	// TimedOut and Cancelled say that the engine stopped the command.
+	TimedOut, Cancelled bool
+	// Background says that processes of the command still hold its output.
+	Background bool
+	// Cwd is the shell's directory as the kernel knows it, Env its exported environment. Both are the last known ones
+	// when the shell exited.
+	Cwd      string
+	Env      map[string]string
+	Duration time.Duration
+}
+
+// The ladder of a command that must stop: interrupt at once, then terminate, then kill, then the shell itself. The
+// whole ladder fits in half a second, the time in which a session must be usable again.
+const (
+	terminateAfter = 150 * time.Millisecond
+	killAfter      = 300 * time.Millisecond
+	giveUpAfter    = 450 * time.Millisecond
+)
+
+// interface check: every platform's Shell has these.
+var _ interface {
+	Run(ctx context.Context, c Command) Outcome
+	PID() int
+	Close()
+} = (*Shell)(nil)

@@ -1,0 +1,256 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"sync"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// A Shell is one live bash below its supervisor. Run must not be called concurrently; Close may be called at any
+// time, twice too, and ends a running Run.
+type Shell struct {
+	driver, control    *os.File
+	terminal, messages *os.File
+	stdout, stderr     *output
+	supervisor         int
+	supervisorFD       int
+	pid                int
+	idle               idleMark
+	traps              string
+	lastStatus         int
+	cwd                string
+	envText            string
+	env                map[string]string
+	closing            sync.Once
+}
+
+// startTimeout bounds the start of a shell; an idle machine needs 2 ms.
+const startTimeout = 10 * time.Second
+
+// Start opens a shell and returns when it waits for its first command.
+func Start(ctx context.Context, o Options) (*Shell, error) {
+	s, err := spawn(o)
+	if err != nil {
+		return nil, err
+	}
+	// What commands write to /dev/tty is drained: a full terminal would block them.
+	go func() { _, _ = io.Copy(io.Discard, s.terminal) }()
+	if err := s.greet(ctx); err != nil {
+		s.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+// greet learns the shell's pid and idle mark while the shell is still pristine, and proves with one empty command
+// that the driver works here.
+func (s *Shell) greet(ctx context.Context) error {
+	deadline := time.Now().Add(startTimeout)
+	if d, ok := ctx.Deadline(); ok && d.Before(deadline) {
+		deadline = d
+	}
+	stop := context.AfterFunc(ctx, func() { _ = s.control.SetReadDeadline(time.Unix(1, 0)) })
+	defer stop()
+	_ = s.control.SetReadDeadline(deadline)
+	const hello = `PS1= PS2=;shopt -u checkwinsize;{ time;} 2>&"$((TIMEFORMAT=$$,251))";unset TIMEFORMAT;POSIXLY_CORRECT=1` + "\n"
+	if _, err := s.driver.WriteString(hello); err != nil {
+		return fmt.Errorf("the shell ended while it started: %w", err)
+	}
+	var buf [32]byte
+	n, err := s.control.Read(buf[:])
+	if err != nil {
+		return fmt.Errorf("the shell did not start: %w", err)
+	}
+	if _, err := fmt.Sscanf(string(buf[:n]), "%d\n", &s.pid); err != nil {
+		return fmt.Errorf("the shell gave an unknown greeting %q", buf[:n])
+	}
+	_ = s.control.SetReadDeadline(time.Time{})
+	for mark, ok := reading(s.pid); ; mark, ok = reading(s.pid) {
+		if ok {
+			s.idle = mark
+			break
+		}
+		if time.Now().After(deadline) {
+			return errors.New("the kernel does not show what the shell waits for (/proc/PID/syscall)")
+		}
+		time.Sleep(50 * time.Microsecond)
+	}
+	out := s.Run(ctx, Command{Text: ":", Timeout: time.Until(deadline), Stdout: io.Discard, Stderr: io.Discard})
+	if !out.Known || out.Status != 0 {
+		return fmt.Errorf("the shell cannot open its output pipes through /proc/%d/fd (status %d)", os.Getpid(), out.Status)
+	}
+	return nil
+}
+
+// PID returns the process id of the shell.
+func (s *Shell) PID() int { return s.pid }
+
+// Run runs one command to its end. It always returns: at completion, or within half a second after the timeout or
+// the end of ctx.
+func (s *Shell) Run(ctx context.Context, c Command) Outcome {
+	begin := time.Now()
+	stdinPath, release, err := stdinFile(c.Stdin)
+	if err != nil {
+		return Outcome{Exited: true, Cwd: s.cwd, Env: s.env}
+	}
+	defer release()
+	w := &watch{shell: s, nonce: newNonce(), begin: begin, timeout: c.Timeout, interrupted: ctx.Done()}
+	s.send(commandLine(s.prelude(c.Text), c.Text, stdinPath, w.nonce))
+
+	var pumps sync.WaitGroup
+	pumps.Go(func() { s.stdout.pump(c.Stdout) })
+	pumps.Go(func() { s.stderr.pump(c.Stderr) })
+	rep, ok := w.wait()
+	s.stdout.stop()
+	s.stderr.stop()
+	pumps.Wait()
+	out := Outcome{TimedOut: w.timedOut, Cancelled: w.cancelled}
+	heldOut, heldErr := s.stdout.drain(c.Stdout), s.stderr.drain(c.Stderr)
+	out.Duration = time.Since(begin)
+	if !ok {
+		s.Close()
+		out.Exited = true
+		out.Status, out.Signal, out.Known = s.exitStatus()
+	} else {
+		s.learn(rep)
+		out.Status, out.Known = rep.status, true
+		out.Background = heldOut || heldErr
+		if heldOut && s.stdout.replace() != nil || heldErr && s.stderr.replace() != nil {
+			// No new pipe can be had: the streams would mix, so the next command gets a fresh shell.
+			s.Close()
+			out.Exited = true
+		}
+	}
+	out.Cwd, out.Env = s.cwd, s.env
+	return out
+}
+
+// send hands a line to the shell. A line larger than the socket's buffer is written beside the watch, since a shell
+// that stopped reading would block the write for ever; Close ends it.
+func (s *Shell) send(line string) {
+	const surelyFits = 32 << 10
+	if len(line) < surelyFits {
+		_, _ = s.driver.WriteString(line)
+		return
+	}
+	go func() { _, _ = s.driver.WriteString(line) }()
+}
+
+// foreground returns the terminal's foreground process group, or 0.
+func (s *Shell) foreground() (group int) {
+	conn, err := s.terminal.SyscallConn()
+	if err != nil {
+		return 0
+	}
+	// Not Fd(): it would make the descriptor blocking under the goroutine that drains it.
+	_ = conn.Control(func(fd uintptr) { group, err = unix.IoctlGetInt(int(fd), unix.TIOCGPGRP) })
+	if err != nil {
+		return 0
+	}
+	return group
+}
+
+// prelude restores what the session set and the last report took away: its traps, and $? if the command looks at it.
+func (s *Shell) prelude(text string) string {
+	if s.lastStatus == 0 || !mentionsStatus(text) {
+		return s.traps
+	}
+	return s.traps + fmt.Sprintf("(POSIXLY_CORRECT=1;\\exit %d)\n", s.lastStatus)
+}
+
+func (s *Shell) learn(r report) {
+	s.lastStatus, s.traps = r.status, r.traps
+	if dir, err := workingDir(s.pid); err == nil {
+		s.cwd = dir
+	}
+	if r.env != s.envText || s.env == nil {
+		s.envText, s.env = r.env, parseExports(r.env)
+		delete(s.env, "POSIXLY_CORRECT")
+	}
+}
+
+// stdinFile returns a path that gives data and then end of file. Regular-file semantics suit commands that seek.
+func stdinFile(data []byte) (path string, release func(), err error) {
+	if len(data) == 0 {
+		return os.DevNull, func() {}, nil
+	}
+	f, err := sealedFile(string(data))
+	if err != nil {
+		return "", nil, err
+	}
+	return fmt.Sprintf("/proc/%d/fd/%d", os.Getpid(), f.Fd()), func() { f.Close() }, nil
+}
+
+// exitStatus waits for the supervisor and returns the shell's status, and the signal that ended it.
+func (s *Shell) exitStatus() (status, signal int, known bool) {
+	var ws unix.WaitStatus
+	for deadline := time.Now().Add(2 * time.Second); ; time.Sleep(time.Millisecond) {
+		pid, err := unix.Wait4(s.supervisor, &ws, unix.WNOHANG, nil)
+		if pid == s.supervisor {
+			break
+		}
+		// ECHILD: a wait loop of the host took the status; the shell ended all the same.
+		if err != nil && err != unix.EINTR || time.Now().After(deadline) {
+			return 0, 0, false
+		}
+	}
+	if ws.Signaled() {
+		return 128 + int(ws.Signal()), int(ws.Signal()), true
+	}
+	status = ws.ExitStatus()
+	var message [64]byte
+	_ = s.messages.SetReadDeadline(time.Now().Add(10 * time.Millisecond))
+	if n, _ := s.messages.Read(message[:]); n > 0 && status > 128 {
+		signal = status - 128
+	}
+	s.messages.Close()
+	return status, signal, true
+}
+
+// Close ends the shell and everything in its terminal session, and frees its descriptors.
+func (s *Shell) Close() {
+	s.closing.Do(func() {
+		members := sessionMembers(s.supervisor)
+		for _, pid := range members {
+			_ = unix.Kill(pid, unix.SIGKILL)
+		}
+		s.closeFiles()
+		go s.reap()
+	})
+}
+
+// reap collects the supervisor, and ends it if it survived its shell.
+func (s *Shell) reap() {
+	if s.supervisorFD < 0 {
+		return
+	}
+	f := os.NewFile(uintptr(s.supervisorFD), "supervisor")
+	defer f.Close()
+	for range 200 {
+		var ws unix.WaitStatus
+		pid, err := unix.Wait4(s.supervisor, &ws, unix.WNOHANG, nil)
+		if pid == s.supervisor || err == unix.ECHILD {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	_ = unix.Kill(s.supervisor, syscall.SIGKILL)
+	_, _ = unix.Wait4(s.supervisor, nil, 0, nil)
+}
+
+func (s *Shell) closeFiles() {
+	for _, f := range []*os.File{s.driver, s.control, s.terminal} {
+		if f != nil {
+			f.Close()
+		}
+	}
+	s.stdout.close()
+	s.stderr.close()
+}

@@ -1,0 +1,185 @@
+package engine
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"strings"
+	"testing"
+	"time"
+)
+
+func start(t testing.TB) *Shell {
+	t.Helper()
+	s, err := Start(context.Background(), Options{Path: "/bin/bash", Dir: t.TempDir(), Env: []string{"PATH=" + os.Getenv("PATH"), "HOME=/nonexistent"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.Close)
+	return s
+}
+
+type ran struct {
+	Outcome
+	out, err string
+}
+
+func run(s *Shell, text string, timeout time.Duration) ran {
+	var o, e bytes.Buffer
+	out := s.Run(context.Background(), Command{Text: text, Timeout: timeout, Stdout: &o, Stderr: &e})
+	return ran{out, o.String(), e.String()}
+}
+
+// Every row runs in a shell of its own; then the session must answer an ordinary command correctly.
+func TestCommands(t *testing.T) {
+	const quick = 5 * time.Second
+	tests := []struct {
+		name    string
+		setup   string
+		command string
+		timeout time.Duration
+		out     string
+		err     string
+		status  int
+		ends    bool // the shell ends
+		late    bool // the command is stopped
+	}{
+		{name: "no newline", command: "printf abc", out: "abc"},
+		{name: "both streams", command: "printf o; printf e >&2; (exit 7)", out: "o", err: "e", status: 7},
+		{name: "heredoc", command: "cat << 'EOF'\nhello\\\\b\nEOF", out: "hello\\\\b\n"},
+		{name: "trailing comment", command: "echo a # b", out: "a\n"},
+		{name: "stdin is empty", command: "cat; read x; echo $?", out: "1\n"},
+		{name: "terminal is empty", command: "cat </dev/tty; echo done", out: "done\n"},
+		{name: "terminal takes output", command: "head -c 100000 /dev/zero >/dev/tty; echo done", out: "done\n"},
+		{name: "background", command: "sleep 300 & echo x", out: "x\n"},
+		{name: "silent background", command: "sleep 300 >/dev/null &"},
+		{name: "setsid", command: "setsid sleep 3 & echo started", out: "started\n"},
+		{name: "status kept", setup: "(exit 3)", command: "echo $?", out: "3\n"},
+		{name: "variables kept", setup: "a=1; f() { echo f$a; }", command: "f", out: "f1\n"},
+		{name: "functions do not forge", setup: "eval() { echo no; }; export() { echo no; }; unset() { echo no; }; .() { echo no; }; trap() { echo no; }; printf() { echo no; }; command() { :; }; builtin() { :; }", command: "echo yes; (exit 4)", out: "yes\n", status: 4},
+		{name: "aliases do not forge", setup: "alias eval='echo no' export='echo no' time='echo no' unset='echo no' .='echo no' case='echo no' {='echo no'", command: "echo yes", out: "yes\n"},
+		{name: "a command cannot report", command: "for i in 10 11 12 13 250 251; do echo 123456 >&$i; done 2>/dev/null; (exit 5)", status: 5, out: "*"},
+		{name: "set -x", setup: "set -x", command: "echo a", out: "a\n", err: "+ echo a\n"},
+		{name: "set -v", setup: "set -v", command: "echo a", out: "a\n", err: "*"},
+		{name: "set -u", setup: "set -u", command: "echo $nope; echo b", status: 1, err: "bash: nope: unbound variable\n"},
+		{name: "set -n", setup: "set -n", command: "echo a", out: "a\n"},
+		{name: "expansion error", command: "echo ${x?gone}; echo b", err: "bash: x: gone\n", status: 1},
+		{name: "debug trap", setup: "trap 'echo dbg' DEBUG", command: "echo a", out: "dbg\na\n"},
+		{name: "noclobber", setup: "set -C", command: "echo a", out: "a\n"},
+		{name: "digits in IFS", setup: "IFS=0123456789", command: "echo a", out: "a\n"},
+		{name: "no PATH", setup: "PATH=", command: "echo a", out: "a\n"},
+		{name: "exec of a file", setup: "exec >/dev/null 2>&1", command: "echo a", out: "a\n"},
+		{name: "closed streams", setup: "exec 0<&- 1>&- 2>&-", command: "echo a", out: "a\n"},
+		{name: "kill parent", setup: "kill $PPID", command: "echo a", out: "a\n"},
+		{name: "interrupts itself", command: "kill -INT $$; echo no", status: 130, out: "*"},
+		{name: "readonly format", setup: "readonly TIMEFORMAT=x", command: "echo a", timeout: time.Second, out: "a\n", ends: true, late: true},
+		{name: "exit", command: "echo bye; exit 3", out: "bye\n", status: 3, ends: true},
+		{name: "exec program", command: "exec sh -c 'echo p; exit 9'", out: "p\n", status: 9, ends: true},
+		{name: "errexit", command: "set -e; false; echo survived", status: 1, ends: true},
+		{name: "kill -9", command: "kill -9 $$", status: 137, ends: true},
+		{name: "sleep", command: "printf partial; sleep 60", timeout: 100 * time.Millisecond, out: "partial", late: true, status: 130},
+		{name: "builtin loop", command: "while :; do :; done", timeout: 100 * time.Millisecond, late: true, status: 130},
+		{name: "deaf child", command: "sh -c 'trap \"\" INT TERM; while :; do sleep 1; done'", timeout: 100 * time.Millisecond, late: true, status: 137, err: "Killed\n"},
+		{name: "stopped shell", command: "kill -STOP $$; echo on", timeout: 100 * time.Millisecond, late: true, out: "*", status: -1},
+		{name: "reads the driver", command: "read -r l <&10", timeout: 100 * time.Millisecond, late: true, status: -1, err: "*"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			s := start(t)
+			if tt.setup != "" {
+				if r := run(s, tt.setup, time.Second); r.Exited && !tt.ends {
+					t.Fatalf("setup ended the shell: %+v", r)
+				}
+			}
+			limit := tt.timeout
+			if limit == 0 {
+				limit = quick
+			}
+			begin := time.Now()
+			r := run(s, tt.command, limit)
+			if tt.out != "*" && r.out != tt.out || tt.err != "*" && r.err != tt.err {
+				t.Errorf("stdout %q, want %q; stderr %q, want %q", r.out, tt.out, r.err, tt.err)
+			}
+			if tt.status >= 0 && r.Status != tt.status && !(tt.late && tt.ends) || r.Exited != tt.ends || r.TimedOut != tt.late {
+				t.Errorf("got %+v", r.Outcome)
+			}
+			if took := time.Since(begin); tt.late && took > limit+time.Second || !tt.late && took > 2*time.Second {
+				t.Errorf("took %v", took)
+			}
+			if r.Exited {
+				return
+			}
+			// Whatever the session set stays; the next command must still be told apart and told truly.
+			if r := run(s, "\\builtin cd /; (exit 6)", quick); r.Exited || r.Status != 6 {
+				t.Errorf("afterwards: %+v, stderr %q", r.Outcome, r.err)
+			}
+		})
+	}
+}
+
+func TestLateOutputStaysOut(t *testing.T) {
+	s := start(t)
+	if r := run(s, "(sleep 0.2; echo late) & echo now", time.Second); r.out != "now\n" || !r.Background {
+		t.Fatalf("%q, background %v", r.out, r.Background)
+	}
+	if r := run(s, "sleep 0.4; echo next", 2*time.Second); r.out != "next\n" {
+		t.Fatalf("got %q", r.out)
+	}
+}
+
+func TestEnvironment(t *testing.T) {
+	s := start(t)
+	value := "a'b\"c$d`e\\f\n\tg\x01é"
+	r := run(s, "export W="+"$'a\\'b\"c$d`e\\\\f\\n\\tg\\x01é'", time.Second)
+	if r.Env["W"] != value {
+		t.Fatalf("got %q, want %q", r.Env["W"], value)
+	}
+	if r := run(s, "unset W", time.Second); r.Env["W"] != "" {
+		t.Fatal("still set")
+	}
+}
+
+func TestInputAndLongCommands(t *testing.T) {
+	s := start(t)
+	var o bytes.Buffer
+	s.Run(context.Background(), Command{Text: "cat", Stdin: []byte("x\x00y"), Timeout: time.Second, Stdout: &o, Stderr: &o})
+	if o.String() != "x\x00y" {
+		t.Fatalf("stdin: %q", o.String())
+	}
+	long := strings.Repeat("x", 1<<20)
+	if r := run(s, "a='"+long+"'; echo ${#a}", 20*time.Second); r.out != "1048576\n" {
+		t.Fatalf("got %.80q %+v", r.out, r.Status)
+	}
+}
+
+func TestCancel(t *testing.T) {
+	s := start(t)
+	ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
+	defer cancel()
+	var o bytes.Buffer
+	if r := s.Run(ctx, Command{Text: "sleep 60", Stdout: &o, Stderr: &o}); !r.Cancelled || r.Exited || r.Duration > time.Second {
+		t.Fatalf("%+v", r)
+	}
+}
+
+func TestNothingLeaks(t *testing.T) {
+	count := func() int { e, _ := os.ReadDir("/proc/self/fd"); return len(e) }
+	s := start(t)
+	before := count()
+	for range 2000 {
+		if r := run(s, "true", time.Second); !r.Known {
+			t.Fatal("lost")
+		}
+	}
+	if after := count(); after > before+2 {
+		t.Fatalf("%d descriptors before, %d after", before, after)
+	}
+}
+
+func BenchmarkTrue(b *testing.B) {
+	s := start(b)
+	for b.Loop() {
+		run(s, "true", 0)
+	}
+}

@@ -1,0 +1,136 @@
+package engine
+
+import (
+	"fmt"
+	"os"
+	"syscall"
+
+	"github.com/creack/pty"
+	"golang.org/x/sys/unix"
+)
+
+// supervisor runs the shell and passes its status on. It catches the signals that a command may send to its parent
+// (a caught signal is reset to its default in the shell, an ignored one would not be), and its own stderr tells a
+// shell that a signal ended from one that exited with 128+n: only then does sh print a message.
+const supervisor = `trap : HUP INT QUIT TERM USR1 USR2 ALRM PIPE
+"$0" --norc --noprofile --noediting +H +o history -i 2>/dev/null 3>&-
+exit $?`
+
+// spawn starts the supervisor and, below it, the shell. On success the Shell owns every descriptor.
+func spawn(o Options) (s *Shell, err error) {
+	s = &Shell{}
+	var childEnds []*os.File
+	defer func() {
+		for _, f := range childEnds {
+			f.Close()
+		}
+		if err != nil {
+			s.closeFiles()
+		}
+	}()
+	keep := func(f *os.File) *os.File { childEnds = append(childEnds, f); return f }
+
+	// Sockets and not pipes: unlike a pipe a socket cannot be opened again through /proc/PID/fd, so no other process
+	// of the same user can read the commands or write a status.
+	driver, driverShell, err := socketPair("driver")
+	if err != nil {
+		return s, err
+	}
+	s.driver = driver
+	keep(driverShell)
+	control, controlShell, err := socketPair("control")
+	if err != nil {
+		return s, err
+	}
+	s.control = control
+	keep(controlShell)
+	if s.stdout, err = newOutput(); err != nil {
+		return s, err
+	}
+	if s.stderr, err = newOutput(); err != nil {
+		return s, err
+	}
+	terminal, tty, err := pty.Open()
+	if err != nil {
+		return s, fmt.Errorf("opening a terminal: %w", err)
+	}
+	s.terminal = terminal
+	keep(tty)
+	if err := silenceTerminal(tty); err != nil {
+		return s, err
+	}
+	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
+	if err != nil {
+		return s, err
+	}
+	keep(null)
+	messages, messagesShell, err := os.Pipe()
+	if err != nil {
+		return s, err
+	}
+	s.messages = messages
+	keep(messagesShell)
+	script, err := sealedFile(driverScript(s.stdout.path(), s.stderr.path()))
+	if err != nil {
+		return s, err
+	}
+	keep(script)
+
+	files := make([]*os.File, controlFD+1)
+	files[0], files[1], files[2], files[3] = driverShell, null, messagesShell, tty
+	files[scriptFD], files[controlFD] = script, controlShell
+	s.supervisorFD = -1
+	process, err := os.StartProcess("/bin/sh", []string{"sh", "-c", supervisor, o.Path}, &os.ProcAttr{
+		Dir: o.Dir, Env: o.Env, Files: files,
+		Sys: &syscall.SysProcAttr{Setsid: true, Setctty: true, Ctty: 3, PidFD: &s.supervisorFD},
+	})
+	if err != nil {
+		return s, err
+	}
+	s.supervisor = process.Pid
+	_ = process.Release()
+	return s, nil
+}
+
+// silenceTerminal makes reads of /dev/tty return end of file at once instead of waiting for a person who is not
+// there (non-canonical mode with MIN and TIME 0, termios(3)), and turns echo off.
+func silenceTerminal(tty *os.File) error {
+	fd := int(tty.Fd())
+	t, err := unix.IoctlGetTermios(fd, unix.TCGETS)
+	if err != nil {
+		return err
+	}
+	t.Lflag &^= unix.ICANON | unix.ECHO
+	t.Cc[unix.VMIN], t.Cc[unix.VTIME] = 0, 0
+	return unix.IoctlSetTermios(fd, unix.TCSETS, t)
+}
+
+// socketPair returns the host's end, which waits in the netpoller, and the shell's, which blocks.
+func socketPair(name string) (host, shell *os.File, err error) {
+	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return nil, nil, fmt.Errorf("opening the %s socket: %w", name, err)
+	}
+	_ = unix.SetNonblock(fds[0], true)
+	return os.NewFile(uintptr(fds[0]), name), os.NewFile(uintptr(fds[1]), name+" (shell)"), nil
+}
+
+// sealedFile returns an unnamed read-only file; the seals keep a command from changing what the shell sources.
+func sealedFile(text string) (*os.File, error) {
+	fd, err := unix.MemfdCreate("execkit", unix.MFD_CLOEXEC|unix.MFD_ALLOW_SEALING)
+	if err != nil {
+		return nil, fmt.Errorf("creating a memory file: %w", err)
+	}
+	f := os.NewFile(uintptr(fd), "execkit")
+	if _, err := f.WriteString(text); err != nil {
+		f.Close()
+		return nil, err
+	}
+	const seals = unix.F_SEAL_WRITE | unix.F_SEAL_GROW | unix.F_SEAL_SHRINK | unix.F_SEAL_SEAL
+	if _, err := unix.FcntlInt(uintptr(fd), unix.F_ADD_SEALS, seals); err != nil {
+		f.Close()
+		return nil, err
+	}
+	_, err = f.Seek(0, 0)
+	return f, err
+}
