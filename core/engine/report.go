@@ -9,7 +9,8 @@ import (
 // A report is what the shell said about itself after a command.
 type report struct {
 	status int
-	traps  string // trap commands that restore DEBUG, ERR and RETURN
+	traps  string // shell lines that restore the traps DEBUG, ERR and RETURN
+	trace  string // a shell line that restores the options x and v, or ""
 	env    string // the output of export -p
 }
 
@@ -36,15 +37,35 @@ func parseReport(buf []byte, nonce uint64) (report, bool) {
 	}
 	r := report{status: status}
 	text := string(body[:end])
-	if i := strings.Index(text, "export "); i > 0 {
-		// trap -p comes first; each of its lines starts with "trap -- ".
-		r.traps, text = text[:i], text[i:]
-		if !strings.HasPrefix(r.traps, "trap -- ") {
-			r.traps = ""
+	for strings.HasPrefix(text, "trap -- ") {
+		// One entry may span lines inside its quotes.
+		_, rest := shellWord(text)
+		rest = strings.TrimPrefix(rest, "\n")
+		// In POSIX mode bash also lists traps that are not set, as "-".
+		if entry := text[:len(text)-len(rest)]; !strings.HasPrefix(entry, "trap -- - ") {
+			r.traps += entry
 		}
+		text = rest
+	}
+	if strings.HasPrefix(text, "set ") {
+		line, rest, _ := strings.Cut(text, "\n")
+		r.trace, text = traceOptions(line), rest
 	}
 	r.env = text
 	return r, true
+}
+
+func traceOptions(flags string) string {
+	on := ""
+	for _, o := range []string{"v", "x"} {
+		if strings.Contains(strings.TrimPrefix(flags, "set "), o) {
+			on += o
+		}
+	}
+	if on == "" {
+		return ""
+	}
+	return "\\set -" + on + "\n"
 }
 
 // parseExports reads the output of export -p in POSIX mode: words in the quoting that bash itself chose. Variables

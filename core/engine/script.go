@@ -22,8 +22,8 @@ func driverScript(stdoutPath, stderrPath string) string {
 	return `case ${__ek_c+x} in
 x) \eval '\unset __ek_c __ek_i POSIXLY_CORRECT
 '"$__ek_c" <"$__ek_i" >|` + stdoutPath + ` 2>|` + stderrPath + ` 250>&- 251>&- ;;
-*) \trap -p DEBUG ERR RETURN >&251
-\trap - DEBUG ERR RETURN
+*) __ek_c=$TIMEFORMAT;TIMEFORMAT="set $-";{ time;} 2>&251;TIMEFORMAT=$__ek_c
+\set +xv;\unset __ek_c
 \export -p >&251
 { time;} 2>&251
 \unset TIMEFORMAT;;
@@ -31,9 +31,12 @@ esac
 `
 }
 
-// reportTail asks for the status and the state. It resolves no name until POSIX mode is on.
+// reportTail asks for the status and the state. It resolves no name until POSIX mode is on. The traps that would run
+// between the driver's own commands are read and taken away here, since a sourced script does not see them. The
+// redirection is on trap alone: a DEBUG trap runs before it is made, and must not write to the control socket.
 func reportTail(nonce uint64) string {
-	return `{ time;} 2>&"$((TIMEFORMAT=` + strconv.FormatUint(nonce, 10) + `+$?,251))";POSIXLY_CORRECT=1;\. /dev/fd/250` + "\n"
+	return `{ time;} 2>&"$((TIMEFORMAT=` + strconv.FormatUint(nonce, 10) + `+$?,251))";POSIXLY_CORRECT=1;` +
+		`\trap -p DEBUG ERR RETURN >&251;\trap - DEBUG ERR RETURN;\. /dev/fd/250` + "\n"
 }
 
 // commandLine is the line that runs command. prelude restores what the last report took away (traps).

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -23,7 +24,8 @@ type Shell struct {
 	supervisorFD       int
 	pid                int
 	idle               idleMark
-	traps              string
+	traps, trace       string
+	sent               atomic.Bool // the shell's line is wholly in the socket
 	lastStatus         int
 	cwd                string
 	envText            string
@@ -107,18 +109,22 @@ func (s *Shell) Run(ctx context.Context, c Command) Outcome {
 	var pumps sync.WaitGroup
 	pumps.Go(func() { s.stdout.pump(c.Stdout) })
 	pumps.Go(func() { s.stderr.pump(c.Stderr) })
-	rep, ok := w.wait()
+	rep, end := w.wait()
 	s.stdout.stop()
 	s.stderr.stop()
 	pumps.Wait()
 	out := Outcome{TimedOut: w.timedOut, Cancelled: w.cancelled}
 	heldOut, heldErr := s.stdout.drain(c.Stdout), s.stderr.drain(c.Stderr)
 	out.Duration = time.Since(begin)
-	if !ok {
-		s.Close()
+	switch end {
+	case shellEnded:
 		out.Exited = true
 		out.Status, out.Signal, out.Known = s.exitStatus()
-	} else {
+		s.Close()
+	case shellLost:
+		out.Exited = true
+		s.Close()
+	case commandEnded:
 		s.learn(rep)
 		out.Status, out.Known = rep.status, true
 		out.Background = heldOut || heldErr
@@ -136,11 +142,36 @@ func (s *Shell) Run(ctx context.Context, c Command) Outcome {
 // that stopped reading would block the write for ever; Close ends it.
 func (s *Shell) send(line string) {
 	const surelyFits = 32 << 10
+	s.sent.Store(false)
+	write := func() {
+		if _, err := s.driver.WriteString(line); err == nil {
+			s.sent.Store(true)
+		}
+	}
 	if len(line) < surelyFits {
-		_, _ = s.driver.WriteString(line)
+		write()
 		return
 	}
-	go func() { _, _ = s.driver.WriteString(line) }()
+	go write()
+}
+
+// waiting reports whether the shell has taken the whole line and is back at its top-level read.
+func (s *Shell) waiting() bool {
+	if !s.sent.Load() {
+		return false
+	}
+	conn, err := s.driver.SyscallConn()
+	if err != nil {
+		return false
+	}
+	// A shell that was not scheduled yet also sits in its read, with the line still in the socket.
+	unread := 1
+	_ = conn.Control(func(fd uintptr) { unread, err = unix.IoctlGetInt(int(fd), unix.SIOCOUTQ) })
+	if err != nil || unread != 0 {
+		return false
+	}
+	mark, ok := reading(s.pid)
+	return ok && mark == s.idle
 }
 
 // foreground returns the terminal's foreground process group, or 0.
@@ -160,13 +191,13 @@ func (s *Shell) foreground() (group int) {
 // prelude restores what the session set and the last report took away: its traps, and $? if the command looks at it.
 func (s *Shell) prelude(text string) string {
 	if s.lastStatus == 0 || !mentionsStatus(text) {
-		return s.traps
+		return s.traps + s.trace
 	}
-	return s.traps + fmt.Sprintf("(POSIXLY_CORRECT=1;\\exit %d)\n", s.lastStatus)
+	return s.traps + s.trace + fmt.Sprintf("(POSIXLY_CORRECT=1;\\exit %d)\n", s.lastStatus)
 }
 
 func (s *Shell) learn(r report) {
-	s.lastStatus, s.traps = r.status, r.traps
+	s.lastStatus, s.traps, s.trace = r.status, r.traps, r.trace
 	if dir, err := workingDir(s.pid); err == nil {
 		s.cwd = dir
 	}

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"errors"
+	"io"
 	"os"
 	"strings"
 	"time"
@@ -28,28 +29,38 @@ type watch struct {
 // maxReport bounds what a shell can make the host hold; an environment is limited by the kernel to less.
 const maxReport = 16 << 20
 
-// wait returns the report, or false when the shell has ended or cannot be had back.
-func (w *watch) wait() (report, bool) {
+// An ending is how a watch ended.
+type ending int
+
+const (
+	commandEnded ending = iota // the report is there
+	shellEnded                 // the shell closed the control socket: it exited, or was killed
+	shellLost                  // the shell lives and cannot be had back, or no longer reports
+)
+
+func (w *watch) wait() (report, ending) {
 	pause := 500 * time.Microsecond
 	for {
-		rep, done, alive := w.receive(w.nextLook(&pause))
-		if done || !alive {
-			return rep, done
+		if rep, end, ok := w.receive(w.nextLook(&pause)); ok {
+			return rep, end
 		}
 		if w.stopNow() && !w.climb() {
-			return report{}, false
+			return report{}, shellLost
 		}
-		if mark, ok := reading(w.shell.pid); ok && mark == w.shell.idle && !w.asked {
-			// The report may have arrived between the last read and this look.
-			if rep, done, alive := w.receive(time.Nanosecond); done || !alive {
-				return rep, done
-			}
-			w.asked = true
-			w.nonce = newNonce()
-			if _, err := w.shell.driver.WriteString(reportTail(w.nonce)); err != nil {
-				return report{}, false
-			}
+		if !w.shell.waiting() {
+			continue
 		}
+		// The report may have arrived between the last read and this look.
+		if rep, end, ok := w.receive(0); ok {
+			return rep, end
+		}
+		if w.asked {
+			// The line that asks was abandoned too: the session made the report impossible (readonly TIMEFORMAT).
+			return report{}, shellLost
+		}
+		w.asked = true
+		w.nonce = newNonce()
+		w.shell.send(reportTail(w.nonce))
 	}
 }
 
@@ -67,24 +78,54 @@ func (w *watch) nextLook(pause *time.Duration) time.Duration {
 	return d
 }
 
-func (w *watch) receive(d time.Duration) (rep report, done, alive bool) {
+// receive takes what arrives on the control socket within d, or what is already there when d is 0. ok is false when
+// the command has not ended yet.
+func (w *watch) receive(d time.Duration) (rep report, end ending, ok bool) {
 	var buf [16 << 10]byte
-	_ = w.shell.control.SetReadDeadline(time.Now().Add(d))
 	for {
-		n, err := w.shell.control.Read(buf[:])
+		n, err := w.read(buf[:], d)
 		w.received = append(w.received, buf[:n]...)
 		if n > 0 {
 			if rep, done := parseReport(w.received, w.nonce); done {
-				return rep, true, true
+				return rep, commandEnded, true
 			}
 		}
-		if err != nil {
-			return report{}, false, errors.Is(err, os.ErrDeadlineExceeded)
-		}
-		if len(w.received) > maxReport {
-			return report{}, false, false
+		switch {
+		case len(w.received) > maxReport:
+			return report{}, shellLost, true
+		case errors.Is(err, os.ErrDeadlineExceeded):
+			return report{}, 0, false
+		case err != nil:
+			return report{}, shellEnded, true
 		}
 	}
+}
+
+// read is one read with a deadline. An expired deadline would fail before it looks at the data, so a look at what is
+// there (d of 0) goes past it.
+func (w *watch) read(buf []byte, d time.Duration) (n int, err error) {
+	if d > 0 {
+		_ = w.shell.control.SetReadDeadline(time.Now().Add(d))
+		return w.shell.control.Read(buf)
+	}
+	_ = w.shell.control.SetReadDeadline(time.Time{})
+	conn, err := w.shell.control.SyscallConn()
+	if err != nil {
+		return 0, err
+	}
+	var readErr error
+	if err := conn.Read(func(fd uintptr) bool { n, readErr = unix.Read(int(fd), buf); return true }); err != nil {
+		return 0, err
+	}
+	switch {
+	case readErr == unix.EAGAIN || readErr == unix.EINTR:
+		return 0, os.ErrDeadlineExceeded
+	case readErr != nil:
+		return 0, readErr
+	case n == 0:
+		return 0, io.EOF
+	}
+	return n, nil
 }
 
 // stopNow reports whether the command has to stop, and notes why.
