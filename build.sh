@@ -12,13 +12,14 @@ step() { # NAME COMMAND…: run a command, say what it is and how long it took
 }
 
 case "${1:-}" in
+demo) step demo go run ./examples/go ;;
 test)
 	step vet go vet ./...
 	step "go test" go test ./...
 	;;
 clean) step clean rm -rf build dist ;;
 *)
-	echo "usage: ./build.sh test | clean" >&2
+	echo "usage: ./build.sh demo | test | clean" >&2
 	exit 2
 	;;
 esac

@@ -59,3 +59,12 @@ func sessionMembers(leader int) []int {
 	}
 	return pids
 }
+
+// commandOf returns the arguments of a process, or "" when it is gone.
+func commandOf(pid int) string {
+	text, err := os.ReadFile(procPath(pid, "cmdline"))
+	if err != nil {
+		return ""
+	}
+	return string(bytes.ReplaceAll(bytes.TrimRight(text, "\x00"), []byte{0}, []byte{' '}))
+}

@@ -39,11 +39,19 @@ type Outcome struct {
 	TimedOut, Cancelled bool
 	// Background says that processes of the command still hold its output.
 	Background bool
+	// Jobs are the processes in the shell's terminal session that the command left behind.
+	Jobs []Process
 	// Cwd is the shell's directory as the kernel knows it, Env its exported environment. Both are the last known ones
 	// when the shell exited.
 	Cwd      string
 	Env      map[string]string
 	Duration time.Duration
+}
+
+// A Process is one process as the kernel shows it.
+type Process struct {
+	PID     int
+	Command string // the arguments, separated by spaces
 }
 
 // The ladder of a command that must stop: interrupt at once, then terminate, then kill, then the shell itself. The
@@ -57,6 +65,7 @@ const (
 // interface check: every platform's Shell has these.
 var _ interface {
 	Run(ctx context.Context, c Command) Outcome
+	Alive() bool
 	PID() int
 	Close()
 } = (*Shell)(nil)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -30,6 +31,7 @@ type Shell struct {
 	cwd                string
 	envText            string
 	env                map[string]string
+	jobs               map[int]bool // processes that earlier commands left behind
 	closing            sync.Once
 }
 
@@ -94,6 +96,13 @@ func (s *Shell) greet(ctx context.Context) error {
 // PID returns the process id of the shell.
 func (s *Shell) PID() int { return s.pid }
 
+// Alive reports whether the shell still holds its control socket. Between commands it may die of a signal.
+func (s *Shell) Alive() bool {
+	w := watch{shell: s}
+	_, err := w.read(make([]byte, 256), 0)
+	return err == nil || errors.Is(err, os.ErrDeadlineExceeded)
+}
+
 // Run runs one command to its end. It always returns: at completion, or within half a second after the timeout or
 // the end of ctx.
 func (s *Shell) Run(ctx context.Context, c Command) Outcome {
@@ -128,6 +137,11 @@ func (s *Shell) Run(ctx context.Context, c Command) Outcome {
 		s.learn(rep)
 		out.Status, out.Known = rep.status, true
 		out.Background = heldOut || heldErr
+		// Looking through /proc costs more than an ordinary command, and only & and what holds the pipes can leave
+		// something behind.
+		if out.Background || strings.Contains(c.Text, "&") {
+			out.Jobs = s.leftBehind()
+		}
 		if heldOut && s.stdout.replace() != nil || heldErr && s.stderr.replace() != nil {
 			// No new pipe can be had: the streams would mix, so the next command gets a fresh shell.
 			s.Close()
@@ -205,6 +219,23 @@ func (s *Shell) learn(r report) {
 		s.envText, s.env = r.env, parseExports(r.env)
 		delete(s.env, "POSIXLY_CORRECT")
 	}
+}
+
+// leftBehind returns the processes of the terminal session that earlier commands had not left there yet.
+func (s *Shell) leftBehind() []Process {
+	var fresh []Process
+	now := make(map[int]bool)
+	for _, pid := range sessionMembers(s.supervisor) {
+		if pid == s.pid {
+			continue
+		}
+		now[pid] = true
+		if !s.jobs[pid] {
+			fresh = append(fresh, Process{PID: pid, Command: commandOf(pid)})
+		}
+	}
+	s.jobs = now
+	return fresh
 }
 
 // stdinFile returns a path that gives data and then end of file. Regular-file semantics suit commands that seek.

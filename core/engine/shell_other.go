@@ -17,5 +17,6 @@ func Start(context.Context, Options) (*Shell, error) {
 }
 
 func (*Shell) Run(context.Context, Command) Outcome { return Outcome{Exited: true} }
+func (*Shell) Alive() bool                          { return false }
 func (*Shell) PID() int                             { return 0 }
 func (*Shell) Close()                               {}

@@ -11,7 +11,8 @@ import (
 
 // supervisor runs the shell and passes its status on. It catches the signals that a command may send to its parent
 // (a caught signal is reset to its default in the shell, an ignored one would not be), and its own stderr tells a
-// shell that a signal ended from one that exited with 128+n: only then does sh print a message.
+// shell that a signal ended from one that exited with 128+n: only then does bash print a message. It is a bash too,
+// since dash prints none.
 const supervisor = `trap : HUP INT QUIT TERM USR1 USR2 ALRM PIPE
 "$0" --norc --noprofile --noediting +H +o history -i 2>/dev/null 3>&-
 exit $?`
@@ -80,7 +81,7 @@ func spawn(o Options) (s *Shell, err error) {
 	files[0], files[1], files[2], files[3] = driverShell, null, messagesShell, tty
 	files[scriptFD], files[controlFD] = script, controlShell
 	s.supervisorFD = -1
-	process, err := os.StartProcess("/bin/sh", []string{"sh", "-c", supervisor, o.Path}, &os.ProcAttr{
+	process, err := os.StartProcess(o.Path, []string{"bash", "-p", "-c", supervisor, o.Path}, &os.ProcAttr{
 		Dir: o.Dir, Env: o.Env, Files: files,
 		Sys: &syscall.SysProcAttr{Setsid: true, Setctty: true, Ctty: 3, PidFD: &s.supervisorFD},
 	})

@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"runtime/debug"
 	"sort"
+	"sync"
 
+	execkit "github.com/execkit/execkit/core"
 	"github.com/execkit/execkit/core/errdefs"
 	"github.com/execkit/execkit/core/wire"
 )
@@ -18,6 +20,10 @@ const maxRequestBytes = 64 << 20
 // A Server answers the methods of the JSON API.
 type Server struct {
 	methods map[string]handler
+
+	mu       sync.Mutex
+	sessions map[string]*execkit.Session
+	closed   bool
 }
 
 // A handler decodes its own params and returns the result value, or an error.
@@ -25,8 +31,13 @@ type handler func(ctx context.Context, params []byte) (any, error)
 
 // NewServer makes a Server without sessions.
 func NewServer() *Server {
-	s := &Server{methods: make(map[string]handler)}
+	s := &Server{methods: make(map[string]handler), sessions: make(map[string]*execkit.Session)}
 	s.methods["version.get"] = s.versionGet
+	s.methods["session.create"] = method(s.sessionCreate)
+	s.methods["session.exec"] = method(s.sessionExec)
+	s.methods["session.list"] = method(s.sessionList)
+	s.methods["session.destroy"] = method(s.sessionDestroy)
+	s.methods["output.read"] = method(s.outputRead)
 	return s
 }
 

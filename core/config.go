@@ -1,0 +1,114 @@
+package execkit
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/execkit/execkit/core/errdefs"
+	"github.com/execkit/execkit/core/wire"
+)
+
+// DefaultTimeout is the deadline of a command for which neither the session nor the call sets one.
+const DefaultTimeout = 30 * time.Second
+
+// Config says how a session opens. The zero value is a local bash with the host's environment and directory.
+type Config struct {
+	// Cwd is the first directory; the host process's own when empty.
+	Cwd string
+	// Env is added to the base environment; a nil value removes a variable. BaseEnv is that environment as
+	// NAME=value; the host process's own when nil, none when empty and not nil.
+	Env     map[string]*string
+	BaseEnv []string
+	// Shell is the name or absolute path of a bash; "bash" when empty.
+	Shell string
+	// Timeout is the default deadline of a command: DefaultTimeout when 0, none when negative.
+	Timeout time.Duration
+	// CloseOnExit closes the session when a command ends the shell; otherwise the next command gets a fresh one.
+	CloseOnExit bool
+	// Budget is the default budget of a command.
+	Budget *wire.Budget
+	// Label is free text for the caller's own use.
+	Label string
+}
+
+// agentEnv keeps programs from waiting for a person: pagers, editors and credential prompts. A value of the base
+// environment is replaced, one of Config.Env wins.
+var agentEnv = []string{
+	"PAGER=cat", "GIT_PAGER=cat", "SYSTEMD_PAGER=cat", "MANPAGER=cat", "GIT_TERMINAL_PROMPT=0", "GIT_EDITOR=true",
+	"DEBIAN_FRONTEND=noninteractive", "TERM=dumb",
+}
+
+// hostOnly are variables of the host's own shell that would change how a session's shell starts or behaves.
+var hostOnly = []string{"BASH_ENV", "ENV", "POSIXLY_CORRECT", "SHELLOPTS", "BASHOPTS", "PROMPT_COMMAND", "PS1", "TIMEFORMAT", "OLDPWD"}
+
+// environment returns the shell's environment, sorted, each name once.
+func (c *Config) environment() ([]string, error) {
+	base := c.BaseEnv
+	if base == nil {
+		base = os.Environ()
+	}
+	values := make(map[string]string, len(base))
+	for _, entry := range slices.Concat(base, agentEnv) {
+		name, value, ok := strings.Cut(entry, "=")
+		// An exported function (BASH_FUNC_x%%) of the host is code that the session did not define.
+		if ok && name != "" && !slices.Contains(hostOnly, name) && !strings.HasPrefix(name, "BASH_FUNC_") {
+			values[name] = value
+		}
+	}
+	for name, value := range c.Env {
+		if name == "" || strings.ContainsAny(name, "=\x00") || value != nil && strings.ContainsRune(*value, 0) {
+			return nil, errdefs.New(errdefs.InvalidArgument, "env: %s is not a variable that a process can have", errdefs.Quote(name)).
+				WithHint("a name is not empty and holds no '='; neither name nor value holds a NUL")
+		}
+		if value == nil {
+			delete(values, name)
+		} else {
+			values[name] = *value
+		}
+	}
+	return flatten(values), nil
+}
+
+func flatten(values map[string]string) []string {
+	env := make([]string, 0, len(values))
+	for name, value := range values {
+		env = append(env, name+"="+value)
+	}
+	slices.Sort(env)
+	return env
+}
+
+// directory returns the first directory as an absolute path that exists.
+func (c *Config) directory() (string, error) {
+	dir, err := filepath.Abs(c.Cwd)
+	if err != nil {
+		return "", errdefs.New(errdefs.InvalidArgument, "cwd: %v", err)
+	}
+	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
+		return "", errdefs.New(errdefs.InvalidArgument, "cwd: %s is not a directory", errdefs.Quote(dir)).
+			WithHint("give the path of a directory that exists")
+	}
+	return dir, nil
+}
+
+// shellPath finds the shell.
+func (c *Config) shellPath() (string, error) {
+	name := c.Shell
+	if name == "" {
+		name = "bash"
+	}
+	if filepath.Base(name) != "bash" {
+		return "", errdefs.New(errdefs.Unsupported, "shell %s: local sessions run bash only", errdefs.Quote(name)).
+			WithHint("leave shell out, or name a bash")
+	}
+	path, err := exec.LookPath(name)
+	if err != nil {
+		return "", errdefs.New(errdefs.ShellNotFound, "no shell %s on this machine", errdefs.Quote(name)).
+			WithHint("install bash, or give its absolute path as shell").WithCause(err)
+	}
+	return filepath.Abs(path)
+}

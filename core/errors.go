@@ -1,0 +1,21 @@
+package execkit
+
+import "github.com/execkit/execkit/core/errdefs"
+
+// Error is the type of every error that this package returns.
+type Error = errdefs.Error
+
+// The failure classes, for errors.Is. docs/errors.md describes each.
+var (
+	ErrInvalidArgument error = errdefs.Sentinel(errdefs.InvalidArgument)
+	ErrBlocked         error = errdefs.Sentinel(errdefs.Blocked)
+	ErrCancelled       error = errdefs.Sentinel(errdefs.Cancelled)
+	ErrSessionNotFound error = errdefs.Sentinel(errdefs.SessionNotFound)
+	ErrSessionClosed   error = errdefs.Sentinel(errdefs.SessionClosed)
+	ErrSessionBusy     error = errdefs.Sentinel(errdefs.SessionBusy)
+	ErrUnavailable     error = errdefs.Sentinel(errdefs.Unavailable)
+	ErrTargetNotFound  error = errdefs.Sentinel(errdefs.TargetNotFound)
+	ErrShellNotFound   error = errdefs.Sentinel(errdefs.ShellNotFound)
+	ErrUnsupported     error = errdefs.Sentinel(errdefs.Unsupported)
+	ErrInternal        error = errdefs.Sentinel(errdefs.Internal)
+)

@@ -1,0 +1,219 @@
+package execkit
+
+import (
+	"context"
+	"encoding/base64"
+	"strings"
+	"sync"
+	"time"
+	"unicode/utf8"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/execkit/execkit/core/budget"
+	"github.com/execkit/execkit/core/engine"
+	"github.com/execkit/execkit/core/errdefs"
+	"github.com/execkit/execkit/core/wire"
+)
+
+// Result is what one command came to.
+type Result = wire.ExecResult
+
+// ExecOptions hold for one command.
+type ExecOptions struct {
+	// Timeout is the deadline: the session's when 0, none when negative.
+	Timeout time.Duration
+	// Stdin is fed to the command; nil is end of file at once.
+	Stdin []byte
+	// Budget replaces the session's.
+	Budget *wire.Budget
+	// Raw returns both streams as base64 of the bytes as they came.
+	Raw bool
+}
+
+// exitTimedOut is the exit code of a command that reached its deadline, as timeout(1) has it.
+const exitTimedOut = 124
+
+// Exec runs a command to its end and returns its result. When ctx ends first, the command is stopped and the error is
+// [ErrCancelled], with the result so far in Details["result"]; the session stays usable.
+func (s *Session) Exec(ctx context.Context, command string, o ExecOptions) (*Result, error) {
+	if err := checkCommand(command); err != nil {
+		return nil, err
+	}
+	b := o.Budget
+	if b == nil {
+		b = s.config.Budget
+	}
+	limits, err := budget.FromWire(b)
+	if err != nil {
+		return nil, err
+	}
+	if !s.running.TryLock() {
+		return nil, errdefs.New(errdefs.SessionBusy, "session %s runs another command", s.id).
+			WithHint("wait for it, or use a second session")
+	}
+	defer s.running.Unlock()
+	shell, err := s.liveShell(ctx)
+	if err != nil {
+		return nil, err
+	}
+	s.setBusy()
+	stdout, stderr := newCapture(limitsOf(limits, "stdout")), newCapture(limitsOf(limits, "stderr"))
+	out := shell.Run(ctx, engine.Command{Text: command, Stdin: o.Stdin, Timeout: s.timeout(o.Timeout), Stdout: stdout, Stderr: stderr})
+	result := s.result(command, out, stdout, stderr, o.Raw)
+	if out.Cancelled {
+		return nil, errdefs.New(errdefs.Cancelled, "the command was cancelled and stopped after %d ms", result.DurationMS).
+			WithOutcome(errdefs.Ran).WithDetail("result", result).WithCause(ctx.Err())
+	}
+	return result, nil
+}
+
+// limitsOf returns the budget of one stream: the default one where the caller's is for the other.
+func limitsOf(o budget.Options, stream string) budget.Options {
+	if o.Stream == "both" || o.Stream == stream {
+		return o
+	}
+	return budget.Default()
+}
+
+// checkCommand refuses what no shell can be given as it is.
+func checkCommand(command string) error {
+	if i := strings.IndexByte(command, 0); i >= 0 {
+		return errdefs.New(errdefs.InvalidArgument, "the command holds a NUL byte at offset %d", i).
+			WithHint("a shell cannot take NUL; write it with printf '\\0'")
+	}
+	if !utf8.ValidString(command) {
+		return errdefs.New(errdefs.InvalidArgument, "the command is not valid UTF-8").
+			WithHint("write other bytes with printf '\\xNN'")
+	}
+	return nil
+}
+
+func (s *Session) setBusy() {
+	s.mu.Lock()
+	s.busy = true
+	s.mu.Unlock()
+}
+
+func (s *Session) result(command string, out engine.Outcome, stdout, stderr *capture, raw bool) *Result {
+	stdout.finish()
+	stderr.finish()
+	r := &Result{
+		Command: command, Encoding: "utf-8", DurationMS: out.Duration.Milliseconds(), TimedOut: out.TimedOut,
+		ShellExited: out.Exited, EnvDelta: s.settle(out),
+	}
+	r.Cwd = s.Info().Cwd
+	binary := raw || !stdout.isText() || !stderr.isText()
+	if binary {
+		r.Encoding = "base64"
+	}
+	s.fill(r, "stdout", stdout, &r.Stdout, binary)
+	s.fill(r, "stderr", stderr, &r.Stderr, binary)
+	switch {
+	case out.TimedOut:
+		r.ExitCode = new(int)
+		*r.ExitCode = exitTimedOut
+	case out.Known:
+		r.ExitCode = &out.Status
+	}
+	if out.Signal > 0 && !out.TimedOut {
+		r.Signal = unix.SignalName(unix.Signal(out.Signal))
+	}
+	for _, p := range out.Jobs {
+		r.Jobs = append(r.Jobs, wire.Job{PID: p.PID, Command: p.Command})
+	}
+	r.Hint = s.hintFor(r)
+	return r
+}
+
+func (s *Session) fill(r *Result, stream string, c *capture, text *string, binary bool) {
+	kept, report, truncated := c.output(binary)
+	*text = kept
+	if report == nil {
+		return
+	}
+	if r.Budget == nil {
+		r.Budget = make(map[string]*wire.BudgetReport)
+	}
+	if truncated {
+		r.Truncated = true
+		report.OutputID = s.outputs.add(c.spool)
+	}
+	r.Budget[stream] = report
+}
+
+func (s *Session) hintFor(r *Result) string {
+	s.mu.Lock()
+	hint := s.hint
+	s.hint = ""
+	s.mu.Unlock()
+	switch {
+	case hint != "":
+	case r.TimedOut && r.ShellExited:
+		hint = "the command ignored every signal; the next command gets a fresh shell with directory and exported environment restored"
+	case r.TimedOut:
+		hint = "the command was stopped at its deadline; raise timeout_ms, or run it in the background"
+	case r.ShellExited && r.ExitCode == nil:
+		hint = "the shell no longer reported; the next command gets a fresh one with directory and exported environment restored"
+	case r.ShellExited:
+		hint = "the command ended the shell; the next command gets a fresh one with directory and exported environment restored"
+	}
+	return hint
+}
+
+// ReadOutput pages through output that a budget left out. id is the OutputID of a result's BudgetReport, offset counts
+// bytes and line counts lines from 1 (0 to go by offset); limit is in the same unit, 0 for the default. The newest
+// eight truncated streams of a session are kept.
+func (s *Session) ReadOutput(id string, offset, line, limit int64) (*wire.OutputReadResult, error) {
+	spool, ok := s.outputs.get(id)
+	if !ok {
+		return nil, errdefs.New(errdefs.InvalidArgument, "no output %s", errdefs.Quote(id)).
+			WithHint("a session keeps the newest %d truncated streams; run the command again with a smaller output", keptSpools)
+	}
+	var c budget.Chunk
+	if line > 0 {
+		c = spool.ReadLines(line, limit)
+	} else {
+		c = spool.ReadAt(offset, limit)
+	}
+	r := &wire.OutputReadResult{
+		Text: string(c.Text), Encoding: "utf-8", Offset: c.Offset, NextOffset: c.NextOffset,
+		BytesTotal: c.BytesTotal, LinesTotal: c.LinesTotal, Skipped: c.Skipped, EOF: c.EOF,
+	}
+	if !utf8.Valid(c.Text) {
+		r.Text, r.Encoding = base64.StdEncoding.EncodeToString(c.Text), "base64"
+	}
+	return r, nil
+}
+
+// outputs holds the spools of truncated results, the newest keptSpools of them.
+type outputs struct {
+	mu    sync.Mutex
+	order []string
+	spool map[string]*budget.Spool
+}
+
+// keptSpools bounds the memory of a session: each spool holds at most 4.25 MiB.
+const keptSpools = 8
+
+func (o *outputs) add(spool *budget.Spool) string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.spool == nil {
+		o.spool = make(map[string]*budget.Spool)
+	}
+	if len(o.order) == keptSpools {
+		delete(o.spool, o.order[0])
+		o.order = o.order[1:]
+	}
+	id := newID("o")
+	o.order, o.spool[id] = append(o.order, id), spool
+	return id
+}
+
+func (o *outputs) get(id string) (*budget.Spool, bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	spool, ok := o.spool[id]
+	return spool, ok
+}

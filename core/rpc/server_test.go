@@ -1,0 +1,75 @@
+package rpc
+
+import (
+	"context"
+	"encoding/json"
+	"strings"
+	"testing"
+)
+
+type envelope struct {
+	OK     bool           `json:"ok"`
+	Result map[string]any `json:"result"`
+	Error  struct {
+		Code, Message, Hint, Outcome, Session string
+	} `json:"error"`
+}
+
+func call(t *testing.T, s *Server, method, params string) envelope {
+	t.Helper()
+	var e envelope
+	reply := s.Call(context.Background(), method, []byte(params))
+	if err := json.Unmarshal(reply, &e); err != nil {
+		t.Fatalf("%s: %v in %s", method, err, reply)
+	}
+	return e
+}
+
+func TestSession(t *testing.T) {
+	s := NewServer()
+	defer s.Close()
+	created := call(t, s, "session.create", `{"transport":{"type":"local"},"cwd":"/","label":"x","inherit_env":false,"env":{"A":"b"}}`)
+	if !created.OK {
+		t.Fatalf("%+v", created)
+	}
+	id := created.Result["session_id"].(string)
+	ran := call(t, s, "session.exec", `{"session_id":"`+id+`","command":"cat; echo $A; exit 3","stdin":"in\n"}`)
+	if !ran.OK || ran.Result["stdout"] != "in\nb\n" || ran.Result["exit_code"] != 3.0 || ran.Result["shell_exited"] != true {
+		t.Fatalf("%+v", ran)
+	}
+	if list := call(t, s, "session.list", ""); len(list.Result["sessions"].([]any)) != 1 {
+		t.Fatalf("%+v", list)
+	}
+	if e := call(t, s, "session.destroy", `{"session_id":"`+id+`"}`); !e.OK {
+		t.Fatalf("%+v", e)
+	}
+	if e := call(t, s, "session.exec", `{"session_id":"`+id+`","command":"true"}`); e.Error.Code != "session_not_found" {
+		t.Fatalf("%+v", e)
+	}
+}
+
+func TestBadRequests(t *testing.T) {
+	s := NewServer()
+	defer s.Close()
+	for _, tt := range []struct{ method, params, code, says string }{
+		{"session.exce", `{}`, "invalid_argument", `did you mean "session.exec"`},
+		{"session.exec", `{"sesion_id":"x"}`, "invalid_argument", `did you mean "session_id"`},
+		{"session.exec", `{"timeoutMs":1}`, "invalid_argument", `did you mean "timeout_ms"`},
+		{"session.exec", `{"command":1}`, "invalid_argument", "command"},
+		{"session.exec", `[]`, "invalid_argument", ""},
+		{"session.exec", `{"session_id":"x"} {}`, "invalid_argument", "more than one"},
+		{"session.exec", `{`, "invalid_argument", "JSON"},
+		{"session.exec", `{"session_id":"x","command":"true"}`, "session_not_found", "session.create"},
+		{"session.create", `{"policy":{"default":"deny"}}`, "unsupported", "policy"},
+		{"session.create", `{"redact":true}`, "unsupported", "redact"},
+		{"session.create", `{"transport":"ssh://h"}`, "unsupported", "local"},
+		{"session.create", `{"timeout_ms":-1}`, "invalid_argument", "timeout_ms"},
+		{"session.create", `{"cwd":"/nonexistent"}`, "invalid_argument", "directory"},
+		{"session.create", `{"budget":{"max_chars":-1}}`, "invalid_argument", "max_chars"},
+	} {
+		e := call(t, s, tt.method, tt.params)
+		if e.OK || e.Error.Code != tt.code || !strings.Contains(e.Error.Message+e.Error.Hint, tt.says) {
+			t.Errorf("%s %s: %+v", tt.method, tt.params, e.Error)
+		}
+	}
+}

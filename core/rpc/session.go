@@ -1,0 +1,227 @@
+package rpc
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	execkit "github.com/execkit/execkit/core"
+	"github.com/execkit/execkit/core/errdefs"
+	"github.com/execkit/execkit/core/wire"
+)
+
+// maxTimeoutMS bounds a deadline to what time.Duration can hold with room to add.
+const maxTimeoutMS = int64(365 * 24 * time.Hour / time.Millisecond)
+
+func (s *Server) sessionCreate(ctx context.Context, r *wire.SessionCreate) (any, error) {
+	if err := refuseUnsupported(r); err != nil {
+		return nil, err
+	}
+	target, err := targetOf(r.Transport)
+	if err != nil {
+		return nil, err
+	}
+	timeout, err := timeoutOf(r.TimeoutMS)
+	if err != nil {
+		return nil, err
+	}
+	config := execkit.Config{Cwd: r.Cwd, Env: r.Env, BaseEnv: r.HostEnv, Shell: r.Shell, Timeout: timeout, Budget: r.Budget, Label: r.Label}
+	if r.InheritEnv != nil && !*r.InheritEnv {
+		config.BaseEnv = []string{}
+	}
+	switch r.OnExit {
+	case "", "restart":
+	case "close":
+		config.CloseOnExit = true
+	default:
+		return nil, errdefs.New(errdefs.InvalidArgument, "on_exit: %s is neither \"restart\" nor \"close\"", errdefs.Quote(r.OnExit))
+	}
+	session, err := execkit.Open(ctx, target, config)
+	if err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	closed := s.closed
+	if !closed {
+		s.sessions[session.ID()] = session
+	}
+	s.mu.Unlock()
+	if closed {
+		_ = session.Close()
+		return nil, errdefs.New(errdefs.Cancelled, "the server is closing")
+	}
+	return session.Info(), nil
+}
+
+// refuseUnsupported names the first option that this version cannot honour. An option is never ignored: a caller who
+// asks for a fence or redaction must not get a session without it.
+func refuseUnsupported(r *wire.SessionCreate) error {
+	off := string(r.Redact) == "false"
+	for _, o := range []struct {
+		name string
+		set  bool
+	}{
+		{"policy", given(r.Policy)}, {"redact", given(r.Redact) && !off}, {"audit", given(r.Audit)},
+		{"idle_timeout_ms", r.IdleTimeoutMS != 0}, {"workspace", given(r.Workspace)}, {"quotas", given(r.Quotas)},
+		{"ssh", given(r.SSH)}, {"docker", given(r.Docker)}, {"k8s", given(r.K8s)}, {"sandbox", given(r.Sandbox)},
+		{"reconnect", r.Reconnect != nil && *r.Reconnect},
+	} {
+		if o.set {
+			return errdefs.New(errdefs.Unsupported, "option %q is not available in this version", o.name).
+				WithHint("leave it out if the session may run without it").WithDetail("field", o.name)
+		}
+	}
+	return nil
+}
+
+func given(raw json.RawMessage) bool { return len(raw) > 0 && string(raw) != "null" }
+
+// targetOf reads a transport given as a URL or as an object with a type.
+func targetOf(raw json.RawMessage) (string, error) {
+	if !given(raw) {
+		return "local", nil
+	}
+	if raw[0] == '"' {
+		var url string
+		if err := wire.Decode(raw, &url); err != nil {
+			return "", err
+		}
+		return url, nil
+	}
+	var object struct {
+		Type string `json:"type"`
+	}
+	if err := wire.Decode(raw, &object); err != nil {
+		return "", err
+	}
+	return object.Type, nil
+}
+
+// timeoutOf maps the wire's absent, 0 (none) and positive to the core's 0, negative and positive.
+func timeoutOf(ms *int64) (time.Duration, error) {
+	switch {
+	case ms == nil:
+		return 0, nil
+	case *ms == 0:
+		return -1, nil
+	case *ms < 0 || *ms > maxTimeoutMS:
+		return 0, errdefs.New(errdefs.InvalidArgument, "timeout_ms: %d is out of range", *ms).
+			WithHint("give 1 to %d milliseconds, or 0 for no deadline", maxTimeoutMS).WithDetail("field", "timeout_ms")
+	}
+	return time.Duration(*ms) * time.Millisecond, nil
+}
+
+func (s *Server) session(id string) (*execkit.Session, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if session, ok := s.sessions[id]; ok {
+		return session, nil
+	}
+	return nil, errdefs.New(errdefs.SessionNotFound, "no session %s", errdefs.Quote(id)).
+		WithHint("session.list shows the open ones; session.create opens one").WithSession(errdefs.Closed)
+}
+
+func (s *Server) sessionExec(ctx context.Context, r *wire.Exec) (any, error) {
+	session, err := s.session(r.SessionID)
+	if err != nil {
+		return nil, err
+	}
+	o := execkit.ExecOptions{Budget: r.Budget, Raw: r.Raw}
+	if o.Timeout, err = timeoutOf(r.TimeoutMS); err != nil {
+		return nil, err
+	}
+	if o.Stdin, err = stdinOf(r); err != nil {
+		return nil, err
+	}
+	if r.Cwd != "" || len(r.Env) > 0 || r.StdinOpen {
+		return nil, errdefs.New(errdefs.Unsupported, "cwd, env and stdin_open of one command are not available in this version").
+			WithHint("run it as ( cd DIR && NAME=VALUE COMMAND )")
+	}
+	return session.Exec(ctx, r.Command, o)
+}
+
+func stdinOf(r *wire.Exec) ([]byte, error) {
+	switch {
+	case r.Stdin != nil && r.StdinB64 != nil:
+		return nil, errdefs.New(errdefs.InvalidArgument, "stdin and stdin_b64 are both given").WithHint("give one of them")
+	case r.Stdin != nil:
+		return []byte(*r.Stdin), nil
+	case r.StdinB64 != nil:
+		data, err := base64.StdEncoding.DecodeString(*r.StdinB64)
+		if err != nil {
+			return nil, errdefs.New(errdefs.InvalidArgument, "stdin_b64 is not base64: %v", err)
+		}
+		return data, nil
+	}
+	return nil, nil
+}
+
+func (s *Server) sessionList(context.Context, *struct{}) (any, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	list := make([]wire.SessionInfo, 0, len(s.sessions))
+	for _, session := range s.sessions {
+		list = append(list, session.Info())
+	}
+	sortByID(list)
+	return map[string]any{"sessions": list}, nil
+}
+
+func sortByID(list []wire.SessionInfo) {
+	slices.SortFunc(list, func(a, b wire.SessionInfo) int { return strings.Compare(a.SessionID, b.SessionID) })
+}
+
+func (s *Server) sessionDestroy(_ context.Context, r *wire.SessionRef) (any, error) {
+	session, err := s.session(r.SessionID)
+	if err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	delete(s.sessions, r.SessionID)
+	s.mu.Unlock()
+	return struct{}{}, session.Close()
+}
+
+func (s *Server) outputRead(_ context.Context, r *wire.OutputRead) (any, error) {
+	var offset, line int64
+	switch {
+	case r.Offset != nil && r.Line != nil:
+		return nil, errdefs.New(errdefs.InvalidArgument, "offset and line are both given").WithHint("give one of them")
+	case r.Offset != nil:
+		offset = *r.Offset
+	case r.Line != nil:
+		line = *r.Line
+	}
+	if offset < 0 || line < 0 || r.Limit < 0 {
+		return nil, errdefs.New(errdefs.InvalidArgument, "offset, line and limit must not be negative")
+	}
+	s.mu.Lock()
+	sessions := slices.Collect(maps.Values(s.sessions))
+	s.mu.Unlock()
+	var err error
+	for _, session := range sessions {
+		var result *wire.OutputReadResult
+		if result, err = session.ReadOutput(r.OutputID, offset, line, r.Limit); err == nil {
+			return result, nil
+		}
+	}
+	if err == nil {
+		err = errdefs.New(errdefs.InvalidArgument, "no output %s", errdefs.Quote(r.OutputID)).WithHint("its session is closed")
+	}
+	return nil, err
+}
+
+// Close closes every session. Later calls find none.
+func (s *Server) Close() {
+	s.mu.Lock()
+	sessions := s.sessions
+	s.sessions, s.closed = make(map[string]*execkit.Session), true
+	s.mu.Unlock()
+	for _, session := range sessions {
+		_ = session.Close()
+	}
+}

@@ -1,0 +1,203 @@
+package execkit
+
+import (
+	"context"
+	"crypto/rand"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/execkit/execkit/core/budget"
+	"github.com/execkit/execkit/core/engine"
+	"github.com/execkit/execkit/core/errdefs"
+	"github.com/execkit/execkit/core/wire"
+)
+
+// A Session is a live shell with state. Its methods may be called concurrently; one command runs at a time.
+type Session struct {
+	id      string
+	config  Config
+	path    string
+	outputs outputs
+
+	running sync.Mutex // held while a command runs
+
+	mu     sync.Mutex // guards what follows
+	shell  *engine.Shell
+	cwd    string
+	env    map[string]string
+	hint   string
+	closed bool
+	busy   bool
+}
+
+// Open opens a session on a target. Only "local" (or "") is available; another target gives [ErrUnsupported]. ctx
+// bounds the opening alone.
+func Open(ctx context.Context, target string, config Config) (*Session, error) {
+	if target != "" && target != "local" {
+		return nil, errdefs.New(errdefs.Unsupported, "transport %s is not available in this version", errdefs.Quote(target)).
+			WithHint("use \"local\"")
+	}
+	path, err := config.shellPath()
+	if err != nil {
+		return nil, err
+	}
+	dir, err := config.directory()
+	if err != nil {
+		return nil, err
+	}
+	env, err := config.environment()
+	if err != nil {
+		return nil, err
+	}
+	if _, err := budget.FromWire(config.Budget); err != nil {
+		return nil, err
+	}
+	s := &Session{id: newID("s"), config: config, path: path, cwd: dir, env: make(map[string]string, len(env))}
+	for _, entry := range env {
+		name, value, _ := strings.Cut(entry, "=")
+		s.env[name] = value
+	}
+	if _, err := s.liveShell(ctx); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// newID returns an identifier that cannot be guessed.
+func newID(prefix string) string { return prefix + "_" + strings.ToLower(rand.Text()) }
+
+// ID returns the identifier of the session, random and never used again.
+func (s *Session) ID() string { return s.id }
+
+// Info describes the session.
+func (s *Session) Info() wire.SessionInfo {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	info := wire.SessionInfo{
+		SessionID: s.id, Transport: "local", Target: "local", Shell: s.path, Cwd: s.cwd,
+		Capabilities: []string{"split_streams", "env_delta", "jobs"},
+		Enforcement:  map[string]any{"kernel": false, "policy": false},
+		Label:        s.config.Label, Busy: s.busy,
+	}
+	if s.shell != nil {
+		info.PID = s.shell.PID()
+	}
+	return info
+}
+
+// liveShell returns the shell, opening a fresh one with the last known directory and exported environment where the
+// last command ended it.
+func (s *Session) liveShell(ctx context.Context) (*engine.Shell, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return nil, s.closedError()
+	}
+	if s.shell != nil && s.shell.Alive() {
+		return s.shell, nil
+	}
+	if s.shell != nil {
+		s.shell.Close()
+		s.shell, s.hint = nil, "the shell had ended between commands; this one ran in a fresh shell with directory and exported environment restored"
+	}
+	dir := nearestDirectory(s.cwd)
+	if dir != s.cwd {
+		s.hint = "the directory " + errdefs.Quote(s.cwd) + " is gone; the fresh shell is in " + errdefs.Quote(dir)
+		s.cwd = dir
+	}
+	shell, err := engine.Start(ctx, engine.Options{Path: s.path, Dir: dir, Env: flatten(s.env)})
+	if err != nil {
+		return nil, errdefs.New(errdefs.Unavailable, "cannot start %s: %v", s.path, err).
+			WithHint("execkit doctor shows what is missing").WithCause(err)
+	}
+	s.shell = shell
+	return shell, nil
+}
+
+func nearestDirectory(dir string) string {
+	for {
+		if info, err := os.Stat(dir); err == nil && info.IsDir() || dir == filepath.Dir(dir) {
+			return dir
+		}
+		dir = filepath.Dir(dir)
+	}
+}
+
+func (s *Session) closedError() error {
+	return errdefs.New(errdefs.SessionClosed, "session %s is closed", s.id).WithHint("open a new session").WithSession(errdefs.Closed)
+}
+
+// Close ends the shell and what runs in its terminal session, a running command too. It may be called twice.
+func (s *Session) Close() error {
+	s.mu.Lock()
+	shell := s.shell
+	s.shell, s.closed = nil, true
+	s.mu.Unlock()
+	if shell != nil {
+		shell.Close()
+	}
+	return nil
+}
+
+// settle takes over what a command changed and returns the change of the exported environment.
+func (s *Session) settle(out engine.Outcome) *wire.EnvDelta {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.busy = false
+	delta := envDelta(s.env, out.Env)
+	if out.Env != nil {
+		s.env = out.Env
+	}
+	if out.Cwd != "" {
+		s.cwd = out.Cwd
+	}
+	if out.Exited {
+		s.shell = nil
+		if s.config.CloseOnExit {
+			s.closed = true
+		}
+	}
+	return delta
+}
+
+// shellOwn are variables that bash changes by itself; the result has the directory in a field of its own.
+var shellOwn = []string{"PWD", "OLDPWD", "SHLVL", "_"}
+
+func envDelta(before, after map[string]string) *wire.EnvDelta {
+	if after == nil {
+		return nil
+	}
+	d := &wire.EnvDelta{}
+	for name, value := range after {
+		if old, ok := before[name]; (!ok || old != value) && !slices.Contains(shellOwn, name) {
+			if d.Set == nil {
+				d.Set = make(map[string]string)
+			}
+			d.Set[name] = value
+		}
+	}
+	for name := range before {
+		if _, ok := after[name]; !ok && !slices.Contains(shellOwn, name) {
+			d.Unset = append(d.Unset, name)
+		}
+	}
+	if d.Set == nil && d.Unset == nil {
+		return nil
+	}
+	slices.Sort(d.Unset)
+	return d
+}
+
+// timeout returns the deadline of a command; 0 is none.
+func (s *Session) timeout(asked time.Duration) time.Duration {
+	for _, d := range []time.Duration{asked, s.config.Timeout, DefaultTimeout} {
+		if d != 0 {
+			return max(d, 0)
+		}
+	}
+	return 0
+}

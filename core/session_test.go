@@ -1,0 +1,213 @@
+package execkit_test
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"os"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	execkit "github.com/execkit/execkit/core"
+	"github.com/execkit/execkit/core/wire"
+)
+
+func open(t testing.TB, c execkit.Config) *execkit.Session {
+	t.Helper()
+	if c.Cwd == "" {
+		c.Cwd = t.TempDir()
+	}
+	s, err := execkit.Open(context.Background(), "local", c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	return s
+}
+
+func exec(t testing.TB, s *execkit.Session, command string) *execkit.Result {
+	t.Helper()
+	r, err := s.Exec(context.Background(), command, execkit.ExecOptions{})
+	if err != nil {
+		t.Fatalf("%s: %v", command, err)
+	}
+	return r
+}
+
+func TestStateLasts(t *testing.T) {
+	s := open(t, execkit.Config{})
+	exec(t, s, "mkdir d; cd d; v=1; f() { echo $v; }")
+	r := exec(t, s, "f; export V=2; unset HOME; false")
+	if r.Stdout != "1\n" || *r.ExitCode != 1 || !strings.HasSuffix(r.Cwd, "/d") {
+		t.Fatalf("%+v", r)
+	}
+	if r.EnvDelta == nil || r.EnvDelta.Set["V"] != "2" || len(r.EnvDelta.Unset) != 1 || r.EnvDelta.Unset[0] != "HOME" {
+		t.Fatalf("env_delta %+v", r.EnvDelta)
+	}
+	if r := exec(t, s, "true"); r.EnvDelta != nil {
+		t.Fatalf("env_delta %+v of a command that changed nothing", r.EnvDelta)
+	}
+}
+
+// Whatever ends the shell, the next command gets a fresh one where the last left off.
+func TestShellIsReplaced(t *testing.T) {
+	for _, end := range []string{"exit 7", "exec sh -c 'exit 7'", "kill -9 $$", "set -e; false"} {
+		t.Run(end, func(t *testing.T) {
+			t.Parallel()
+			s := open(t, execkit.Config{})
+			dir := exec(t, s, "mkdir d; cd d; export V=kept; pwd -P").Stdout
+			if r := exec(t, s, end); !r.ShellExited || r.TimedOut || r.Hint == "" {
+				t.Fatalf("%+v", r)
+			}
+			if r := exec(t, s, "pwd -P; echo $V"); r.Stdout != dir+"kept\n" || r.ShellExited {
+				t.Fatalf("%+v", r)
+			}
+		})
+	}
+}
+
+// The supervisor takes the kill that was meant for the host, and the terminal's hangup ends the shell.
+func TestParentIsNotTheHost(t *testing.T) {
+	s := open(t, execkit.Config{})
+	exec(t, s, "kill -9 $PPID; sleep 1")
+	for s.Info().PID != 0 {
+		if _, err := os.Stat("/proc/" + strconv.Itoa(s.Info().PID)); err != nil {
+			break
+		}
+		time.Sleep(time.Millisecond)
+	}
+	if r := exec(t, s, "echo on"); r.Stdout != "on\n" {
+		t.Fatalf("%+v", r)
+	}
+}
+
+func TestSignalOfTheShell(t *testing.T) {
+	s := open(t, execkit.Config{})
+	if r := exec(t, s, "kill -9 $$"); r.Signal != "SIGKILL" || *r.ExitCode != 137 {
+		t.Errorf("%+v", r)
+	}
+	if r := exec(t, s, "exit 137"); r.Signal != "" || *r.ExitCode != 137 {
+		t.Errorf("%+v", r)
+	}
+}
+
+func TestDeadline(t *testing.T) {
+	s := open(t, execkit.Config{Timeout: 100 * time.Millisecond})
+	r := exec(t, s, "v=1; echo partial; sleep 60")
+	if !r.TimedOut || *r.ExitCode != 124 || r.Stdout != "partial\n" || r.ShellExited {
+		t.Fatalf("%+v", r)
+	}
+	if r := exec(t, s, "echo $v"); r.Stdout != "1\n" {
+		t.Fatalf("%+v", r)
+	}
+}
+
+func TestCancelled(t *testing.T) {
+	s := open(t, execkit.Config{})
+	ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
+	defer cancel()
+	_, err := s.Exec(ctx, "echo partial; sleep 60", execkit.ExecOptions{})
+	var e *execkit.Error
+	if !errors.Is(err, execkit.ErrCancelled) || !errors.Is(err, context.DeadlineExceeded) || !errors.As(err, &e) {
+		t.Fatal(err)
+	}
+	if r := e.Details["result"].(*execkit.Result); r.Stdout != "partial\n" {
+		t.Fatalf("%+v", r)
+	}
+	exec(t, s, "true")
+}
+
+func TestBinaryOutputIsNotChanged(t *testing.T) {
+	s := open(t, execkit.Config{})
+	want := "a\xff\r\x00\x1b[1mb"
+	r := exec(t, s, `printf 'a\xff\r\0\033[1mb'`)
+	if got, _ := base64.StdEncoding.DecodeString(r.Stdout); r.Encoding != "base64" || string(got) != want {
+		t.Fatalf("%q %s", got, r.Encoding)
+	}
+	if r := exec(t, s, `printf '10%%\r20%%\r\033[32mdone\033[0m\n\360\237\230\200'`); r.Encoding != "utf-8" || r.Stdout != "done\n😀" {
+		t.Fatalf("%q %s", r.Stdout, r.Encoding)
+	}
+}
+
+func TestFloodIsBounded(t *testing.T) {
+	s := open(t, execkit.Config{Budget: &wire.Budget{MaxChars: 1000}})
+	r := exec(t, s, "seq 200000")
+	b := r.Budget["stdout"]
+	if !r.Truncated || len([]rune(r.Stdout)) > 1000 || b.LinesTotal != 200000 || !strings.HasPrefix(r.Stdout, "1\n") || !strings.HasSuffix(r.Stdout, "200000\n") {
+		t.Fatalf("%d characters, %+v", len(r.Stdout), b)
+	}
+	page, err := s.ReadOutput(b.OutputID, 0, 1000, 2)
+	if err != nil || page.Text != "1000\n1001\n" {
+		t.Fatalf("%+v %v", page, err)
+	}
+}
+
+func TestJobs(t *testing.T) {
+	s := open(t, execkit.Config{})
+	r := exec(t, s, "sleep 299 &")
+	if len(r.Jobs) != 1 || r.Jobs[0].Command != "sleep 299" || r.Stderr != "" {
+		t.Fatalf("%+v", r)
+	}
+	if r := exec(t, s, "true &"); len(r.Jobs) > 1 || len(r.Jobs) == 1 && r.Jobs[0].Command == "sleep 299" {
+		t.Fatalf("an old job again: %+v", r.Jobs)
+	}
+	s.Close()
+	gone := false
+	for range 100 {
+		// A zombie that init has not collected yet has no arguments left.
+		if text, _ := os.ReadFile("/proc/" + strconv.Itoa(r.Jobs[0].PID) + "/cmdline"); len(text) == 0 {
+			gone = true
+			break
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	if !gone {
+		t.Fatal("the job outlived its session")
+	}
+}
+
+func TestBadInput(t *testing.T) {
+	s := open(t, execkit.Config{})
+	for _, command := range []string{"a\x00b", "a\xffb"} {
+		if _, err := s.Exec(context.Background(), command, execkit.ExecOptions{}); !errors.Is(err, execkit.ErrInvalidArgument) {
+			t.Errorf("%q: %v", command, err)
+		}
+	}
+	for _, c := range []execkit.Config{{Cwd: "/nonexistent"}, {Env: map[string]*string{"a=b": nil}}} {
+		if _, err := execkit.Open(context.Background(), "local", c); !errors.Is(err, execkit.ErrInvalidArgument) {
+			t.Errorf("%+v: %v", c, err)
+		}
+	}
+	if _, err := execkit.Open(context.Background(), "local", execkit.Config{Shell: "/nonexistent/bash"}); !errors.Is(err, execkit.ErrShellNotFound) {
+		t.Error(err)
+	}
+	if _, err := execkit.Open(context.Background(), "ssh://host", execkit.Config{}); !errors.Is(err, execkit.ErrUnsupported) {
+		t.Error(err)
+	}
+	s.Close()
+	if _, err := s.Exec(context.Background(), "true", execkit.ExecOptions{}); !errors.Is(err, execkit.ErrSessionClosed) {
+		t.Error(err)
+	}
+}
+
+func TestOneCommandAtATime(t *testing.T) {
+	s := open(t, execkit.Config{})
+	done := make(chan struct{})
+	go func() { defer close(done); _, _ = s.Exec(context.Background(), "sleep 0.3", execkit.ExecOptions{}) }()
+	for !s.Info().Busy {
+		time.Sleep(time.Millisecond)
+	}
+	if _, err := s.Exec(context.Background(), "true", execkit.ExecOptions{}); !errors.Is(err, execkit.ErrSessionBusy) {
+		t.Error(err)
+	}
+	<-done
+}
+
+func TestVersionFile(t *testing.T) {
+	text, err := os.ReadFile("../VERSION")
+	if err != nil || strings.TrimSpace(string(text)) != execkit.Version {
+		t.Fatalf("VERSION %q, Version %q: %v", text, execkit.Version, err)
+	}
+}
