@@ -205,9 +205,15 @@ func TestOneCommandAtATime(t *testing.T) {
 	<-done
 }
 
-func TestVersionFile(t *testing.T) {
-	text, err := os.ReadFile("../VERSION")
-	if err != nil || strings.TrimSpace(string(text)) != execkit.Version {
-		t.Fatalf("VERSION %q, Version %q: %v", text, execkit.Version, err)
+// The release is written in one file for people and tools, and in the places that cannot read it.
+func TestVersion(t *testing.T) {
+	for path, want := range map[string]string{
+		"../VERSION":                           execkit.Version + "\n",
+		"../include/execkit.h":                 `#define EXECKIT_VERSION "` + execkit.Version + `"`,
+		"../bindings/python/pyproject.toml":    `version = "` + execkit.Version + `"`,
+	} {
+		if text, err := os.ReadFile(path); err != nil || !strings.Contains(string(text), want) {
+			t.Errorf("%s does not hold %q (%v)", path, want, err)
+		}
 	}
 }

@@ -1,0 +1,80 @@
+// Command capi is the C interface: built with -buildmode=c-shared it becomes libexeckit.so. front.c holds the public
+// symbols; the functions here turn C strings into calls of core/rpc and hold no logic of their own.
+package main
+
+/*
+#cgo CFLAGS: -I${SRCDIR}/../include -fvisibility=hidden
+#include <stdint.h>
+*/
+import "C"
+
+import (
+	"context"
+
+	"github.com/execkit/execkit/core/rpc"
+)
+
+// server is the one of this process; handles in C are process-wide too.
+var server = rpc.NewServer()
+
+func main() {}
+
+func goText(s *C.char) string {
+	if s == nil {
+		return ""
+	}
+	return C.GoString(s)
+}
+
+//export goCall
+func goCall(method, params *C.char) *C.char {
+	return C.CString(string(server.Call(context.Background(), goText(method), []byte(goText(params)))))
+}
+
+//export goQueueOpen
+func goQueueOpen(wake *C.int) C.int64_t {
+	q, err := newQueue()
+	if err != nil {
+		return -1
+	}
+	if wake != nil {
+		*wake = C.int(q.wakeFD())
+	}
+	return C.int64_t(queues.add(q))
+}
+
+//export goSubmit
+func goSubmit(queue C.int64_t, token C.uint64_t, method, params *C.char) C.int {
+	q := queues.get(int64(queue))
+	if q == nil || !q.submit(uint64(token), goText(method), []byte(goText(params))) {
+		return -1
+	}
+	return 0
+}
+
+//export goCancel
+func goCancel(queue C.int64_t, token C.uint64_t) C.int {
+	if q := queues.get(int64(queue)); q == nil || !q.cancel(uint64(token)) {
+		return -1
+	}
+	return 0
+}
+
+//export goQueueWait
+func goQueueWait(queue C.int64_t, timeoutMS C.int) *C.char {
+	q := queues.get(int64(queue))
+	if q == nil {
+		return nil
+	}
+	if batch := q.wait(int(timeoutMS)); batch != nil {
+		return C.CString(string(batch))
+	}
+	return nil
+}
+
+//export goQueueClose
+func goQueueClose(queue C.int64_t) {
+	if q := queues.remove(int64(queue)); q != nil {
+		q.close()
+	}
+}
