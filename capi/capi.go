@@ -31,50 +31,70 @@ func goCall(method, params *C.char) *C.char {
 	return C.CString(string(server.Call(context.Background(), goText(method), []byte(goText(params)))))
 }
 
+// guarded runs fn and turns a panic into fallback: none may cross into C. Calls of methods recover in rpc already.
+func guarded[T any](fallback T, fn func() T) (result T) {
+	defer func() {
+		if recover() != nil {
+			result = fallback
+		}
+	}()
+	return fn()
+}
+
 //export goQueueOpen
 func goQueueOpen(wake *C.int) C.int64_t {
-	q, err := newQueue()
-	if err != nil {
-		return -1
-	}
-	if wake != nil {
-		*wake = C.int(q.wakeFD())
-	}
-	return C.int64_t(queues.add(q))
+	return guarded(-1, func() C.int64_t {
+		q, err := newQueue()
+		if err != nil {
+			return -1
+		}
+		if wake != nil {
+			*wake = C.int(q.wakeFD())
+		}
+		return C.int64_t(queues.add(q))
+	})
 }
 
 //export goSubmit
 func goSubmit(queue C.int64_t, token C.uint64_t, method, params *C.char) C.int {
-	q := queues.get(int64(queue))
-	if q == nil || !q.submit(uint64(token), goText(method), []byte(goText(params))) {
-		return -1
-	}
-	return 0
+	return guarded(-1, func() C.int {
+		if q := queues.get(int64(queue)); q == nil || !q.submit(uint64(token), goText(method), []byte(goText(params))) {
+			return -1
+		}
+		return 0
+	})
 }
 
 //export goCancel
 func goCancel(queue C.int64_t, token C.uint64_t) C.int {
-	if q := queues.get(int64(queue)); q == nil || !q.cancel(uint64(token)) {
-		return -1
-	}
-	return 0
+	return guarded(-1, func() C.int {
+		if q := queues.get(int64(queue)); q == nil || !q.cancel(uint64(token)) {
+			return -1
+		}
+		return 0
+	})
 }
 
 //export goQueueWait
 func goQueueWait(queue C.int64_t, timeoutMS C.int) *C.char {
-	q := queues.get(int64(queue))
-	if q == nil {
+	return guarded(nil, func() *C.char {
+		q := queues.get(int64(queue))
+		if q == nil {
+			return nil
+		}
+		if batch := q.wait(int(timeoutMS)); batch != nil {
+			return C.CString(string(batch))
+		}
 		return nil
-	}
-	if batch := q.wait(int(timeoutMS)); batch != nil {
-		return C.CString(string(batch))
-	}
-	return nil
+	})
 }
 
 //export goQueueClose
 func goQueueClose(queue C.int64_t) {
-	if q := queues.remove(int64(queue)); q != nil {
-		q.close()
-	}
+	guarded(0, func() int {
+		if q := queues.remove(int64(queue)); q != nil {
+			q.close()
+		}
+		return 0
+	})
 }

@@ -16,12 +16,13 @@ type queue struct {
 	replies []byte // the elements of a JSON array, separated by commas
 	pending map[uint64]context.CancelFunc
 	arrived chan struct{} // capacity 1: wakes one waiter
+	done    chan struct{} // closed with the queue: wakes every waiter
 	wake    [2]int
 	closed  bool
 }
 
 func newQueue() (*queue, error) {
-	q := &queue{pending: make(map[uint64]context.CancelFunc), arrived: make(chan struct{}, 1)}
+	q := &queue{pending: make(map[uint64]context.CancelFunc), arrived: make(chan struct{}, 1), done: make(chan struct{})}
 	syscall.ForkLock.RLock()
 	defer syscall.ForkLock.RUnlock()
 	if err := syscall.Pipe(q.wake[:]); err != nil {
@@ -109,10 +110,12 @@ func (q *queue) wait(ms int) []byte {
 	}
 	for {
 		batch := q.take()
-		if batch != nil || ms == 0 || q.isClosed() {
+		if batch != nil || ms == 0 {
 			return batch
 		}
 		select {
+		case <-q.done:
+			return nil
 		case <-q.arrived: // may be stale: another waiter took the batch
 		case <-expired:
 			return q.take()
@@ -120,25 +123,16 @@ func (q *queue) wait(ms int) []byte {
 	}
 }
 
-func (q *queue) isClosed() bool {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	return q.closed
-}
-
 func (q *queue) close() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.closed = true
+	close(q.done)
 	for _, cancel := range q.pending {
 		cancel()
 	}
 	syscall.Close(q.wake[0])
 	syscall.Close(q.wake[1])
-	select {
-	case q.arrived <- struct{}{}:
-	default:
-	}
 }
 
 // A handles table maps the numbers that C holds to queues. Numbers are never used again, so a stale one finds nothing.

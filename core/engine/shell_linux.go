@@ -96,8 +96,13 @@ func (s *Shell) greet(ctx context.Context) error {
 // PID returns the process id of the shell.
 func (s *Shell) PID() int { return s.pid }
 
-// Alive reports whether the shell still holds its control socket. Between commands it may die of a signal.
+// Alive reports whether both the shell and its supervisor live. Between commands either may die of a signal; a shell
+// without its supervisor has lost its terminal, and nobody would tell how it ends.
 func (s *Shell) Alive() bool {
+	ended := []unix.PollFd{{Fd: int32(s.supervisorFD), Events: unix.POLLIN}}
+	if n, _ := unix.Poll(ended, 0); n > 0 {
+		return false
+	}
 	w := watch{shell: s}
 	_, err := w.read(make([]byte, 256), 0)
 	return err == nil || errors.Is(err, os.ErrDeadlineExceeded)
@@ -264,7 +269,7 @@ func (s *Shell) exitStatus() (status, signal int, known bool) {
 		}
 	}
 	if ws.Signaled() {
-		return 128 + int(ws.Signal()), int(ws.Signal()), true
+		return 0, 0, false // the supervisor was killed (kill -9 $PPID), and nobody saw how its shell ended
 	}
 	status = ws.ExitStatus()
 	var message [64]byte

@@ -7,6 +7,7 @@ import (
 	"runtime/debug"
 	"sort"
 	"sync"
+	"unicode/utf8"
 
 	execkit "github.com/execkit/execkit/core"
 	"github.com/execkit/execkit/core/errdefs"
@@ -84,6 +85,11 @@ func (s *Server) Do(ctx context.Context, name string, params []byte) (any, error
 	if len(params) > maxRequestBytes {
 		return nil, errdefs.New(errdefs.LimitExceeded, "the request has %d bytes; at most %d are accepted", len(params), maxRequestBytes).
 			WithHint("write large data to a file on the target and refer to it")
+	}
+	// A decoder would turn a stray byte into U+FFFD, and a command other than the caller's would run.
+	if !utf8.Valid(params) {
+		return nil, errdefs.New(errdefs.InvalidArgument, "the request is not valid UTF-8").
+			WithHint("send bytes that are not text as base64 (stdin_b64)")
 	}
 	h, ok := s.methods[name]
 	if !ok {

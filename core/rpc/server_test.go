@@ -58,6 +58,7 @@ func TestBadRequests(t *testing.T) {
 		{"session.exec", `{"command":1}`, "invalid_argument", "command"},
 		{"session.exec", `[]`, "invalid_argument", ""},
 		{"session.exec", `{"session_id":"x"} {}`, "invalid_argument", "more than one"},
+		{"session.exec", "{\"command\":\"a\xffb\"}", "invalid_argument", "UTF-8"},
 		{"session.exec", `{`, "invalid_argument", "JSON"},
 		{"session.exec", `{"session_id":"x","command":"true"}`, "session_not_found", "session.create"},
 		{"session.create", `{"policy":{"default":"deny"}}`, "unsupported", "policy"},

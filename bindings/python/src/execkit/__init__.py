@@ -1,0 +1,36 @@
+"""execkit: the safety layer that lets an AI agent run shell commands on real infrastructure.
+
+    with execkit.create() as session:
+        result = session.exec("cd /tmp && ls")
+        print(result.exit_code, result.cwd, result.stdout)
+"""
+
+from __future__ import annotations
+
+from . import _errors
+from ._errors import *  # noqa: F403
+from ._ffi import call, library
+from ._session import AsyncSession, CommandFailed, ExecResult, Session, acall
+
+__version__ = "0.1.0"
+
+create = Session.create
+
+
+def abi_version() -> int:
+    """Return the ABI version of the library: major << 16 | minor."""
+    return library().execkit_abi_version()
+
+
+__all__ = [
+    "AsyncSession",
+    "CommandFailed",
+    "ExecResult",
+    "Session",
+    "abi_version",
+    "acall",
+    "call",
+    "create",
+    "Error",
+    *(cls.__name__ for cls in _errors.BY_CODE.values()),
+]

@@ -1,0 +1,164 @@
+"""The C interface through ctypes: loading, calling, waiting. No logic of the product lives here."""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import pathlib
+import threading
+from typing import Any
+
+from . import _errors
+
+_ABI_MAJOR = 1
+# Ctrl-C reaches a thread only between bytecodes, so a blocking call waits in slices of this many milliseconds.
+_SLICE_MS = 50
+
+_lock = threading.Lock()
+_library: ctypes.CDLL | None = None
+
+
+def _candidates() -> list[pathlib.Path]:
+    override = os.environ.get("EXECKIT_LIBRARY")
+    if override:
+        return [pathlib.Path(override)]
+    here = pathlib.Path(__file__).resolve().parent
+    # The second is a checkout that was built with ./build.sh lib.
+    return [here / "lib" / "libexeckit.so", here.parents[3] / "build" / "libexeckit.so"]
+
+
+def library() -> ctypes.CDLL:
+    """Return the library, loaded on first use and not at import: a program that forks its workers first is safe."""
+    global _library
+    with _lock:
+        if _library is None:
+            _library = _load()
+        return _library
+
+
+def _load() -> ctypes.CDLL:
+    paths = _candidates()
+    for path in paths:
+        if path.exists():
+            break
+    else:
+        raise ImportError(
+            "execkit: libexeckit.so was not found (looked at " + ", ".join(map(str, paths)) + "); "
+            "install the wheel of this platform, run ./build.sh lib in a checkout, or set EXECKIT_LIBRARY"
+        )
+    # CDLL and not PyDLL: a call must not hold the interpreter's lock while it waits.
+    lib = ctypes.CDLL(str(path))
+    text, number = ctypes.c_char_p, ctypes.c_int64
+    # Results are void pointers: ctypes would turn c_char_p into bytes and lose what has to be freed.
+    for name, result, arguments in (
+        ("execkit_abi_version", ctypes.c_uint32, []),
+        ("execkit_version", text, []),
+        ("execkit_queue_open", number, [ctypes.POINTER(ctypes.c_int)]),
+        ("execkit_submit", ctypes.c_int, [number, ctypes.c_uint64, text, text]),
+        ("execkit_cancel", ctypes.c_int, [number, ctypes.c_uint64]),
+        ("execkit_queue_take", ctypes.c_void_p, [number]),
+        ("execkit_queue_wait", ctypes.c_void_p, [number, ctypes.c_int]),
+        ("execkit_queue_close", None, [number]),
+        ("execkit_call", ctypes.c_void_p, [text, text]),
+        ("execkit_free", None, [ctypes.c_void_p]),
+    ):
+        function = getattr(lib, name)
+        function.restype, function.argtypes = result, arguments
+    if lib.execkit_abi_version() >> 16 != _ABI_MAJOR:
+        raise ImportError(f"execkit: {path} has ABI {lib.execkit_abi_version() >> 16}, this package needs {_ABI_MAJOR}; reinstall execkit")
+    return lib
+
+
+def _taken(pointer: int | None) -> bytes | None:
+    if not pointer:
+        return None
+    try:
+        return ctypes.string_at(pointer)
+    finally:
+        library().execkit_free(pointer)
+
+
+def _encode(method: str, params: dict[str, Any]) -> tuple[bytes, bytes]:
+    return method.encode(), json.dumps(params).encode()
+
+
+def unwrap(envelope: dict[str, Any]) -> Any:
+    """Return the result of an envelope, or raise its error."""
+    if envelope["ok"]:
+        return envelope["result"]
+    error = envelope["error"]
+    raise _errors.BY_CODE.get(error["code"], _errors.Error)(
+        error["message"],
+        hint=error.get("hint", ""),
+        outcome=error.get("outcome", "unknown"),
+        session=error.get("session", "usable"),
+        details=error.get("details"),
+    )
+
+
+class Queue:
+    """One completion queue. Tokens are its own; one thread at a time may wait on it."""
+
+    def __init__(self) -> None:
+        wake = ctypes.c_int(-1)
+        self._lib = library()
+        self._id = self._lib.execkit_queue_open(ctypes.byref(wake))
+        if self._id < 0:
+            # The blocking call says why: a forked child, usually.
+            unwrap(json.loads(_taken(self._lib.execkit_call(b"version.get", None)) or b"{}"))
+            raise _errors.InternalError("a completion queue could not be opened")
+        self.wake_fd = wake.value
+        self._token = 0
+
+    def submit(self, method: str, params: dict[str, Any]) -> int:
+        name, body = _encode(method, params)
+        self._token += 1
+        if self._lib.execkit_submit(self._id, self._token, name, body) != 0:
+            unwrap(json.loads(_taken(self._lib.execkit_call(name, body)) or b"{}"))
+            raise _errors.InternalError("the completion queue was closed")
+        return self._token
+
+    def cancel(self, token: int) -> bool:
+        """Ask a call to stop; False if its reply has already arrived."""
+        return self._lib.execkit_cancel(self._id, token) == 0
+
+    def take(self) -> list[dict[str, Any]]:
+        return json.loads(_taken(self._lib.execkit_queue_take(self._id)) or b"[]")
+
+    def wait(self, token: int) -> dict[str, Any]:
+        """Wait for the reply of the one call that is pending."""
+        while True:
+            for item in json.loads(_taken(self._lib.execkit_queue_wait(self._id, _SLICE_MS)) or b"[]"):
+                if item["token"] == token:
+                    return item["reply"]
+
+    def close(self) -> None:
+        self._lib.execkit_queue_close(self._id)
+
+    def __del__(self) -> None:
+        self.close()
+
+
+_thread = threading.local()
+
+
+def call(method: str, params: dict[str, Any] | None = None) -> Any:
+    """Run one method of the JSON API and return its result.
+
+    Raises the exception of the failure's class. KeyboardInterrupt stops the running command; the session stays usable.
+    """
+    queue = getattr(_thread, "queue", None)
+    if queue is None or _thread.pid != os.getpid():
+        queue = _thread.queue = Queue()
+        _thread.pid = os.getpid()
+    token = queue.submit(method, params or {})
+    try:
+        return unwrap(queue.wait(token))
+    except KeyboardInterrupt:
+        # The interrupt may have hit after the reply was taken and before it was returned, so only a call that is
+        # still pending is waited for, and the queue is not used again.
+        _thread.queue = None
+        if queue.cancel(token):
+            queue.wait(token)
+        raise

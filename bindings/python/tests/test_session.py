@@ -1,0 +1,118 @@
+import asyncio
+import gc
+import os
+import signal
+import threading
+import time
+
+import pytest
+
+import execkit
+
+
+@pytest.fixture
+def session(tmp_path):
+    with execkit.create(cwd=str(tmp_path)) as s:
+        yield s
+
+
+def test_state_and_result(session):
+    session.exec("mkdir d; cd d; v=1; export W=x")
+    r = session.exec("echo $v; echo e >&2; (exit 3)")
+    assert (r.stdout, r.stderr, r.exit_code, r.encoding) == ("1\n", "e\n", 3, "utf-8")
+    assert r.cwd.endswith("/d") and not r.ok
+
+
+def test_bytes(session):
+    r = session.exec("cat", stdin=b"a\xff\x00b")
+    assert r.encoding == "base64" and r.stdout_bytes == b"a\xff\x00b"
+
+
+def test_timeout_recovers(session):
+    r = session.exec("echo partial; sleep 60", timeout=0.1)
+    assert r.timed_out and r.exit_code == 124 and r.stdout == "partial\n"
+    assert session.exec("echo on").stdout == "on\n"
+
+
+def test_check(session):
+    with pytest.raises(execkit.CommandFailed) as e:
+        session.exec("exit 4", check=True)
+    assert e.value.result.exit_code == 4
+
+
+def test_environment_of_the_moment():
+    os.environ["EXECKIT_TEST"] = "late"
+    try:
+        with execkit.create() as s:
+            assert s.exec("echo $EXECKIT_TEST").stdout == "late\n"
+    finally:
+        del os.environ["EXECKIT_TEST"]
+
+
+def test_errors(session):
+    with pytest.raises(execkit.InvalidArgument) as e:
+        execkit.call("session.exec", {"sesion_id": "x"})
+    assert "session_id" in e.value.hint and isinstance(e.value, ValueError)
+    with pytest.raises(execkit.Unsupported):
+        execkit.create(policy={"default": "deny"})
+    with pytest.raises(execkit.InvalidArgument):
+        session.exec("a\0b")
+    session.close()
+    session.close()
+    with pytest.raises(execkit.SessionNotFound):
+        session.exec("true")
+
+
+def test_interrupt(session):
+    threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT)).start()
+    begin = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        session.exec("sleep 60")
+    assert time.monotonic() - begin < 5
+    assert session.exec("echo on").stdout == "on\n"
+
+
+def test_fork_is_told_apart(session):
+    pid = os.fork()
+    if pid == 0:
+        code = 1
+        try:
+            session.exec("true")
+        except execkit.ForkedProcess:
+            code = 0
+        finally:
+            os._exit(code)
+    for _ in range(500):
+        done, status = os.waitpid(pid, os.WNOHANG)
+        if done:
+            assert status == 0
+            return
+        time.sleep(0.01)
+    os.kill(pid, signal.SIGKILL)
+    pytest.fail("the child hung")
+
+
+def test_unclosed_is_warned_of():
+    with pytest.warns(ResourceWarning):
+        s = execkit.create()
+        sid = s.id
+        del s
+        gc.collect()
+    execkit.call("session.destroy", {"session_id": sid})
+
+
+def test_asyncio():
+    async def main():
+        async with await execkit.AsyncSession.create() as s:
+            assert (await s.exec("echo a")).stdout == "a\n"
+            task = asyncio.create_task(s.exec("sleep 60"))
+            await asyncio.sleep(0.2)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            assert (await s.exec("echo on")).stdout == "on\n"
+            # A thousand calls in flight; the loop must go on meanwhile.
+            replies = await asyncio.gather(*(execkit.acall("version.get") for _ in range(1000)))
+            assert len(replies) == 1000
+
+    asyncio.run(main())
