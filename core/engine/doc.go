@@ -5,10 +5,10 @@
 //
 // The shell is interactive and reads its commands from a socket. For each command the engine sends one line:
 //
-//	__ek_c='<command>';__ek_i=/dev/null;\. /dev/fd/250;{ time;} 2>&"$((TIMEFORMAT=<nonce>+$?,251))";…
+//	__ek_c='<command>';__ek_i=/dev/null;\. <script>;{ time;} 2>&"$((TIMEFORMAT=<nonce>+$?,250))";…
 //
-// Descriptor 250 is a sealed memory file with the driver script; its first part evaluates the command with its own
-// standard streams and without descriptors 250 and 251. The status is then printed to the control socket 251 by the
+// The script is a sealed memory file of the host; its first part evaluates the command with its own standard streams
+// and without descriptors 250 and 251, the report and control sockets. The status is then printed by the
 // keyword time, whose format is assigned inside a redirection: neither looks up a function, an alias or a builtin, and
 // neither runs a DEBUG trap, so nothing that the session defined stands in between. The nonce is part of a line that
 // bash has parsed before the command starts; it is in no variable, descriptor or BASH_COMMAND that the command can

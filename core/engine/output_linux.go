@@ -18,80 +18,97 @@ var readBuffers = sync.Pool{New: func() any { b := make([]byte, readSize); retur
 // An output is one stream of the session's commands: a pipe of which the engine holds only the read end. The shell
 // opens the write end anew for each command, through the path of the read end in /proc.
 type output struct {
-	file *os.File
+	// fd is outside the netpoller, in which every opening of the pipe would be an event.
+	fd int
 	// door is a second descriptor of the same pipe. Its number, and so its path, stays when the pipe is replaced.
 	door int
 }
 
 func newOutput() (*output, error) {
-	file, err := newPipe()
+	fd, err := newPipe()
 	if err != nil {
 		return nil, err
 	}
-	door, err := unix.FcntlInt(file.Fd(), unix.F_DUPFD_CLOEXEC, 3)
+	door, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 3)
 	if err != nil {
-		file.Close()
+		unix.Close(fd)
 		return nil, err
 	}
-	// Fd() made the descriptor blocking; the pump needs the netpoller.
-	_ = unix.SetNonblock(door, true)
-	return &output{file: file, door: door}, nil
+	return &output{fd: fd, door: door}, nil
 }
 
-func newPipe() (*os.File, error) {
+func newPipe() (int, error) {
 	var p [2]int
 	if err := unix.Pipe2(p[:], unix.O_CLOEXEC|unix.O_NONBLOCK); err != nil {
-		return nil, fmt.Errorf("opening a pipe: %w", err)
+		return -1, fmt.Errorf("opening a pipe: %w", err)
 	}
 	unix.Close(p[1])
-	return os.NewFile(uintptr(p[0]), "output"), nil
+	return p[0], nil
 }
 
-func (o *output) path() string { return fmt.Sprintf("/proc/%d/fd/%d", os.Getpid(), o.door) }
+func (o *output) path() string { return hostPath(o.door) }
 
-// pump copies to w as output comes, until stop. It never takes end of file as an end: it only means that no process
-// has the pipe open at the moment.
-func (o *output) pump(w io.Writer) {
-	conn, err := o.file.SyscallConn()
+// hostPath names a descriptor of this process for the shell.
+func hostPath(fd int) string { return fmt.Sprintf("/proc/%d/fd/%d", os.Getpid(), fd) }
+
+// waitable returns a copy of fd that waits in the netpoller.
+func (o *output) waitable() (*os.File, error) {
+	fd, err := unix.FcntlInt(uintptr(o.fd), unix.F_DUPFD_CLOEXEC, 3)
 	if err != nil {
-		return
+		return nil, err
 	}
-	buf := readBuffers.Get().(*[]byte)
-	defer readBuffers.Put(buf)
-	for {
-		n := 0
-		err := conn.Read(func(fd uintptr) bool {
-			n, _ = unix.Read(int(fd), *buf)
-			return n > 0
-		})
-		if err != nil {
-			return // the deadline that stop set, or a closed session
-		}
-		_, _ = w.Write((*buf)[:n])
-	}
+	return os.NewFile(uintptr(fd), "output"), nil
 }
 
-// stop ends pump.
-func (o *output) stop() { _ = o.file.SetReadDeadline(time.Unix(1, 0)) }
+// pump starts a goroutine that copies to w as output comes, until the function that it returns is called. It never
+// takes end of file as an end: that only means that no process has the pipe open at the moment.
+func (o *output) pump(w io.Writer) (stop func()) {
+	file, err := o.waitable()
+	if err != nil {
+		return func() {} // out of descriptors: the output is read in the end, and what exceeds the pipe waits for that
+	}
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		conn, err := file.SyscallConn()
+		if err != nil {
+			return
+		}
+		buf := readBuffers.Get().(*[]byte)
+		defer readBuffers.Put(buf)
+		for {
+			n := 0
+			err := conn.Read(func(fd uintptr) bool {
+				n, _ = unix.Read(int(fd), *buf)
+				return n > 0
+			})
+			if err != nil {
+				return
+			}
+			_, _ = w.Write((*buf)[:n])
+		}
+	}()
+	return func() {
+		_ = file.SetReadDeadline(time.Unix(1, 0))
+		<-ended
+		file.Close()
+	}
+}
 
 // drain copies what is in the pipe to w and reports whether some process still has it open for writing. Call it
-// after pump has ended.
+// after the pump has ended.
 func (o *output) drain(w io.Writer) (held bool) {
-	_ = o.file.SetReadDeadline(time.Time{})
-	conn, err := o.file.SyscallConn()
-	if err != nil {
-		return false
-	}
 	buf := readBuffers.Get().(*[]byte)
 	defer readBuffers.Put(buf)
 	// Bounded, since a background process may write for ever: what was written before completion is at most one
 	// pipe's capacity (1 MiB where it was raised).
 	for left := 1 << 20; left > 0; {
-		n := 0
-		var readErr error
-		_ = conn.Read(func(fd uintptr) bool { n, readErr = unix.Read(int(fd), *buf); return true })
+		n, err := unix.Read(o.fd, *buf)
+		if err == unix.EINTR {
+			continue
+		}
 		if n <= 0 {
-			return readErr == unix.EAGAIN
+			return err == unix.EAGAIN
 		}
 		_, _ = w.Write((*buf)[:n])
 		left -= n
@@ -102,23 +119,20 @@ func (o *output) drain(w io.Writer) (held bool) {
 // replace gives the pipe to the background processes that hold it and makes a new one under the same path. The old
 // one is read to its end, so that its writers neither block nor die of SIGPIPE.
 func (o *output) replace() error {
-	file, err := newPipe()
+	old, err := o.waitable()
 	if err != nil {
 		return err
 	}
-	conn, err := file.SyscallConn()
+	fd, err := newPipe()
 	if err == nil {
-		err2 := conn.Control(func(fd uintptr) { err = unix.Dup3(int(fd), o.door, unix.O_CLOEXEC) })
-		if err == nil {
-			err = err2
-		}
+		err = unix.Dup3(fd, o.door, unix.O_CLOEXEC)
 	}
 	if err != nil {
-		file.Close()
+		old.Close()
 		return err
 	}
-	old := o.file
-	o.file = file
+	unix.Close(o.fd)
+	o.fd = fd
 	go func() {
 		_, _ = io.Copy(io.Discard, old)
 		old.Close()
@@ -128,7 +142,7 @@ func (o *output) replace() error {
 
 func (o *output) close() {
 	if o != nil {
-		o.file.Close()
+		unix.Close(o.fd)
 		unix.Close(o.door)
 	}
 }

@@ -14,29 +14,30 @@ type report struct {
 	env    string // the output of export -p
 }
 
-// parseReport looks for "<nonce+status>\n … <nonce+status>\n" in what arrived on the control socket. Anything else
-// there (traces of a session that set BASH_XTRACEFD to it) is passed over.
-func parseReport(buf []byte, nonce uint64) (report, bool) {
+// findMark looks for the line "<nonce+status>" and returns the status and what follows. Anything before it (traces of a
+// session that set BASH_XTRACEFD to the socket) is passed over.
+func findMark(buf []byte, nonce uint64) (status int, after []byte, ok bool) {
 	prefix := strconv.AppendUint(nil, nonce/statusSpan, 10)
 	start := bytes.Index(buf, prefix)
 	if start < 0 || len(buf) < start+len(prefix)+4 {
-		return report{}, false
+		return 0, nil, false
 	}
-	mark := buf[start : start+len(prefix)+4] // three digits and the newline
-	if mark[len(mark)-1] != '\n' {
-		return report{}, false
+	mark := buf[start+len(prefix) : start+len(prefix)+4] // three digits and the newline
+	status, err := strconv.Atoi(string(mark[:3]))
+	if err != nil || mark[3] != '\n' {
+		return 0, nil, false
 	}
-	status, err := strconv.Atoi(string(mark[len(prefix) : len(prefix)+3]))
-	if err != nil {
-		return report{}, false
-	}
-	body := buf[start+len(mark):]
-	end := bytes.LastIndex(body, mark)
-	if end < 0 {
+	return status, buf[start+len(prefix)+4:], true
+}
+
+// parseReport reads a report: the mark, then traps, options and the exported environment.
+func parseReport(buf []byte, nonce uint64) (report, bool) {
+	status, body, ok := findMark(buf, nonce)
+	if !ok {
 		return report{}, false
 	}
 	r := report{status: status}
-	text := string(body[:end])
+	text := string(body)
 	for strings.HasPrefix(text, "trap -- ") {
 		// One entry may span lines inside its quotes.
 		_, rest := shellWord(text)

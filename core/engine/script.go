@@ -8,47 +8,76 @@ import (
 )
 
 const (
-	scriptFD  = 250 // the sealed driver script
-	controlFD = 251 // the control socket
+	reportFD  = 250 // a socket for what the shell tells of itself; nobody waits on it, so writing wakes nobody
+	controlFD = 251 // a socket for the mark that ends a report; the engine waits on it
 	// statusSpan leaves three decimal digits for $? below the nonce.
 	statusSpan = 1000
 )
 
-// driverScript is sourced twice for a command: with __ek_c set it evaluates the command, without it reports the state.
+// evalScript evaluates the command in __ek_c with its own streams; stdin is the file that __ek_i names.
 //
 // The command leaves POSIX mode before it is parsed. >| defeats noclobber, and every name is quoted against aliases.
 // Sourcing (and not only eval) keeps bash from printing "[1] 123" for every background job.
-func driverScript(stdoutPath, stderrPath string) string {
-	return `case ${__ek_c+x} in
-x) \eval '\unset __ek_c __ek_i POSIXLY_CORRECT
-'"$__ek_c" <"$__ek_i" >|` + stdoutPath + ` 2>|` + stderrPath + ` 250>&- 251>&- ;;
-*) __ek_c=$TIMEFORMAT;TIMEFORMAT="set $-";{ time;} 2>&251;TIMEFORMAT=$__ek_c
-\set +xv;\unset __ek_c
-\export -p >&251
-{ time;} 2>&251
-\unset TIMEFORMAT;;
-esac
+func evalScript(stdoutPath, stderrPath string) string {
+	return `\eval '\unset __ek_c __ek_i POSIXLY_CORRECT
+'"$__ek_c" <"${__ek_i-/dev/null}" >|` + stdoutPath + ` 2>|` + stderrPath + ` 250>&- 251>&-
 `
 }
 
-// reportTail asks for the status and the state. It resolves no name until POSIX mode is on. The traps that would run
-// between the driver's own commands are read and taken away here, since a sourced script does not see them. The
-// redirection is on trap alone: a DEBUG trap runs before it is made, and must not write to the control socket.
-func reportTail(nonce uint64) string {
-	return `{ time;} 2>&"$((TIMEFORMAT=` + strconv.FormatUint(nonce, 10) + `+$?,251))";POSIXLY_CORRECT=1;` +
-		`\trap -p DEBUG ERR RETURN >&251;\trap - DEBUG ERR RETURN;\. /dev/fd/250` + "\n"
+// reportScript tells the state and then repeats the mark on the control socket. Tracing is turned off before anything
+// is written to the report, since PS4 is the session's own text.
+const reportScript = `case $- in *[xv]*)
+__ek_f=$-;\set +xv;__ek_c=$TIMEFORMAT;TIMEFORMAT="set $__ek_f";{ time;} 2>&250
+TIMEFORMAT=$__ek_c;\unset __ek_c __ek_f
+esac
+\export -p >&250
+{ time;} 2>&251
+\unset TIMEFORMAT
+`
+
+// scripts are the paths of both.
+type scripts struct{ eval, report string }
+
+// reportTail asks for the status and the state. It resolves no name until POSIX mode is on.
+//
+// The traps that would run between the driver's own commands are read and taken away here, since a sourced script
+// does not see them; traps says whether the session may have set any. The redirection is on trap alone: a DEBUG trap runs before
+// it is made, and must not write to the report.
+func (s scripts) reportTail(traps bool, nonce uint64) string {
+	saveTraps := ""
+	if traps {
+		saveTraps = `\trap -p DEBUG ERR RETURN >&250;\trap - DEBUG ERR RETURN;`
+	}
+	return `{ time;} 2>&"$((TIMEFORMAT=` + strconv.FormatUint(nonce, 10) + `+$?,250))";POSIXLY_CORRECT=1;` +
+		saveTraps + `\. ` + s.report + "\n"
 }
 
-// commandLine is the line that runs command. prelude restores what the last report took away (traps).
-func commandLine(prelude, command, stdinPath string, nonce uint64) string {
+// mayTrap says whether a command may set a trap. One that hides it loses the trap's place: it then also runs between
+// commands, with its output going nowhere, and can change no result.
+func mayTrap(command string) bool {
+	for _, word := range []string{"trap", "eval", "source", ". "} {
+		if strings.Contains(command, word) {
+			return true
+		}
+	}
+	return false
+}
+
+// commandLine is the line that runs command. prelude restores what the last report took away, and stdinPath may be
+// empty for none.
+func (s scripts) commandLine(prelude, command, stdinPath string, traps bool, nonce uint64) string {
 	var b strings.Builder
-	b.Grow(len(prelude) + len(command) + 200)
+	b.Grow(len(prelude) + len(command) + 250)
 	b.WriteString("__ek_c=")
 	quoteTo(&b, prelude+command)
-	b.WriteString(";__ek_i=")
-	b.WriteString(stdinPath)
-	b.WriteString(`;\. /dev/fd/250;`)
-	b.WriteString(reportTail(nonce))
+	if stdinPath != "" {
+		b.WriteString(";__ek_i=")
+		b.WriteString(stdinPath)
+	}
+	b.WriteString(`;\. `)
+	b.WriteString(s.eval)
+	b.WriteString(";")
+	b.WriteString(s.reportTail(traps, nonce))
 	return b.String()
 }
 

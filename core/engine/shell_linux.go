@@ -20,6 +20,11 @@ import (
 type Shell struct {
 	driver, control    *os.File
 	terminal, messages *os.File
+	report             int      // the host's end of the report socket; -1 for none
+	evalFile           *os.File // the sealed scripts of the driver
+	reportFile         *os.File
+	scripts            scripts
+	mayTrap            bool
 	stdout, stderr     *output
 	supervisor         int
 	supervisorFD       int
@@ -33,6 +38,7 @@ type Shell struct {
 	env                map[string]string
 	jobs               map[int]bool // processes that earlier commands left behind
 	closing            sync.Once
+	running            sync.Mutex // held by Run, which uses descriptors by their numbers
 }
 
 // startTimeout bounds the start of a shell; an idle machine needs 2 ms.
@@ -44,6 +50,7 @@ func Start(ctx context.Context, o Options) (*Shell, error) {
 	if err != nil {
 		return nil, err
 	}
+	s.scripts = scripts{hostPath(int(s.evalFile.Fd())), hostPath(int(s.reportFile.Fd()))}
 	// What commands write to /dev/tty is drained: a full terminal would block them.
 	go func() { _, _ = io.Copy(io.Discard, s.terminal) }()
 	if err := s.greet(ctx); err != nil {
@@ -111,6 +118,8 @@ func (s *Shell) Alive() bool {
 // Run runs one command to its end. It always returns: at completion, or within half a second after the timeout or
 // the end of ctx.
 func (s *Shell) Run(ctx context.Context, c Command) Outcome {
+	s.running.Lock()
+	defer s.running.Unlock()
 	begin := time.Now()
 	stdinPath, release, err := stdinFile(c.Stdin)
 	if err != nil {
@@ -118,15 +127,16 @@ func (s *Shell) Run(ctx context.Context, c Command) Outcome {
 	}
 	defer release()
 	w := &watch{shell: s, nonce: newNonce(), begin: begin, timeout: c.Timeout, interrupted: ctx.Done()}
-	s.send(commandLine(s.prelude(c.Text), c.Text, stdinPath, w.nonce))
+	s.mayTrap = s.mayTrap || mayTrap(c.Text)
+	s.send(s.scripts.commandLine(s.prelude(c.Text), c.Text, stdinPath, s.mayTrap, w.nonce))
 
-	var pumps sync.WaitGroup
-	pumps.Go(func() { s.stdout.pump(c.Stdout) })
-	pumps.Go(func() { s.stderr.pump(c.Stderr) })
+	stopPumps := func() {}
+	w.lasts = func() {
+		stopOut, stopErr := s.stdout.pump(c.Stdout), s.stderr.pump(c.Stderr)
+		stopPumps = func() { stopOut(); stopErr() }
+	}
 	rep, end := w.wait()
-	s.stdout.stop()
-	s.stderr.stop()
-	pumps.Wait()
+	stopPumps()
 	out := Outcome{TimedOut: w.timedOut, Cancelled: w.cancelled}
 	heldOut, heldErr := s.stdout.drain(c.Stdout), s.stderr.drain(c.Stderr)
 	out.Duration = time.Since(begin)
@@ -243,16 +253,16 @@ func (s *Shell) leftBehind() []Process {
 	return fresh
 }
 
-// stdinFile returns a path that gives data and then end of file. Regular-file semantics suit commands that seek.
+// stdinFile returns a path that gives data and then end of file, or "" for no data. Regular-file semantics suit commands that seek.
 func stdinFile(data []byte) (path string, release func(), err error) {
 	if len(data) == 0 {
-		return os.DevNull, func() {}, nil
+		return "", func() {}, nil
 	}
 	f, err := sealedFile(string(data))
 	if err != nil {
 		return "", nil, err
 	}
-	return fmt.Sprintf("/proc/%d/fd/%d", os.Getpid(), f.Fd()), func() { f.Close() }, nil
+	return hostPath(int(f.Fd())), func() { f.Close() }, nil
 }
 
 // exitStatus waits for the supervisor and returns the shell's status, and the signal that ended it.
@@ -284,12 +294,17 @@ func (s *Shell) exitStatus() (status, signal int, known bool) {
 // Close ends the shell and everything in its terminal session, and frees its descriptors.
 func (s *Shell) Close() {
 	s.closing.Do(func() {
-		members := sessionMembers(s.supervisor)
-		for _, pid := range members {
+		for _, pid := range sessionMembers(s.supervisor) {
 			_ = unix.Kill(pid, unix.SIGKILL)
 		}
 		s.closeFiles()
-		go s.reap()
+		go func() {
+			// A Run that Close interrupts, or that calls Close itself, still reads by number; the closed files end it.
+			s.running.Lock()
+			s.closeNumbers()
+			s.running.Unlock()
+			s.reap()
+		}()
 	})
 }
 
@@ -313,10 +328,17 @@ func (s *Shell) reap() {
 }
 
 func (s *Shell) closeFiles() {
-	for _, f := range []*os.File{s.driver, s.control, s.terminal} {
+	for _, f := range []*os.File{s.driver, s.control, s.terminal, s.evalFile, s.reportFile} {
 		if f != nil {
 			f.Close()
 		}
+	}
+}
+
+// closeNumbers frees the descriptors that are not files of the os package.
+func (s *Shell) closeNumbers() {
+	if s.report >= 0 {
+		unix.Close(s.report)
 	}
 	s.stdout.close()
 	s.stderr.close()

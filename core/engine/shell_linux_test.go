@@ -177,10 +177,3 @@ func TestNothingLeaks(t *testing.T) {
 		t.Fatalf("%d descriptors before, %d after", before, after)
 	}
 }
-
-func BenchmarkTrue(b *testing.B) {
-	s := start(b)
-	for b.Loop() {
-		run(s, "true", 0)
-	}
-}

@@ -19,7 +19,7 @@ exit $?`
 
 // spawn starts the supervisor and, below it, the shell. On success the Shell owns every descriptor.
 func spawn(o Options) (s *Shell, err error) {
-	s = &Shell{}
+	s = &Shell{report: -1, supervisorFD: -1}
 	var childEnds []*os.File
 	defer func() {
 		for _, f := range childEnds {
@@ -27,6 +27,7 @@ func spawn(o Options) (s *Shell, err error) {
 		}
 		if err != nil {
 			s.closeFiles()
+			s.closeNumbers()
 		}
 	}()
 	keep := func(f *os.File) *os.File { childEnds = append(childEnds, f); return f }
@@ -45,6 +46,18 @@ func spawn(o Options) (s *Shell, err error) {
 	}
 	s.control = control
 	keep(controlShell)
+	report, reportShell, err := socketPair("report")
+	if err != nil {
+		return s, err
+	}
+	keep(reportShell)
+	// A descriptor of its own, outside the netpoller, in which every line that the shell writes would be an event.
+	s.report, err = unix.FcntlInt(report.Fd(), unix.F_DUPFD_CLOEXEC, 3)
+	keep(report)
+	if err != nil {
+		return s, err
+	}
+	_ = unix.SetNonblock(s.report, true)
 	if s.stdout, err = newOutput(); err != nil {
 		return s, err
 	}
@@ -71,16 +84,16 @@ func spawn(o Options) (s *Shell, err error) {
 	}
 	s.messages = messages
 	keep(messagesShell)
-	script, err := sealedFile(driverScript(s.stdout.path(), s.stderr.path()))
-	if err != nil {
+	if s.evalFile, err = sealedFile(evalScript(s.stdout.path(), s.stderr.path())); err != nil {
 		return s, err
 	}
-	keep(script)
+	if s.reportFile, err = sealedFile(reportScript); err != nil {
+		return s, err
+	}
 
 	files := make([]*os.File, controlFD+1)
 	files[0], files[1], files[2], files[3] = driverShell, null, messagesShell, tty
-	files[scriptFD], files[controlFD] = script, controlShell
-	s.supervisorFD = -1
+	files[reportFD], files[controlFD] = reportShell, controlShell
 	process, err := os.StartProcess(o.Path, []string{"bash", "-p", "-c", supervisor, o.Path}, &os.ProcAttr{
 		Dir: o.Dir, Env: o.Env, Files: files,
 		Sys: &syscall.SysProcAttr{Setsid: true, Setctty: true, Ctty: 3, PidFD: &s.supervisorFD},

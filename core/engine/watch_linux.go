@@ -18,13 +18,23 @@ type watch struct {
 	begin       time.Time
 	timeout     time.Duration
 	interrupted <-chan struct{}
+	// lasts is called when the command did not end within firstLook: only then is it worth two goroutines to
+	// read its output while it comes. A shorter one's output fits the pipes, and is read when it has ended.
+	lasts func()
 
-	received            []byte
-	asked               bool // the status was asked for again after an abandoned line
+	marks, reported     []byte // what arrived on the control and on the report socket
+	asked               bool   // the status was asked for again after an abandoned line
 	stopping            time.Time
 	rung                int
 	timedOut, cancelled bool
 }
+
+const (
+	// firstLook is a few times what starting one program takes, and short beside what a reader of a stream notices.
+	firstLook = 3 * time.Millisecond
+	// abandonedAfter is a few times what a command of builtins takes; by then an abandoned line is one.
+	abandonedAfter = 400 * time.Microsecond
+)
 
 // maxReport bounds what a shell can make the host hold; an environment is limited by the kernel to less.
 const maxReport = 16 << 20
@@ -39,7 +49,11 @@ const (
 )
 
 func (w *watch) wait() (report, ending) {
-	pause := 500 * time.Microsecond
+	if rep, end, ok := w.receiveSoon(); ok {
+		return rep, end
+	}
+	w.lasts()
+	pause := time.Millisecond
 	for {
 		if rep, end, ok := w.receive(w.nextLook(&pause)); ok {
 			return rep, end
@@ -60,7 +74,7 @@ func (w *watch) wait() (report, ending) {
 		}
 		w.asked = true
 		w.nonce = newNonce()
-		w.shell.send(reportTail(w.nonce))
+		w.shell.send(w.shell.scripts.reportTail(true, w.nonce))
 	}
 }
 
@@ -78,26 +92,61 @@ func (w *watch) nextLook(pause *time.Duration) time.Duration {
 	return d
 }
 
+// receiveSoon waits for a command that ends within firstLook, in the kernel and past the netpoller: a timer and a wake-up
+// of another thread would cost as much as the whole command.
+func (w *watch) receiveSoon() (rep report, end ending, ok bool) {
+	conn, err := w.shell.control.SyscallConn()
+	if err != nil {
+		return report{}, shellEnded, true
+	}
+	for slice := abandonedAfter; ; slice = firstLook - time.Since(w.begin) {
+		if slice <= 0 {
+			return report{}, 0, false
+		}
+		_ = conn.Control(func(fd uintptr) {
+			timeout := unix.NsecToTimespec(slice.Nanoseconds())
+			_, _ = unix.Ppoll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, &timeout, nil)
+		})
+		if rep, end, ok := w.receive(0); ok || w.shell.waiting() {
+			return rep, end, ok
+		}
+	}
+}
+
 // receive takes what arrives on the control socket within d, or what is already there when d is 0. ok is false when
 // the command has not ended yet.
 func (w *watch) receive(d time.Duration) (rep report, end ending, ok bool) {
-	var buf [16 << 10]byte
+	var buf [512]byte
 	for {
 		n, err := w.read(buf[:], d)
-		w.received = append(w.received, buf[:n]...)
-		if n > 0 {
-			if rep, done := parseReport(w.received, w.nonce); done {
+		w.marks = append(w.marks, buf[:n]...)
+		// Also where nothing arrived: a shell that fills the report socket would block.
+		w.drainReport()
+		if _, _, ended := findMark(w.marks, w.nonce); ended {
+			if rep, ok := parseReport(w.reported, w.nonce); ok {
 				return rep, commandEnded, true
 			}
 		}
 		switch {
-		case len(w.received) > maxReport:
+		case len(w.marks)+len(w.reported) > maxReport:
 			return report{}, shellLost, true
 		case errors.Is(err, os.ErrDeadlineExceeded):
 			return report{}, 0, false
 		case err != nil:
 			return report{}, shellEnded, true
 		}
+	}
+}
+
+func (w *watch) drainReport() {
+	buf := readBuffers.Get().(*[]byte)
+	defer readBuffers.Put(buf)
+	for {
+		n, err := unix.Read(w.shell.report, *buf)
+		if n <= 0 || err != nil {
+			return
+		}
+		w.reported = append(w.reported, (*buf)[:n]...)
 	}
 }
 
