@@ -100,7 +100,7 @@ func (s *Session) result(command string, out engine.Outcome, stdout, stderr *cap
 	stderr.finish()
 	r := &Result{
 		Command: command, Encoding: "utf-8", DurationMS: out.Duration.Milliseconds(), TimedOut: out.TimedOut,
-		ShellExited: out.Exited, EnvDelta: s.settle(out),
+		ShellExited: out.Exited, EnvDelta: s.settle(out), PipeStatus: out.PipeStatus,
 	}
 	r.Cwd = s.Info().Cwd
 	binary := raw || !stdout.isText() || !stderr.isText()

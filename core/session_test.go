@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -112,6 +113,26 @@ func TestCancelled(t *testing.T) {
 		t.Fatalf("%+v", r)
 	}
 	exec(t, s, "true")
+}
+
+func TestPipeStatus(t *testing.T) {
+	s := open(t, execkit.Config{})
+	for command, want := range map[string][]int{
+		"false | true | (exit 3)":                 {1, 0, 3},
+		"echo a; ! false | true":                  {1, 0},
+		"false":                                   nil,
+		"false | true; true":                      nil,
+		"IFS=1; return() { :; }; (exit 1) | true": {1, 0},
+		"echo 'a|b'":                              nil,
+		"false | cat <<X\na\nX":                   nil,
+	} {
+		if r := exec(t, s, command); !slices.Equal(r.PipeStatus, want) {
+			t.Errorf("%s: %v, want %v", command, r.PipeStatus, want)
+		}
+	}
+	if r := exec(t, s, "set -o pipefail; (exit 4) | true"); *r.ExitCode != 4 {
+		t.Errorf("%+v", r)
+	}
 }
 
 func TestBinaryOutputIsNotChanged(t *testing.T) {

@@ -8,10 +8,11 @@ import (
 
 // A report is what the shell said about itself after a command.
 type report struct {
-	status int
-	traps  string // shell lines that restore the traps DEBUG, ERR and RETURN
-	trace  string // a shell line that restores the options x and v, or ""
-	env    string // the output of export -p
+	status     int
+	traps      string // shell lines that restore the traps DEBUG, ERR and RETURN
+	pipeStatus []int
+	trace      string // a shell line that restores the options x and v, or ""
+	env        string // the output of export -p
 }
 
 // findMark looks for the line "<nonce+status>" and returns the status and what follows. Anything before it (traces of a
@@ -50,7 +51,9 @@ func parseReport(buf []byte, nonce uint64) (report, bool) {
 	}
 	if strings.HasPrefix(text, "set ") {
 		line, rest, _ := strings.Cut(text, "\n")
-		r.trace, text = traceOptions(line), rest
+		r.trace = traceOptions(line)
+		line, text, _ = strings.Cut(rest, "\n")
+		r.pipeStatus = parsePipeStatus(strings.TrimPrefix(line, "pipe "))
 	}
 	r.env = text
 	return r, true

@@ -19,16 +19,17 @@ const (
 // The command leaves POSIX mode before it is parsed. >| defeats noclobber, and every name is quoted against aliases.
 // Sourcing (and not only eval) keeps bash from printing "[1] 123" for every background job.
 func evalScript(stdoutPath, stderrPath string) string {
-	return `\eval '\unset __ek_c __ek_i POSIXLY_CORRECT
+	return `\eval '\unset __ek_c __ek_i __ek_p POSIXLY_CORRECT
 '"$__ek_c" <"${__ek_i-/dev/null}" >|` + stdoutPath + ` 2>|` + stderrPath + ` 250>&- 251>&-
 `
 }
 
 // reportScript tells the state and then repeats the mark on the control socket. Tracing is turned off before anything
 // is written to the report, since PS4 is the session's own text.
-const reportScript = `case $- in *[xv]*)
-__ek_f=$-;\set +xv;__ek_c=$TIMEFORMAT;TIMEFORMAT="set $__ek_f";{ time;} 2>&250
-TIMEFORMAT=$__ek_c;\unset __ek_c __ek_f
+const reportScript = `case $-${__ek_p-} in *[xv,]*)
+__ek_f=$-;\set +xv;__ek_c=$TIMEFORMAT;TIMEFORMAT="set $__ek_f
+pipe ${__ek_p-}";{ time;} 2>&250
+TIMEFORMAT=$__ek_c;\unset __ek_c __ek_f __ek_p
 esac
 \export -p >&250
 { time;} 2>&251

@@ -31,6 +31,8 @@ type Outcome struct {
 	// Status is $?; Known is false when no status could arrive.
 	Status int
 	Known  bool
+	// PipeStatus holds the status of each stage where the command ended in a pipeline; nil where that is not known.
+	PipeStatus []int
 	// Signal is the number of the signal that ended the shell itself, or 0.
 	Signal int
 	// Exited says that the shell ended; it must be replaced.

@@ -38,6 +38,7 @@ type Shell struct {
 	env                map[string]string
 	jobs               map[int]bool // processes that earlier commands left behind
 	closing            sync.Once
+	closed             atomic.Bool
 	running            sync.Mutex // held by Run, which uses descriptors by their numbers
 }
 
@@ -120,6 +121,9 @@ func (s *Shell) Alive() bool {
 func (s *Shell) Run(ctx context.Context, c Command) Outcome {
 	s.running.Lock()
 	defer s.running.Unlock()
+	if s.closed.Load() {
+		return Outcome{Exited: true, Cwd: s.cwd, Env: s.env}
+	}
 	begin := time.Now()
 	stdinPath, release, err := stdinFile(c.Stdin)
 	if err != nil {
@@ -128,7 +132,11 @@ func (s *Shell) Run(ctx context.Context, c Command) Outcome {
 	defer release()
 	w := &watch{shell: s, nonce: newNonce(), begin: begin, timeout: c.Timeout, interrupted: ctx.Done()}
 	s.mayTrap = s.mayTrap || mayTrap(c.Text)
-	s.send(s.scripts.commandLine(s.prelude(c.Text), c.Text, stdinPath, s.mayTrap, w.nonce))
+	text := c.Text
+	if s.traps == "" && s.trace == "" && wantsPipeStatus(text) {
+		text += pipeStatusTail
+	}
+	s.send(s.scripts.commandLine(s.prelude(c.Text), text, stdinPath, s.mayTrap, w.nonce))
 
 	stopPumps := func() {}
 	w.lasts = func() {
@@ -150,7 +158,7 @@ func (s *Shell) Run(ctx context.Context, c Command) Outcome {
 		s.Close()
 	case commandEnded:
 		s.learn(rep)
-		out.Status, out.Known = rep.status, true
+		out.Status, out.Known, out.PipeStatus = rep.status, true, rep.pipeStatus
 		out.Background = heldOut || heldErr
 		// Looking through /proc costs more than an ordinary command, and only & and what holds the pipes can leave
 		// something behind.
@@ -294,6 +302,7 @@ func (s *Shell) exitStatus() (status, signal int, known bool) {
 // Close ends the shell and everything in its terminal session, and frees its descriptors.
 func (s *Shell) Close() {
 	s.closing.Do(func() {
+		s.closed.Store(true)
 		for _, pid := range sessionMembers(s.supervisor) {
 			_ = unix.Kill(pid, unix.SIGKILL)
 		}
