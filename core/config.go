@@ -4,6 +4,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -59,11 +60,10 @@ func (c *Config) environment() ([]string, error) {
 			values[name] = value
 		}
 	}
+	if err := checkEnv(c.Env); err != nil {
+		return nil, err
+	}
 	for name, value := range c.Env {
-		if name == "" || strings.ContainsAny(name, "=\x00") || value != nil && strings.ContainsRune(*value, 0) {
-			return nil, errdefs.New(errdefs.InvalidArgument, "env: %s is not a variable that a process can have", errdefs.Quote(name)).
-				WithHint("a name is not empty and holds no '='; neither name nor value holds a NUL")
-		}
 		if value == nil {
 			delete(values, name)
 		} else {
@@ -71,6 +71,19 @@ func (c *Config) environment() ([]string, error) {
 		}
 	}
 	return flatten(values), nil
+}
+
+var variableName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+
+// checkEnv refuses what the shell could not export (POSIX XBD 3.216, Name) or no process can have.
+func checkEnv(env map[string]*string) error {
+	for name, value := range env {
+		if !variableName.MatchString(name) || value != nil && strings.ContainsRune(*value, 0) {
+			return errdefs.New(errdefs.InvalidArgument, "env: %s is not a variable that a shell can export", errdefs.Quote(name)).
+				WithHint("a name is letters, digits and '_', not first a digit; a value holds no NUL").WithDetail("field", "env")
+		}
+	}
+	return nil
 }
 
 func flatten(values map[string]string) []string {

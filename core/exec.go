@@ -3,6 +3,11 @@ package execkit
 import (
 	"context"
 	"encoding/base64"
+	"io"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -27,6 +32,10 @@ type ExecOptions struct {
 	Stdin []byte
 	// Budget replaces the session's.
 	Budget *wire.Budget
+	// Cwd and Env hold for this command only; a nil value removes a variable. What the command itself does to the same
+	// variables does not last either.
+	Cwd string
+	Env map[string]*string
 	// Raw returns both streams as base64 of the bytes as they came.
 	Raw bool
 }
@@ -57,15 +66,64 @@ func (s *Session) Exec(ctx context.Context, command string, o ExecOptions) (*Res
 	if err != nil {
 		return nil, err
 	}
+	prelude, undo, err := s.forOneCommand(o)
+	if err != nil {
+		return nil, err
+	}
 	s.setBusy()
 	stdout, stderr := newCapture(limitsOf(limits, "stdout")), newCapture(limitsOf(limits, "stderr"))
-	out := shell.Run(ctx, engine.Command{Text: command, Stdin: o.Stdin, Timeout: s.timeout(o.Timeout), Stdout: stdout, Stderr: stderr})
+	out := shell.Run(ctx, engine.Command{Prelude: prelude, Text: command, Stdin: o.Stdin, Timeout: s.timeout(o.Timeout), Stdout: stdout, Stderr: stderr})
+	if undo != "" && !out.Exited {
+		duration := out.Duration
+		restored := shell.Run(context.WithoutCancel(ctx), engine.Command{Text: undo, Own: true, Timeout: undoTimeout, Stdout: io.Discard, Stderr: io.Discard})
+		out.Cwd, out.Env, out.Exited, out.Duration = restored.Cwd, restored.Env, restored.Exited, duration
+	}
 	result := s.result(command, out, stdout, stderr, o.Raw)
 	if out.Cancelled {
 		return nil, errdefs.New(errdefs.Cancelled, "the command was cancelled and stopped after %d ms", result.DurationMS).
 			WithOutcome(errdefs.Ran).WithDetail("result", result).WithCause(ctx.Err())
 	}
 	return result, nil
+}
+
+// undoTimeout bounds the restoring of what held for one command; it is a cd and a few exports.
+const undoTimeout = 2 * time.Second
+
+// forOneCommand returns the shell lines that set o.Cwd and o.Env and those that take them back.
+func (s *Session) forOneCommand(o ExecOptions) (prelude, undo string, err error) {
+	if err := checkEnv(o.Env); err != nil {
+		return "", "", err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if o.Cwd != "" {
+		dir := o.Cwd
+		if !filepath.IsAbs(dir) {
+			dir = filepath.Join(s.cwd, dir)
+		}
+		if info, err := os.Stat(dir); err != nil || !info.IsDir() {
+			return "", "", errdefs.New(errdefs.InvalidArgument, "cwd: %s is not a directory", errdefs.Quote(dir)).
+				WithHint("give the path of a directory that exists").WithDetail("field", "cwd")
+		}
+		prelude += "\\builtin cd -- " + engine.Quote(dir) + " || \\return 1\n"
+		undo += "\\builtin cd -- " + engine.Quote(s.cwd) + "\n"
+	}
+	for _, name := range slices.Sorted(maps.Keys(o.Env)) {
+		prelude += assign(name, o.Env[name])
+		var before *string
+		if value, ok := s.env[name]; ok {
+			before = &value
+		}
+		undo += assign(name, before)
+	}
+	return prelude, undo, nil
+}
+
+func assign(name string, value *string) string {
+	if value == nil {
+		return "\\unset -v " + name + "\n"
+	}
+	return "\\export " + name + "=" + engine.Quote(*value) + "\n"
 }
 
 // limitsOf returns the budget of one stream: the default one where the caller's is for the other.

@@ -115,6 +115,20 @@ func TestCancelled(t *testing.T) {
 	exec(t, s, "true")
 }
 
+func TestCwdAndEnvOfOneCommand(t *testing.T) {
+	s := open(t, execkit.Config{})
+	exec(t, s, "mkdir d; export A=old")
+	v := "it's new"
+	r, err := s.Exec(context.Background(), `pwd; echo "$A $B"; cd /; v=1; (exit 3)`, execkit.ExecOptions{Cwd: "d", Env: map[string]*string{"A": &v, "B": &v}})
+	if err != nil || !strings.HasSuffix(r.Stdout, "/d\nit's new it's new\n") || r.EnvDelta != nil {
+		t.Fatalf("%+v %v", r, err)
+	}
+	before := r.Cwd
+	if r := exec(t, s, `echo "$?$A${B-unset}$v"`); r.Stdout != "3oldunset1\n" || r.Cwd != before || strings.HasSuffix(before, "/d") {
+		t.Fatalf("%+v", r)
+	}
+}
+
 func TestPipeStatus(t *testing.T) {
 	s := open(t, execkit.Config{})
 	for command, want := range map[string][]int{

@@ -82,6 +82,13 @@ func (s scripts) commandLine(prelude, command, stdinPath string, traps bool, non
 	return b.String()
 }
 
+// Quote returns s as one shell word.
+func Quote(s string) string {
+	var b strings.Builder
+	quoteTo(&b, s)
+	return b.String()
+}
+
 // quoteTo writes s in single quotes, in which the shell gives no byte a meaning (POSIX XCU 2.2.2).
 func quoteTo(b *strings.Builder, s string) {
 	b.WriteByte('\'')

@@ -17,7 +17,10 @@ type Options struct {
 
 // A Command is one command for a shell.
 type Command struct {
-	Text string
+	// Prelude is the host's own shell lines that run before Text in the same evaluation.
+	Prelude, Text string
+	// Own marks a command of the host, whose status the session does not see as $?.
+	Own bool
 	// Stdin is fed to the command; nil is end of file at once.
 	Stdin []byte
 	// Timeout is the time after which the command is stopped; 0 for none.

@@ -136,7 +136,7 @@ func (s *Shell) Run(ctx context.Context, c Command) Outcome {
 	if s.traps == "" && s.trace == "" && wantsPipeStatus(text) {
 		text += pipeStatusTail
 	}
-	s.send(s.scripts.commandLine(s.prelude(c.Text), text, stdinPath, s.mayTrap, w.nonce))
+	s.send(s.scripts.commandLine(s.prelude(c), text, stdinPath, s.mayTrap, w.nonce))
 
 	stopPumps := func() {}
 	w.lasts = func() {
@@ -157,7 +157,7 @@ func (s *Shell) Run(ctx context.Context, c Command) Outcome {
 		out.Exited = true
 		s.Close()
 	case commandEnded:
-		s.learn(rep)
+		s.learn(rep, c.Own)
 		out.Status, out.Known, out.PipeStatus = rep.status, true, rep.pipeStatus
 		out.Background = heldOut || heldErr
 		// Looking through /proc costs more than an ordinary command, and only & and what holds the pipes can leave
@@ -226,15 +226,18 @@ func (s *Shell) foreground() (group int) {
 }
 
 // prelude restores what the session set and the last report took away: its traps, and $? if the command looks at it.
-func (s *Shell) prelude(text string) string {
-	if s.lastStatus == 0 || !mentionsStatus(text) {
-		return s.traps + s.trace
+func (s *Shell) prelude(c Command) string {
+	if s.lastStatus == 0 || !mentionsStatus(c.Text) {
+		return c.Prelude + s.traps + s.trace
 	}
-	return s.traps + s.trace + fmt.Sprintf("(POSIXLY_CORRECT=1;\\exit %d)\n", s.lastStatus)
+	return c.Prelude + s.traps + s.trace + fmt.Sprintf("(POSIXLY_CORRECT=1;\\exit %d)\n", s.lastStatus)
 }
 
-func (s *Shell) learn(r report) {
-	s.lastStatus, s.traps, s.trace = r.status, r.traps, r.trace
+func (s *Shell) learn(r report, own bool) {
+	if !own {
+		s.lastStatus = r.status
+	}
+	s.traps, s.trace = r.traps, r.trace
 	if dir, err := workingDir(s.pid); err == nil {
 		s.cwd = dir
 	}

@@ -130,16 +130,15 @@ func (s *Server) sessionExec(ctx context.Context, r *wire.Exec) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	o := execkit.ExecOptions{Budget: r.Budget, Raw: r.Raw}
+	o := execkit.ExecOptions{Budget: r.Budget, Raw: r.Raw, Cwd: r.Cwd, Env: r.Env}
 	if o.Timeout, err = timeoutOf(r.TimeoutMS); err != nil {
 		return nil, err
 	}
 	if o.Stdin, err = stdinOf(r); err != nil {
 		return nil, err
 	}
-	if r.Cwd != "" || len(r.Env) > 0 || r.StdinOpen {
-		return nil, errdefs.New(errdefs.Unsupported, "cwd, env and stdin_open of one command are not available in this version").
-			WithHint("run it as ( cd DIR && NAME=VALUE COMMAND )")
+	if r.StdinOpen {
+		return nil, errdefs.New(errdefs.Unsupported, "stdin_open is not available in this version").WithHint("give the whole input as stdin")
 	}
 	return session.Exec(ctx, r.Command, o)
 }

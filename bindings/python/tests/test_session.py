@@ -23,6 +23,11 @@ def test_state_and_result(session):
     assert r.cwd.endswith("/d") and not r.ok
 
 
+def test_cwd_and_env_of_one_command(session):
+    assert session.exec("pwd; echo $A", cwd="/", env={"A": "b"}).stdout == "/\nb\n"
+    assert session.exec("echo ${A-unset}").stdout == "unset\n"
+
+
 def test_bytes(session):
     r = session.exec("cat", stdin=b"a\xff\x00b")
     assert r.encoding == "base64" and r.stdout_bytes == b"a\xff\x00b"

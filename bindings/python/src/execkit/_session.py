@@ -99,8 +99,8 @@ def _create_params(transport: Any, timeout: float | None, options: dict[str, Any
     return params
 
 
-def _exec_params(session_id: str, command: str, timeout: float | None, stdin: str | bytes | None, budget: Any, raw: bool) -> dict[str, Any]:
-    params = _given(session_id=session_id, command=command, timeout_ms=_milliseconds(timeout), budget=budget)
+def _exec_params(session_id: str, command: str, timeout: float | None, stdin: str | bytes | None, budget: Any, raw: bool, cwd: str | None, env: dict[str, str | None] | None) -> dict[str, Any]:
+    params = _given(session_id=session_id, command=command, timeout_ms=_milliseconds(timeout), budget=budget, cwd=cwd, env=env)
     if isinstance(stdin, bytes):
         params["stdin_b64"] = base64.b64encode(stdin).decode()
     elif stdin is not None:
@@ -143,7 +143,7 @@ class Session(_Common):
         """Open a session on this machine."""
         return cls.create(transport="local", **options)
 
-    def exec(self, command: str, *, timeout: float | None = None, stdin: str | bytes | None = None, budget: dict[str, Any] | None = None, check: bool = False, raw: bool = False) -> ExecResult:
+    def exec(self, command: str, *, timeout: float | None = None, stdin: str | bytes | None = None, budget: dict[str, Any] | None = None, check: bool = False, raw: bool = False, cwd: str | None = None, env: dict[str, str | None] | None = None) -> ExecResult:
         """Run a command to its end.
 
         Args:
@@ -151,9 +151,10 @@ class Session(_Common):
             stdin: what the command reads; end of file at once when None.
             budget: replaces the session's budget.
             check: raise CommandFailed if the exit code is not 0.
+            cwd, env: hold for this command only; a value of None removes a variable.
             raw: return both streams as base64 of the bytes as they came.
         """
-        result = _result(_ffi.call("session.exec", _exec_params(self.id, command, timeout, stdin, budget, raw)))
+        result = _result(_ffi.call("session.exec", _exec_params(self.id, command, timeout, stdin, budget, raw, cwd, env)))
         return result.check() if check else result
 
     def close(self) -> None:
@@ -214,8 +215,8 @@ class AsyncSession(_Common):
     async def create(cls, *, transport: Any = "local", timeout: float | None = None, **options: Any) -> AsyncSession:
         return cls(await acall("session.create", _create_params(transport, timeout, options)))
 
-    async def exec(self, command: str, *, timeout: float | None = None, stdin: str | bytes | None = None, budget: dict[str, Any] | None = None, check: bool = False, raw: bool = False) -> ExecResult:
-        result = _result(await acall("session.exec", _exec_params(self.id, command, timeout, stdin, budget, raw)))
+    async def exec(self, command: str, *, timeout: float | None = None, stdin: str | bytes | None = None, budget: dict[str, Any] | None = None, check: bool = False, raw: bool = False, cwd: str | None = None, env: dict[str, str | None] | None = None) -> ExecResult:
+        result = _result(await acall("session.exec", _exec_params(self.id, command, timeout, stdin, budget, raw, cwd, env)))
         return result.check() if check else result
 
     async def close(self) -> None:
