@@ -21,6 +21,9 @@ type capture struct {
 	buf     []byte
 	utf8    utf8Check
 	any     bool
+	// emit, if set, gets the cleaned text as it comes, cut between runes.
+	emit func(p []byte)
+	held []byte
 }
 
 func newCapture(o budget.Options) *capture {
@@ -35,12 +38,27 @@ func (c *capture) Write(p []byte) (int, error) {
 	c.raw.Write(p)
 	c.buf = c.cleaner.Write(c.buf[:0], p)
 	c.text.Write(c.buf)
+	if c.emit != nil {
+		c.emitWhole(c.buf)
+	}
 	return len(p), nil
+}
+
+// emitWhole emits p but for a rune that its end cuts.
+func (c *capture) emitWhole(p []byte) {
+	p = append(c.held, p...)
+	cut := len(p) - partialRune(p)
+	c.emit(p[:cut])
+	c.held = append([]byte(nil), p[cut:]...)
 }
 
 // finish ends the stream.
 func (c *capture) finish() {
-	c.text.Write(c.cleaner.Flush(c.buf[:0]))
+	rest := c.cleaner.Flush(c.buf[:0])
+	c.text.Write(rest)
+	if c.emit != nil {
+		c.emit(append(c.held, rest...))
+	}
 }
 
 // isText reports whether every byte so far was part of valid UTF-8.
@@ -87,17 +105,22 @@ func (u *utf8Check) write(p []byte) {
 		p = p[size-len(u.pending):]
 		u.pending = nil
 	}
-	cut := len(p)
-	for i := 1; i < utf8.UTFMax && i <= len(p); i++ {
-		if utf8.RuneStart(p[len(p)-i]) {
-			if !utf8.FullRune(p[len(p)-i:]) {
-				cut = len(p) - i
-			}
-			break
-		}
-	}
+	cut := len(p) - partialRune(p)
 	u.broken = !utf8.Valid(p[:cut])
 	u.pending = append([]byte(nil), p[cut:]...)
 }
 
 func (u *utf8Check) valid() bool { return !u.broken && len(u.pending) == 0 }
+
+// partialRune returns how many bytes at the end of p begin a rune that is not whole yet.
+func partialRune(p []byte) int {
+	for i := 1; i < utf8.UTFMax && i <= len(p); i++ {
+		if utf8.RuneStart(p[len(p)-i]) {
+			if !utf8.FullRune(p[len(p)-i:]) {
+				return i
+			}
+			break
+		}
+	}
+	return 0
+}

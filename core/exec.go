@@ -46,6 +46,25 @@ const exitTimedOut = 124
 // Exec runs a command to its end and returns its result. When ctx ends first, the command is stopped and the error is
 // [ErrCancelled], with the result so far in Details["result"]; the session stays usable.
 func (s *Session) Exec(ctx context.Context, command string, o ExecOptions) (*Result, error) {
+	job, err := s.prepare(ctx, command, o)
+	if err != nil {
+		return nil, err
+	}
+	return job.run(ctx)
+}
+
+// A job is one command that holds the session until it has run.
+type job struct {
+	session        *Session
+	shell          *engine.Shell
+	command        engine.Command
+	undo           string
+	raw            bool
+	stdout, stderr *capture
+}
+
+// prepare checks everything that can be refused and takes the session. The job must be run.
+func (s *Session) prepare(ctx context.Context, command string, o ExecOptions) (_ *job, err error) {
 	if err := checkCommand(command); err != nil {
 		return nil, err
 	}
@@ -61,7 +80,11 @@ func (s *Session) Exec(ctx context.Context, command string, o ExecOptions) (*Res
 		return nil, errdefs.New(errdefs.SessionBusy, "session %s runs another command", s.id).
 			WithHint("wait for it, or use a second session")
 	}
-	defer s.running.Unlock()
+	defer func() {
+		if err != nil {
+			s.running.Unlock()
+		}
+	}()
 	shell, err := s.liveShell(ctx)
 	if err != nil {
 		return nil, err
@@ -71,14 +94,19 @@ func (s *Session) Exec(ctx context.Context, command string, o ExecOptions) (*Res
 		return nil, err
 	}
 	s.setBusy()
-	stdout, stderr := newCapture(limitsOf(limits, "stdout")), newCapture(limitsOf(limits, "stderr"))
-	out := shell.Run(ctx, engine.Command{Prelude: prelude, Text: command, Stdin: o.Stdin, Timeout: s.timeout(o.Timeout), Stdout: stdout, Stderr: stderr})
-	if undo != "" && !out.Exited {
-		duration := out.Duration
-		restored := shell.Run(context.WithoutCancel(ctx), engine.Command{Text: undo, Own: true, Timeout: undoTimeout, Stdout: io.Discard, Stderr: io.Discard})
-		out.Cwd, out.Env, out.Exited, out.Duration = restored.Cwd, restored.Env, restored.Exited, duration
+	j := &job{session: s, shell: shell, undo: undo, raw: o.Raw, stdout: newCapture(limitsOf(limits, "stdout")), stderr: newCapture(limitsOf(limits, "stderr"))}
+	j.command = engine.Command{Prelude: prelude, Text: command, Stdin: o.Stdin, Timeout: s.timeout(o.Timeout), Stdout: j.stdout, Stderr: j.stderr}
+	return j, nil
+}
+
+func (j *job) run(ctx context.Context) (*Result, error) {
+	defer j.session.running.Unlock()
+	out := j.shell.Run(ctx, j.command)
+	if j.undo != "" && !out.Exited {
+		restored := j.shell.Run(context.WithoutCancel(ctx), engine.Command{Text: j.undo, Own: true, Timeout: undoTimeout, Stdout: io.Discard, Stderr: io.Discard})
+		out.Cwd, out.Env, out.Exited = restored.Cwd, restored.Env, restored.Exited
 	}
-	result := s.result(command, out, stdout, stderr, o.Raw)
+	result := j.session.result(j.command.Text, out, j.stdout, j.stderr, j.raw)
 	if out.Cancelled {
 		return nil, errdefs.New(errdefs.Cancelled, "the command was cancelled and stopped after %d ms", result.DurationMS).
 			WithOutcome(errdefs.Ran).WithDetail("result", result).WithCause(ctx.Err())

@@ -24,6 +24,7 @@ type Server struct {
 
 	mu       sync.Mutex
 	sessions map[string]*execkit.Session
+	running  map[string]*execkit.Running
 	closed   bool
 }
 
@@ -32,12 +33,15 @@ type handler func(ctx context.Context, params []byte) (any, error)
 
 // NewServer makes a Server without sessions.
 func NewServer() *Server {
-	s := &Server{methods: make(map[string]handler), sessions: make(map[string]*execkit.Session)}
+	s := &Server{methods: make(map[string]handler), sessions: make(map[string]*execkit.Session), running: make(map[string]*execkit.Running)}
 	s.methods["version.get"] = s.versionGet
 	s.methods["session.create"] = method(s.sessionCreate)
 	s.methods["session.exec"] = method(s.sessionExec)
 	s.methods["session.list"] = method(s.sessionList)
 	s.methods["session.destroy"] = method(s.sessionDestroy)
+	s.methods["exec.start"] = method(s.execStart)
+	s.methods["exec.events"] = method(s.execEvents)
+	s.methods["exec.stop"] = method(s.execStop)
 	s.methods["output.read"] = method(s.outputRead)
 	return s
 }

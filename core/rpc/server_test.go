@@ -48,6 +48,42 @@ func TestSession(t *testing.T) {
 	}
 }
 
+func TestEvents(t *testing.T) {
+	s := NewServer()
+	defer s.Close()
+	id := call(t, s, "session.create", `{"cwd":"/"}`).Result["session_id"].(string)
+	for _, tt := range []struct{ command, stop, out, code string }{
+		{command: "echo a; sleep 0.1; echo b; (exit 3)", out: "a\nb\n"},
+		{command: "echo a; sleep 60", stop: "a\n", out: "a\n", code: "cancelled"},
+	} {
+		started := call(t, s, "exec.start", `{"session_id":"`+id+`","command":"`+tt.command+`"}`)
+		ref := `{"exec_id":"` + started.Result["exec_id"].(string) + `"}`
+		out, code := "", ""
+		for done := false; !done; {
+			e := call(t, s, "exec.events", ref)
+			for _, ev := range e.Result["events"].([]any) {
+				event := ev.(map[string]any)
+				if event["type"] == "stdout" {
+					out += event["data"].(string)
+				}
+				if failed, ok := event["error"].(map[string]any); ok {
+					code = failed["code"].(string)
+				}
+			}
+			done = e.Result["done"].(bool)
+			if tt.stop != "" && out == tt.stop && !done {
+				call(t, s, "exec.stop", ref)
+			}
+		}
+		if out != tt.out || code != tt.code {
+			t.Errorf("%s: %q %q", tt.command, out, code)
+		}
+		if e := call(t, s, "exec.events", ref); e.Error.Code != "invalid_argument" {
+			t.Errorf("the id is still there: %+v", e)
+		}
+	}
+}
+
 func TestBadRequests(t *testing.T) {
 	s := NewServer()
 	defer s.Close()

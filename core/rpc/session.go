@@ -126,21 +126,29 @@ func (s *Server) session(id string) (*execkit.Session, error) {
 }
 
 func (s *Server) sessionExec(ctx context.Context, r *wire.Exec) (any, error) {
-	session, err := s.session(r.SessionID)
+	session, o, err := s.execOptions(r)
 	if err != nil {
 		return nil, err
 	}
+	return session.Exec(ctx, r.Command, o)
+}
+
+func (s *Server) execOptions(r *wire.Exec) (*execkit.Session, execkit.ExecOptions, error) {
 	o := execkit.ExecOptions{Budget: r.Budget, Raw: r.Raw, Cwd: r.Cwd, Env: r.Env}
+	session, err := s.session(r.SessionID)
+	if err != nil {
+		return nil, o, err
+	}
 	if o.Timeout, err = timeoutOf(r.TimeoutMS); err != nil {
-		return nil, err
+		return nil, o, err
 	}
 	if o.Stdin, err = stdinOf(r); err != nil {
-		return nil, err
+		return nil, o, err
 	}
 	if r.StdinOpen {
-		return nil, errdefs.New(errdefs.Unsupported, "stdin_open is not available in this version").WithHint("give the whole input as stdin")
+		return nil, o, errdefs.New(errdefs.Unsupported, "stdin_open is not available in this version").WithHint("give the whole input as stdin")
 	}
-	return session.Exec(ctx, r.Command, o)
+	return session, o, nil
 }
 
 func stdinOf(r *wire.Exec) ([]byte, error) {

@@ -1,0 +1,75 @@
+package rpc
+
+import (
+	"context"
+	"time"
+
+	execkit "github.com/execkit/execkit/core"
+	"github.com/execkit/execkit/core/errdefs"
+	"github.com/execkit/execkit/core/wire"
+)
+
+// defaultEventsWait is how long exec.events waits for the first event when the request does not say.
+const defaultEventsWait = 30 * time.Second
+
+// execStart starts a command that outlives the call: it ends by itself, at its deadline, by exec.stop or with its
+// session.
+func (s *Server) execStart(_ context.Context, r *wire.Exec) (any, error) {
+	session, o, err := s.execOptions(r)
+	if err != nil {
+		return nil, err
+	}
+	running, err := session.Start(context.Background(), r.Command, o)
+	if err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	s.running[running.ID()] = running
+	s.mu.Unlock()
+	return wire.ExecStarted{ExecID: running.ID()}, nil
+}
+
+func (s *Server) runningCommand(id string) (*execkit.Running, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if running, ok := s.running[id]; ok {
+		return running, nil
+	}
+	return nil, errdefs.New(errdefs.InvalidArgument, "no running command %s", errdefs.Quote(id)).
+		WithHint("the id is gone once exec.events has returned done")
+}
+
+func (s *Server) execEvents(ctx context.Context, r *wire.ExecEvents) (any, error) {
+	running, err := s.runningCommand(r.ExecID)
+	if err != nil {
+		return nil, err
+	}
+	wait := defaultEventsWait
+	if r.TimeoutMS != nil {
+		if *r.TimeoutMS < 0 || *r.TimeoutMS > maxTimeoutMS {
+			return nil, errdefs.New(errdefs.InvalidArgument, "timeout_ms: %d is out of range", *r.TimeoutMS).WithDetail("field", "timeout_ms")
+		}
+		wait = time.Duration(*r.TimeoutMS) * time.Millisecond
+	}
+	ctx, cancel := context.WithTimeout(ctx, wait)
+	defer cancel()
+	events, done := running.Events(ctx, r.MaxBytes)
+	if done {
+		s.mu.Lock()
+		delete(s.running, r.ExecID)
+		s.mu.Unlock()
+	}
+	if events == nil {
+		events = []wire.Event{}
+	}
+	return wire.ExecEventsResult{Events: events, Done: done}, nil
+}
+
+func (s *Server) execStop(_ context.Context, r *wire.ExecRef) (any, error) {
+	running, err := s.runningCommand(r.ExecID)
+	if err != nil {
+		return nil, err
+	}
+	running.Stop()
+	return struct{}{}, nil
+}

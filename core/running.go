@@ -1,0 +1,150 @@
+package execkit
+
+import (
+	"context"
+	"encoding/base64"
+	"sync"
+	"unicode/utf8"
+
+	"github.com/execkit/execkit/core/wire"
+)
+
+// Event is one typed item of a running command.
+type Event = wire.Event
+
+// maxQueuedBytes bounds the output that waits for a reader of events. What exceeds it is left out of the events (a
+// truncated event says so) and is still in the result.
+const maxQueuedBytes = 1 << 20
+
+// A Running is a command that was started and not waited for. Its methods may be called concurrently.
+type Running struct {
+	id     string
+	cancel context.CancelFunc
+	done   chan struct{}
+	result *Result
+	err    error
+
+	mu      sync.Mutex
+	queue   []Event
+	bytes   int
+	skipped int
+	arrived chan struct{} // capacity 1
+}
+
+// Start runs a command and returns at once. ctx ends the command, not only the start.
+func (s *Session) Start(ctx context.Context, command string, o ExecOptions) (*Running, error) {
+	job, err := s.prepare(ctx, command, o)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	r := &Running{id: newID("e"), cancel: cancel, done: make(chan struct{}), arrived: make(chan struct{}, 1)}
+	job.stdout.emit = func(p []byte) { r.output("stdout", p) }
+	job.stderr.emit = func(p []byte) { r.output("stderr", p) }
+	r.push(Event{Type: "started", PID: job.shell.PID()})
+	go func() {
+		defer cancel()
+		r.result, r.err = job.run(ctx)
+		if r.err != nil {
+			r.push(Event{Type: "finished", Error: r.err})
+		} else {
+			r.push(Event{Type: "finished", Result: r.result})
+		}
+		close(r.done)
+	}()
+	return r, nil
+}
+
+// ID returns the identifier of the running command.
+func (r *Running) ID() string { return r.id }
+
+// Stop interrupts the command; Wait then gives [ErrCancelled].
+func (r *Running) Stop() { r.cancel() }
+
+// Wait returns what the command came to, as Exec does. Ending ctx ends the waiting, not the command.
+func (r *Running) Wait(ctx context.Context) (*Result, error) {
+	select {
+	case <-r.done:
+		return r.result, r.err
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// Events waits for the first event and returns those that wait, up to about maxBytes of output (0 for all). done says
+// that the finished event, always the last one, is among them or was returned before.
+func (r *Running) Events(ctx context.Context, maxBytes int) (events []Event, done bool) {
+	for {
+		if events, done = r.take(maxBytes); len(events) > 0 || done {
+			return events, done
+		}
+		select {
+		case <-r.arrived:
+		case <-ctx.Done():
+			return nil, false
+		}
+	}
+}
+
+func (r *Running) take(maxBytes int) (events []Event, done bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	n, size := 0, 0
+	for n < len(r.queue) && (n == 0 || maxBytes <= 0 || size+len(r.queue[n].Data) <= maxBytes) {
+		size += len(r.queue[n].Data)
+		n++
+	}
+	events = r.queue[:n:n]
+	r.queue, r.bytes = r.queue[n:], r.bytes-size
+	if len(r.queue) > 0 {
+		r.wake()
+		return events, false
+	}
+	select {
+	case <-r.done:
+		return events, true
+	default:
+		return events, n > 0 && events[n-1].Type == "finished"
+	}
+}
+
+func (r *Running) wake() {
+	select {
+	case r.arrived <- struct{}{}:
+	default:
+	}
+}
+
+func (r *Running) push(e Event) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.skipped > 0 && e.Type == "finished" {
+		r.queue = append(r.queue, Event{Type: "truncated", Fields: map[string]any{"bytes": r.skipped}})
+	}
+	r.queue = append(r.queue, e)
+	r.wake()
+}
+
+// output queues a chunk, joined to the one before where that is of the same stream and still waits.
+func (r *Running) output(stream string, p []byte) {
+	if len(p) == 0 {
+		return
+	}
+	e := Event{Type: stream, Data: string(p)}
+	if !utf8.Valid(p) {
+		e.Data, e.Encoding = base64.StdEncoding.EncodeToString(p), "base64"
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.bytes+len(e.Data) > maxQueuedBytes {
+		r.skipped += len(p)
+		return
+	}
+	r.bytes += len(e.Data)
+	if last := len(r.queue) - 1; last >= 0 && r.queue[last].Type == stream && r.queue[last].Encoding == "" && e.Encoding == "" {
+		r.queue[last].Data += e.Data
+	} else {
+		r.queue = append(r.queue, e)
+	}
+	r.wake()
+}
