@@ -55,6 +55,11 @@ test_c() {
 	build/abi_test
 }
 
+build_testees() {
+	go build -o build/testee-go ./tests/testee/go
+	cc -std=gnu99 -Wall -Wextra -Werror -Iinclude -o build/testee-c tests/testee/c/testee.c -Lbuild -lexeckit -Wl,-rpath,"$PWD/build"
+}
+
 case "${1:-}" in
 lib)
 	install_go_and_cc
@@ -77,6 +82,8 @@ test)
 	step c test_c
 	step python build_python
 	step venv venv
+	step testees build_testees
+	step conformance env EXECKIT_CONFORMANCE=1 PYTHONPATH="$PWD/bindings/python/src" go test -count=1 ./tests/runner
 	step "python test" env PYTHONPATH=bindings/python/src build/venv/bin/python -m pytest -q bindings/python/tests
 	;;
 clean) step clean rm -rf build dist bindings/python/src/execkit/lib ;;

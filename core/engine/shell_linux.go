@@ -257,11 +257,24 @@ func (s *Shell) leftBehind() []Process {
 		}
 		now[pid] = true
 		if !s.jobs[pid] {
-			fresh = append(fresh, Process{PID: pid, Command: commandOf(pid)})
+			fresh = append(fresh, Process{PID: pid, Command: s.jobCommand(pid)})
 		}
 	}
 	s.jobs = now
 	return fresh
+}
+
+// jobCommand returns what a job runs. One that was just started still shows the shell's arguments until its exec, so
+// it gets a few milliseconds; a subshell keeps them.
+func (s *Shell) jobCommand(pid int) string {
+	own := commandOf(s.pid)
+	for range 5 {
+		if command := commandOf(pid); command != own {
+			return command
+		}
+		time.Sleep(time.Millisecond)
+	}
+	return own
 }
 
 // stdinFile returns a path that gives data and then end of file, or "" for no data. Regular-file semantics suit commands that seek.

@@ -1,0 +1,218 @@
+package runner
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+)
+
+// testees are the doors and the commands that drive them, from the root of the repository. build.sh makes what they
+// need; a testee that does not start is a failure, never a skip.
+var testees = map[string][]string{
+	"go":           {"build/testee-go"},
+	"c":            {"build/testee-c"},
+	"python":       {"build/venv/bin/python", "tests/testee/python/testee.py"},
+	"python-async": {"build/venv/bin/python", "tests/testee/python/testee.py", "async"},
+}
+
+type testCase struct {
+	Name   string         `json:"name"`
+	Guards string         `json:"guards"`
+	Create map[string]any `json:"create"`
+	Steps  []struct {
+		Exec  map[string]any `json:"exec"`
+		Want  map[string]any `json:"want"`
+		Error string         `json:"error"`
+	} `json:"steps"`
+}
+
+func TestConformance(t *testing.T) {
+	if os.Getenv("EXECKIT_CONFORMANCE") == "" {
+		t.Skip("needs the built doors; ./build.sh test builds them and sets EXECKIT_CONFORMANCE")
+	}
+	cases := readCases(t)
+	for door, command := range testees {
+		t.Run(door, func(t *testing.T) {
+			t.Parallel()
+			p := startTestee(t, command)
+			for _, c := range cases {
+				t.Run(c.Name, func(t *testing.T) { runCase(t, p, c) })
+			}
+		})
+	}
+}
+
+func readCases(t *testing.T) []testCase {
+	t.Helper()
+	paths, _ := filepath.Glob("../conformance/*.jsonl")
+	var cases []testCase
+	for _, path := range paths {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		dec := json.NewDecoder(bytes.NewReader(text))
+		dec.DisallowUnknownFields()
+		for {
+			var c testCase
+			if err := dec.Decode(&c); err == io.EOF {
+				break
+			} else if err != nil {
+				t.Fatalf("%s: after case %d: %v", path, len(cases), err)
+			}
+			cases = append(cases, c)
+		}
+	}
+	if len(cases) == 0 {
+		t.Fatal("no cases")
+	}
+	return cases
+}
+
+func runCase(t *testing.T, p *testee, c testCase) {
+	create := map[string]any{"cwd": t.TempDir(), "env": map[string]any{"HOME": "/nonexistent"}}
+	for name, value := range c.Create {
+		create[name] = value
+	}
+	opened := p.call(t, "session.create", create)
+	id, _ := opened.Result["session_id"].(string)
+	if !opened.OK || id == "" {
+		t.Fatalf("session.create: %+v", opened)
+	}
+	defer p.call(t, "session.destroy", map[string]any{"session_id": id})
+	for i, step := range c.Steps {
+		step.Exec["session_id"] = id
+		got := p.call(t, "session.exec", step.Exec)
+		switch {
+		case step.Error != "":
+			if got.OK || got.Error["code"] != step.Error {
+				t.Errorf("step %d: want error %s, got %+v", i+1, step.Error, got)
+			}
+		case !got.OK:
+			t.Errorf("step %d: error %+v", i+1, got.Error)
+		default:
+			if differs := match(step.Want, got.Result, ""); differs != "" {
+				t.Errorf("step %d, %.100v: %s\nresult: %.1000v", i+1, step.Exec["command"], differs, got.Result)
+			}
+		}
+	}
+}
+
+// match says how got differs from want, or "".
+func match(want, got any, path string) string {
+	object, ok := want.(map[string]any)
+	if !ok {
+		if !reflect.DeepEqual(want, got) {
+			return fmt.Sprintf("%s is %.200q, want %.200q", path, fmt.Sprint(got), fmt.Sprint(want))
+		}
+		return ""
+	}
+	text, _ := got.(string)
+	for key, value := range object {
+		ok := true
+		switch key {
+		case "$any":
+			ok = got != nil
+		case "$absent":
+			ok = got == nil
+		case "$not":
+			ok = got != nil && !reflect.DeepEqual(value, got)
+		case "$contains":
+			ok = strings.Contains(text, value.(string))
+		case "$suffix":
+			ok = strings.HasSuffix(text, value.(string))
+		case "$max":
+			ok = got != nil && float64(len([]rune(text))) <= value.(float64)
+		default:
+			fields, _ := got.(map[string]any)
+			if differs := matchList(value, fields[key], path+"."+key); differs != "" {
+				return differs
+			}
+		}
+		if !ok {
+			return fmt.Sprintf("%s is %.200q, want %s %v", path, fmt.Sprint(got), key, value)
+		}
+	}
+	return ""
+}
+
+func matchList(want, got any, path string) string {
+	list, ok := want.([]any)
+	if !ok {
+		return match(want, got, path)
+	}
+	have, _ := got.([]any)
+	if len(have) != len(list) {
+		return fmt.Sprintf("%s has %d elements, want %d: %v", path, len(have), len(list), got)
+	}
+	for i := range list {
+		if differs := match(list[i], have[i], fmt.Sprintf("%s[%d]", path, i)); differs != "" {
+			return differs
+		}
+	}
+	return ""
+}
+
+type testee struct {
+	in  io.WriteCloser
+	out *bufio.Reader
+}
+
+type envelope struct {
+	OK     bool           `json:"ok"`
+	Result map[string]any `json:"result"`
+	Error  map[string]any `json:"error"`
+}
+
+func startTestee(t *testing.T, command []string) *testee {
+	t.Helper()
+	cmd := exec.Command(command[0], command[1:]...)
+	cmd.Dir = "../.."
+	cmd.Stderr = os.Stderr
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatalf("%v: %v", command, err)
+	}
+	t.Cleanup(func() {
+		in.Close()
+		if err := cmd.Wait(); err != nil {
+			t.Errorf("%v ended with %v", command, err)
+		}
+	})
+	return &testee{in: in, out: bufio.NewReader(out)}
+}
+
+func (p *testee) call(t *testing.T, method string, params map[string]any) envelope {
+	t.Helper()
+	line, err := json.Marshal(map[string]any{"method": method, "params": params})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.in.Write(append(line, '\n')); err != nil {
+		t.Fatal(err)
+	}
+	answer, err := p.out.ReadBytes('\n')
+	if err != nil {
+		t.Fatalf("the testee gave no answer: %v", err)
+	}
+	var e envelope
+	if err := json.Unmarshal(answer, &e); err != nil {
+		t.Fatalf("%v in %s", err, answer)
+	}
+	return e
+}

@@ -1,0 +1,78 @@
+// Command go is the conformance testee of the Go package.
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"log"
+	"os"
+	"time"
+
+	execkit "github.com/execkit/execkit/core"
+	"github.com/execkit/execkit/core/errdefs"
+	"github.com/execkit/execkit/core/wire"
+)
+
+type request struct {
+	Method string `json:"method"`
+	Params struct {
+		SessionID string             `json:"session_id"`
+		Cwd       string             `json:"cwd"`
+		Env       map[string]*string `json:"env"`
+		Command   string             `json:"command"`
+		TimeoutMS int64              `json:"timeout_ms"`
+		Stdin     *string            `json:"stdin"`
+		Budget    *wire.Budget       `json:"budget"`
+		Raw       bool               `json:"raw"`
+	} `json:"params"`
+}
+
+func main() {
+	sessions := make(map[string]*execkit.Session)
+	lines := bufio.NewReader(os.Stdin)
+	out := json.NewEncoder(os.Stdout)
+	for {
+		line, err := lines.ReadBytes('\n')
+		if err != nil {
+			return
+		}
+		var r request
+		if err := json.Unmarshal(line, &r); err != nil {
+			log.Fatal(err)
+		}
+		result, err := perform(sessions, &r)
+		if err != nil {
+			err = out.Encode(map[string]any{"ok": false, "error": errdefs.From(err)})
+		} else {
+			err = out.Encode(map[string]any{"ok": true, "result": result})
+		}
+		if err != nil {
+			log.Fatal(err)
+		}
+	}
+}
+
+func perform(sessions map[string]*execkit.Session, r *request) (any, error) {
+	ctx := context.Background()
+	p := r.Params
+	switch r.Method {
+	case "session.create":
+		s, err := execkit.Open(ctx, "local", execkit.Config{Cwd: p.Cwd, Env: p.Env})
+		if err != nil {
+			return nil, err
+		}
+		sessions[s.ID()] = s
+		return s.Info(), nil
+	case "session.exec":
+		o := execkit.ExecOptions{Timeout: time.Duration(p.TimeoutMS) * time.Millisecond, Budget: p.Budget, Raw: p.Raw, Cwd: p.Cwd, Env: p.Env}
+		if p.Stdin != nil {
+			o.Stdin = []byte(*p.Stdin)
+		}
+		return sessions[p.SessionID].Exec(ctx, p.Command, o)
+	case "session.destroy":
+		return struct{}{}, sessions[p.SessionID].Close()
+	}
+	return nil, fmt.Errorf("unknown method %s", r.Method)
+}
