@@ -28,7 +28,7 @@ build_lib() {
 	mkdir -p build/include build/lib/pkgconfig
 	# libpthread is named although nothing needs it on a new glibc: on one before 2.34 the thread functions live there.
 	CGO_CFLAGS="-O2 -include $PWD/capi/glibc_compat.h" go build -buildmode=c-shared -trimpath -ldflags \
-		"-s -w -extldflags '-Wl,-soname,libexeckit.so.1 -Wl,--version-script=$PWD/capi/execkit.map -Wl,--no-as-needed -lpthread'" \
+		"-s -w -extldflags '-Wl,-soname,libexeckit.so.1 -Wl,--version-script=$PWD/capi/execkit.map -Wl,--no-as-needed,-l:libpthread.so.0'" \
 		-o build/libexeckit.so ./capi
 	rm -f build/libexeckit.h # cgo's own header; users include ours
 	ln -sf libexeckit.so build/libexeckit.so.1
@@ -53,6 +53,35 @@ test_c() {
 	c++ -Wall -Wextra -Werror -fsyntax-only -x c++ include/execkit.h
 	cc -std=c99 -Wall -Wextra -Werror -Iinclude -o build/abi_test tests/abi/abi_test.c -Lbuild -lexeckit -Wl,-rpath,"$PWD/build"
 	build/abi_test
+}
+
+glibc_floor() { objdump -T build/libexeckit.so | grep -o 'GLIBC_[0-9.]*' | sort -uV | tail -1 | cut -d_ -f2; }
+
+# The library needs an older glibc than any that manylinux2014 (2.17) stands for, so that tag is the true one.
+build_wheel() {
+	local work=build/wheel
+	rm -rf "$work" && mkdir -p "$work" dist
+	cp -r bindings/python/pyproject.toml bindings/python/src "$work/"
+	cp LICENSE README.md "$work/"
+	find "$work" -name __pycache__ -prune -exec rm -rf {} + -o -name '*.egg-info' -prune -exec rm -rf {} +
+	build/venv/bin/pip install -q wheel setuptools auditwheel
+	build/venv/bin/pip wheel -q --no-deps --no-build-isolation -w "$work/out" "$work"
+	build/venv/bin/python -m wheel tags --remove --python-tag py3 --abi-tag none --platform-tag "manylinux_2_17_$(uname -m)" "$work"/out/*.whl
+	rm -f dist/*.whl
+	cp "$work"/out/*.whl dist/
+	echo "needs glibc $(glibc_floor)"
+	build/venv/bin/auditwheel show dist/*.whl
+}
+
+# The wheel in an empty environment, without the checkout, Go or a compiler in reach.
+test_wheel() {
+	rm -rf build/empty && python3 -m venv build/empty
+	build/empty/bin/pip install -q --no-index dist/*.whl
+	(cd / && env -u PYTHONPATH PATH=/usr/bin:/bin "$OLDPWD/build/empty/bin/python" -c '
+import execkit
+with execkit.create() as s:
+    assert s.exec("echo from a wheel").stdout == "from a wheel\n"
+print("wheel works in an empty environment")')
 }
 
 build_testees() {
@@ -85,10 +114,17 @@ test)
 	step testees build_testees
 	step conformance env EXECKIT_CONFORMANCE=1 PYTHONPATH="$PWD/bindings/python/src" go test -count=1 ./tests/runner
 	step "python test" env PYTHONPATH=bindings/python/src build/venv/bin/python -m pytest -q bindings/python/tests
+	step wheel build_wheel
+	step "wheel test" test_wheel
+	;;
+dist)
+	"$0" python
+	step venv venv
+	step wheel build_wheel
 	;;
 clean) step clean rm -rf build dist bindings/python/src/execkit/lib ;;
 *)
-	echo "usage: ./build.sh demo | test | lib | python | clean" >&2
+	echo "usage: ./build.sh demo | test | lib | python | dist | clean" >&2
 	exit 2
 	;;
 esac

@@ -5,6 +5,8 @@ import (
 	"encoding/base64"
 	"errors"
 	"os"
+	"path/filepath"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -196,6 +198,54 @@ func TestJobs(t *testing.T) {
 	if !gone {
 		t.Fatal("the job outlived its session")
 	}
+}
+
+// Ten thousand commands, and two hundred sessions, leave nothing behind.
+func TestNothingIsLeft(t *testing.T) {
+	before := descriptors(t)
+	goroutines := runtime.NumGoroutine()
+	s := open(t, execkit.Config{})
+	for range 10000 {
+		exec(t, s, "true")
+	}
+	s.Close()
+	for range 200 {
+		s := open(t, execkit.Config{Cwd: "/"})
+		exec(t, s, "sleep 300 & true")
+		s.Close()
+	}
+	// Sessions are reaped in the background.
+	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+		if descriptors(t) <= before && runtime.NumGoroutine() <= goroutines && children(t) == 0 {
+			return
+		}
+	}
+	t.Errorf("descriptors %d → %d, goroutines %d → %d, children %d", before, descriptors(t), goroutines, runtime.NumGoroutine(), children(t))
+}
+
+func descriptors(t *testing.T) int {
+	t.Helper()
+	entries, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(entries)
+}
+
+// children counts the processes, zombies too, whose parent is this one.
+func children(t *testing.T) (n int) {
+	t.Helper()
+	stats, err := filepath.Glob("/proc/[0-9]*/stat")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range stats {
+		text, _ := os.ReadFile(path)
+		if f := strings.Fields(string(text[strings.LastIndexByte(string(text), ')')+1:])); len(f) > 1 && f[1] == strconv.Itoa(os.Getpid()) {
+			n++
+		}
+	}
+	return n
 }
 
 func TestBadInput(t *testing.T) {

@@ -39,7 +39,7 @@ EXECKIT_API const char *execkit_version(void);
 EXECKIT_API char *execkit_call(const char *method, const char *params);
 
 /* Opens a completion queue and returns its handle, or -1. *wake_fd (if not NULL) becomes a descriptor that is readable
- * while completions wait; it belongs to the queue: poll it, do not read or close it. */
+ * while completions wait. It belongs to the queue and must not be closed; reading its bytes is harmless. */
 EXECKIT_API int64_t execkit_queue_open(int *wake_fd);
 
 /* Starts one method and returns at once: 0, or -1 if the queue or the method is no good or this is a forked child. The reply arrives in the
