@@ -36,6 +36,8 @@ build_lib() {
 	sed "s|@PREFIX@|/usr/local|; s|@VERSION@|$(cat VERSION)|" capi/execkit.pc.in >build/lib/pkgconfig/execkit.pc
 }
 
+build_cli() { CGO_ENABLED=0 go build -trimpath -ldflags "-s -w" -o build/execkit ./cmd/execkit; }
+
 build_python() {
 	mkdir -p bindings/python/src/execkit/lib
 	cp build/libexeckit.so bindings/python/src/execkit/lib/
@@ -86,6 +88,7 @@ print("wheel works in an empty environment")')
 
 build_testees() {
 	go build -o build/testee-go ./tests/testee/go
+	go build -o build/testee-mcp ./tests/testee/mcp
 	cc -std=gnu99 -Wall -Wextra -Werror -Iinclude -o build/testee-c tests/testee/c/testee.c -Lbuild -lexeckit -Wl,-rpath,"$PWD/build"
 }
 
@@ -93,6 +96,10 @@ case "${1:-}" in
 lib)
 	install_go_and_cc
 	step lib build_lib
+	;;
+cli)
+	install_go_and_cc
+	step cli build_cli
 	;;
 python)
 	"$0" lib
@@ -111,6 +118,7 @@ test)
 	step c test_c
 	step python build_python
 	step venv venv
+	step cli build_cli
 	step testees build_testees
 	step conformance env EXECKIT_CONFORMANCE=1 PYTHONPATH="$PWD/bindings/python/src" go test -count=1 ./tests/runner
 	step "python test" env PYTHONPATH=bindings/python/src build/venv/bin/python -m pytest -q bindings/python/tests
@@ -124,7 +132,7 @@ dist)
 	;;
 clean) step clean rm -rf build dist bindings/python/src/execkit/lib ;;
 *)
-	echo "usage: ./build.sh demo | test | lib | python | dist | clean" >&2
+	echo "usage: ./build.sh demo | test | lib | cli | python | dist | clean" >&2
 	exit 2
 	;;
 esac

@@ -72,14 +72,14 @@ func (s *Server) Methods() []string {
 func (s *Server) Call(ctx context.Context, name string, params []byte) (reply []byte) {
 	defer func() {
 		if p := recover(); p != nil {
-			reply = failure(errdefs.New(errdefs.Internal, "panic in %s: %v", errdefs.Quote(name), p).
+			reply = Failure(errdefs.New(errdefs.Internal, "panic in %s: %v", errdefs.Quote(name), p).
 				WithHint("this is a defect of execkit; please report it").
 				WithOutcome(errdefs.Unknown).WithDetail("stack", string(debug.Stack())))
 		}
 	}()
 	result, err := s.Do(ctx, name, params)
 	if err != nil {
-		return failure(err)
+		return Failure(err)
 	}
 	return success(result)
 }
@@ -109,7 +109,7 @@ func (s *Server) Do(ctx context.Context, name string, params []byte) (any, error
 func success(result any) []byte {
 	body, err := wire.Encode(result)
 	if err != nil {
-		return failure(fmt.Errorf("encoding the result: %w", err))
+		return Failure(fmt.Errorf("encoding the result: %w", err))
 	}
 	out := make([]byte, 0, len(body)+24)
 	out = append(out, `{"ok":true,"result":`...)
@@ -117,7 +117,8 @@ func success(result any) []byte {
 	return append(out, '}')
 }
 
-func failure(err error) []byte {
+// Failure returns the envelope of an error.
+func Failure(err error) []byte {
 	body, encodeErr := wire.Encode(struct {
 		OK    bool           `json:"ok"`
 		Error *errdefs.Error `json:"error"`

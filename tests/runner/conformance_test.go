@@ -19,6 +19,8 @@ import (
 var testees = map[string][]string{
 	"go":           {"build/testee-go"},
 	"c":            {"build/testee-c"},
+	"cli":          {"build/execkit", "rpc"},
+	"mcp":          {"build/testee-mcp", "build/execkit", "mcp"},
 	"python":       {"build/venv/bin/python", "tests/testee/python/testee.py"},
 	"python-async": {"build/venv/bin/python", "tests/testee/python/testee.py", "async"},
 }
@@ -167,6 +169,8 @@ type testee struct {
 }
 
 type envelope struct {
+	// Reply is the envelope where the testee is execkit rpc, which wraps it.
+	Reply  *envelope      `json:"reply"`
 	OK     bool           `json:"ok"`
 	Result map[string]any `json:"result"`
 	Error  map[string]any `json:"error"`
@@ -213,6 +217,9 @@ func (p *testee) call(t *testing.T, method string, params map[string]any) envelo
 	var e envelope
 	if err := json.Unmarshal(answer, &e); err != nil {
 		t.Fatalf("%v in %s", err, answer)
+	}
+	if e.Reply != nil {
+		return *e.Reply
 	}
 	return e
 }

@@ -1,0 +1,96 @@
+package cli
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"runtime"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	execkit "github.com/execkit/execkit/core"
+)
+
+// A finding is one line of the doctor. Fix says what to do when it is not OK.
+type finding struct {
+	Name   string `json:"name"`
+	OK     bool   `json:"ok"`
+	Detail string `json:"detail"`
+	Fix    string `json:"fix,omitempty"`
+}
+
+func doctorCommand() command {
+	return command{
+		name: "doctor", summary: "Check what execkit needs of this machine, with a fix for each thing missing",
+		examples: []string{"execkit doctor", "execkit doctor --json"},
+		bind: func(*flag.FlagSet) func(*app, []string) (int, error) {
+			return func(a *app, args []string) (int, error) {
+				if err := noArguments("doctor", args); err != nil {
+					return 0, err
+				}
+				return runDoctor(a), nil
+			}
+		},
+	}
+}
+
+func runDoctor(a *app) int {
+	findings := []finding{
+		{Name: "execkit", OK: true, Detail: fmt.Sprintf("%s, %s/%s, %s", execkit.Version, runtime.GOOS, runtime.GOARCH, runtime.Version())},
+		checkSystem(), checkBash(), checkSyscallFile(), checkMemfd(), checkPTY(),
+	}
+	status := exitOK
+	for _, f := range findings {
+		if !f.OK {
+			status = exitFailure
+		}
+	}
+	if a.json {
+		a.ok(map[string]any{"healthy": status == exitOK, "checks": findings})
+		return status
+	}
+	for _, f := range findings {
+		mark := "ok  "
+		if !f.OK {
+			mark = "FAIL"
+		}
+		fmt.Fprintf(a.stdout, "%s %-8s %s\n", mark, f.Name, f.Detail)
+		if f.Fix != "" {
+			fmt.Fprintf(a.stdout, "              fix: %s\n", f.Fix)
+		}
+	}
+	return status
+}
+
+// verdict makes a finding of a check's outcome; the fix is only shown for a failure.
+func verdict(name, detail string, err error, fix string) finding {
+	if err != nil {
+		return finding{Name: name, Detail: err.Error(), Fix: fix}
+	}
+	return finding{Name: name, OK: true, Detail: detail}
+}
+
+func checkSystem() finding {
+	var u unix.Utsname
+	err := unix.Uname(&u)
+	return verdict("kernel", unix.ByteSliceToString(u.Sysname[:])+" "+unix.ByteSliceToString(u.Release[:]), err, "run execkit on Linux")
+}
+
+func checkBash() finding {
+	const fix = "install bash with the system's package manager and have it in PATH"
+	path, err := exec.LookPath("bash")
+	if err != nil {
+		return verdict("bash", "", err, fix)
+	}
+	out, err := exec.Command(path, "--norc", "--noprofile", "-c", "echo $BASH_VERSION").Output()
+	return verdict("bash", path+" "+strings.TrimSpace(string(out)), err, fix)
+}
+
+// The engine reads this file of a process to tell one that waits for input from one that works.
+func checkSyscallFile() finding {
+	_, err := os.ReadFile("/proc/self/syscall")
+	return verdict("syscall", "/proc/self/syscall is readable", err,
+		"mount /proc, and allow reading it in the container's security profile; without it a waiting command is not recognised")
+}

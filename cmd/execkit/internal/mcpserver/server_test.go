@@ -1,0 +1,120 @@
+package mcpserver
+
+import (
+	"context"
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/modelcontextprotocol/go-sdk/mcp"
+)
+
+func connect(t *testing.T, settings Settings) *mcp.ClientSession {
+	t.Helper()
+	here, there := mcp.NewInMemoryTransports()
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan struct{})
+	go func() { defer close(ended); _ = Serve(ctx, settings, there) }()
+	client, err := mcp.NewClient(&mcp.Implementation{Name: "test", Version: "1"}, nil).Connect(ctx, here, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = client.Close(); cancel(); <-ended })
+	return client
+}
+
+func call(t *testing.T, ctx context.Context, c *mcp.ClientSession, name string, arguments map[string]any) (map[string]any, bool) {
+	t.Helper()
+	r, err := c.CallTool(ctx, &mcp.CallToolParams{Name: name, Arguments: arguments})
+	if err != nil {
+		t.Fatalf("%s: %v", name, err)
+	}
+	var result map[string]any
+	if err := json.Unmarshal([]byte(r.Content[0].(*mcp.TextContent).Text), &result); err != nil {
+		t.Fatal(err)
+	}
+	return result, r.IsError
+}
+
+func open(t *testing.T, c *mcp.ClientSession) string {
+	t.Helper()
+	info, failed := call(t, context.Background(), c, "session_create", map[string]any{"cwd": "/"})
+	if failed {
+		t.Fatal(info)
+	}
+	return info["session_id"].(string)
+}
+
+func TestExitsAndTimeoutsAreResults(t *testing.T) {
+	c := connect(t, Settings{ExecTimeout: 200 * time.Millisecond})
+	id := open(t, c)
+	if r, failed := call(t, context.Background(), c, "session_exec", map[string]any{"session_id": id, "command": "echo a; (exit 3)"}); failed || r["stdout"] != "a\n" || r["exit_code"] != 3.0 {
+		t.Error(r)
+	}
+	// The operator's limit wins over the agent's.
+	if r, failed := call(t, context.Background(), c, "session_exec", map[string]any{"session_id": id, "command": "sleep 60", "timeout_secs": 50}); failed || r["timed_out"] != true {
+		t.Error(r)
+	}
+}
+
+func TestCancellationStopsTheCommand(t *testing.T) {
+	c := connect(t, Settings{})
+	id := open(t, c)
+	ctx, cancel := context.WithTimeout(context.Background(), 200*time.Millisecond)
+	defer cancel()
+	if _, err := c.CallTool(ctx, &mcp.CallToolParams{Name: "session_exec", Arguments: map[string]any{"session_id": id, "command": "sleep 60"}}); err == nil {
+		t.Fatal("the call was not cancelled")
+	}
+	for deadline := time.Now().Add(5 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+		r, failed := call(t, context.Background(), c, "session_exec", map[string]any{"session_id": id, "command": "echo on"})
+		if !failed && r["stdout"] == "on\n" {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatal(r)
+		}
+	}
+}
+
+func TestLimits(t *testing.T) {
+	c := connect(t, Settings{MaxSessions: 1, SessionTTL: 300 * time.Millisecond})
+	id := open(t, c)
+	if r, failed := call(t, context.Background(), c, "session_create", nil); !failed || !strings.Contains(r["error"].(map[string]any)["message"].(string), "operator") {
+		t.Error(r)
+	}
+	for deadline := time.Now().Add(5 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+		if r, failed := call(t, context.Background(), c, "session_exec", map[string]any{"session_id": id, "command": "true"}); failed {
+			if code := r["error"].(map[string]any)["code"]; code != "session_not_found" && code != "session_closed" {
+				t.Error(r)
+			}
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("the session did not expire")
+		}
+	}
+}
+
+// What asks for a fence is refused while there is none, never dropped.
+func TestNothingIsIgnored(t *testing.T) {
+	c := connect(t, Settings{})
+	for _, arguments := range []map[string]any{
+		{"allow": []string{"ls"}}, {"deny": []string{"rm"}}, {"workspace": "/w"}, {"paths": []string{"/w"}}, {"transport": "ssh", "host": "h"}, {"container": "c"},
+	} {
+		if r, failed := call(t, context.Background(), c, "session_create", arguments); !failed || r["error"].(map[string]any)["code"] != "unsupported" {
+			t.Errorf("%v: %v", arguments, r)
+		}
+	}
+}
+
+func TestSettings(t *testing.T) {
+	for _, bad := range []string{"x", "-1", "0", "1.5"} {
+		if _, err := SettingsFrom(func(string) string { return bad }); err == nil {
+			t.Errorf("%q is accepted", bad)
+		}
+	}
+	if s, err := SettingsFrom(func(string) string { return "7" }); err != nil || s.MaxSessions != 7 || s.ExecTimeout != 7*time.Second {
+		t.Error(s, err)
+	}
+}

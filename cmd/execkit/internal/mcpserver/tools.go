@@ -1,0 +1,214 @@
+package mcpserver
+
+import (
+	"context"
+	"encoding/json"
+
+	"github.com/modelcontextprotocol/go-sdk/mcp"
+
+	"github.com/execkit/execkit/core/errdefs"
+	"github.com/execkit/execkit/core/wire"
+)
+
+// A tool is one MCP tool: its description and how its arguments become a call of the JSON API.
+type tool struct {
+	name, description string
+	input, output     string // JSON schemas
+	readOnly          bool
+	call              func(s *server, ctx context.Context, arguments json.RawMessage) (any, error)
+}
+
+func (t tool) describe() *mcp.Tool {
+	yes, no := true, false
+	a := &mcp.ToolAnnotations{ReadOnlyHint: t.readOnly, DestructiveHint: &yes, OpenWorldHint: &yes}
+	if t.readOnly {
+		a.DestructiveHint, a.OpenWorldHint = &no, &no
+	}
+	return &mcp.Tool{Name: t.name, Description: t.description, InputSchema: json.RawMessage(t.input), OutputSchema: json.RawMessage(t.output), Annotations: a}
+}
+
+// tools, in the order of their names, which tools/list keeps.
+var tools = []tool{
+	{
+		name: "session_create", call: create,
+		description: "Open a shell session that lasts until session_destroy. Returns its session_id, directory and shell.",
+		input: `{"type":"object","properties":{
+"transport":{"type":"string","description":"where: local (the default), ssh, docker or k8s, or a target URL"},
+"cwd":{"type":"string","description":"first directory"},
+"env":{"type":"object","description":"variables to set, or to remove where null","additionalProperties":{"type":["string","null"]}},
+"container":{"type":"string"},"host":{"type":"string"},"port":{"type":"integer"},"user":{"type":"string"},
+"password":{"type":"string"},"key_path":{"type":"string"},"fingerprint":{"type":"string"},
+"allow":{"type":"array","items":{"type":"string"},"description":"programs that may run; all others may not"},
+"deny":{"type":"array","items":{"type":"string"},"description":"programs that must not run"},
+"workspace":{"type":"string"},"paths":{"type":"array","items":{"type":"string"}},
+"checkpoint_ignores":{"type":"array","items":{"type":"string"}},"auto_snapshot":{"type":"boolean"},
+"output_budget":{"type":"integer","description":"most characters of output a command returns"}},"additionalProperties":false}`,
+		output: `{"type":"object","properties":{"session_id":{"type":"string"},"transport":{"type":"string"},"target":{"type":"string"},
+"shell":{"type":"string"},"pid":{"type":"integer"},"cwd":{"type":"string"}},"required":["session_id","cwd","shell"]}`,
+	},
+	{
+		name: "session_destroy", description: "Close a session; what runs in it is ended.",
+		input:  `{"type":"object","properties":{"session_id":{"type":"string"}},"required":["session_id"],"additionalProperties":false}`,
+		output: `{"type":"object"}`,
+		call: func(s *server, ctx context.Context, arguments json.RawMessage) (any, error) {
+			var r wire.SessionRef
+			if err := wire.Decode(arguments, &r); err != nil {
+				return nil, err
+			}
+			return s.destroy(ctx, r.SessionID)
+		},
+	},
+	{
+		name: "session_exec", call: run,
+		description: "Run a command in a session and return one structured result: stdout, stderr, exit_code, cwd and more. Directory, variables and functions last. A session_id that is not found has expired: open a new session.",
+		input: `{"type":"object","properties":{
+"session_id":{"type":"string"},"command":{"type":"string","description":"any bash script"},
+"timeout_secs":{"type":"number","description":"deadline in seconds; the command is then stopped and its output so far returned"},
+"stdin":{"type":"string","description":"what the command reads; without it, end of file"},
+"cwd":{"type":"string","description":"directory for this command only"},
+"env":{"type":"object","description":"variables for this command only","additionalProperties":{"type":["string","null"]}},
+"raw":{"type":"boolean","description":"return the bytes as they came, in base64"},
+"budget":{"type":"object","description":"what to keep of the output","properties":{
+"grep":{"description":"an RE2 pattern, or {pattern, context}"},"keep":{"description":"all, head, tail or head_tail, or {mode, n, head, tail}"},
+"max_chars":{"type":"integer"}},"additionalProperties":false}},"required":["session_id","command"],"additionalProperties":false}`,
+		output: `{"type":"object","properties":{"command":{"type":"string"},"stdout":{"type":"string"},"stderr":{"type":"string"},
+"encoding":{"type":"string","enum":["utf-8","base64"]},"exit_code":{"type":["integer","null"]},"cwd":{"type":"string"},
+"duration_ms":{"type":"integer"},"timed_out":{"type":"boolean"},"truncated":{"type":"boolean"},"shell_exited":{"type":"boolean"},
+"signal":{"type":"string"},"hint":{"type":"string"}},
+"required":["command","stdout","stderr","encoding","exit_code","cwd","timed_out","truncated","shell_exited"]}`,
+	},
+	{
+		name: "session_list", readOnly: true, description: "List the open sessions.",
+		input:  `{"type":"object","properties":{},"additionalProperties":false}`,
+		output: `{"type":"object","properties":{"sessions":{"type":"array","items":{"type":"object"}}},"required":["sessions"]}`,
+		call: func(s *server, ctx context.Context, arguments json.RawMessage) (any, error) {
+			return s.api.Do(ctx, "session.list", arguments)
+		},
+	},
+}
+
+// createArguments are the names that configurations for execkit-mcp use.
+type createArguments struct {
+	Transport         string             `json:"transport"`
+	Cwd               string             `json:"cwd"`
+	Env               map[string]*string `json:"env"`
+	Container         json.RawMessage    `json:"container"`
+	Host              json.RawMessage    `json:"host"`
+	Port              json.RawMessage    `json:"port"`
+	User              json.RawMessage    `json:"user"`
+	Password          json.RawMessage    `json:"password"`
+	KeyPath           json.RawMessage    `json:"key_path"`
+	Fingerprint       json.RawMessage    `json:"fingerprint"`
+	Allow             []string           `json:"allow"`
+	Deny              []string           `json:"deny"`
+	Workspace         json.RawMessage    `json:"workspace"`
+	Paths             json.RawMessage    `json:"paths"`
+	CheckpointIgnores json.RawMessage    `json:"checkpoint_ignores"`
+	AutoSnapshot      json.RawMessage    `json:"auto_snapshot"`
+	OutputBudget      int64              `json:"output_budget"`
+}
+
+func create(s *server, ctx context.Context, arguments json.RawMessage) (any, error) {
+	var a createArguments
+	if err := wire.Decode(arguments, &a); err != nil {
+		return nil, err
+	}
+	if a.Transport == "" {
+		a.Transport = "local"
+	}
+	target, err := json.Marshal(a.Transport)
+	if err != nil {
+		return nil, err
+	}
+	r := wire.SessionCreate{Transport: target, Cwd: a.Cwd, Env: a.Env, Workspace: a.Workspace}
+	// The core refuses by name what this version cannot do; nothing that asks for a fence may be dropped here.
+	for _, option := range []json.RawMessage{a.Paths, a.CheckpointIgnores, a.AutoSnapshot} {
+		if len(option) > 0 {
+			r.Workspace = option
+		}
+	}
+	if a.Allow != nil || a.Deny != nil {
+		fallback := "allow"
+		if a.Allow != nil {
+			fallback = "deny"
+		}
+		if r.Policy, err = json.Marshal(map[string]any{"default": fallback, "allow": a.Allow, "deny": a.Deny}); err != nil {
+			return nil, err
+		}
+	}
+	for _, option := range []json.RawMessage{a.Host, a.Port, a.User, a.Password, a.KeyPath, a.Fingerprint} {
+		if len(option) > 0 {
+			r.SSH = json.RawMessage("{}")
+		}
+	}
+	if len(a.Container) > 0 {
+		r.Docker = json.RawMessage("{}")
+	}
+	if a.OutputBudget != 0 {
+		r.Budget = &wire.Budget{MaxChars: a.OutputBudget}
+	}
+	s.mu.Lock()
+	full := s.settings.MaxSessions > 0 && len(s.open) >= s.settings.MaxSessions
+	s.mu.Unlock()
+	if full {
+		return nil, errdefs.New(errdefs.LimitExceeded, "the operator allows %d sessions", s.settings.MaxSessions).
+			WithHint("close one with session_destroy")
+	}
+	result, err := s.do(ctx, "session.create", r)
+	if info, ok := result.(wire.SessionInfo); ok {
+		s.register(info.SessionID)
+	}
+	return result, err
+}
+
+type execArguments struct {
+	SessionID   string             `json:"session_id"`
+	Command     string             `json:"command"`
+	TimeoutSecs *float64           `json:"timeout_secs"`
+	Stdin       *string            `json:"stdin"`
+	Cwd         string             `json:"cwd"`
+	Env         map[string]*string `json:"env"`
+	Raw         bool               `json:"raw"`
+	Budget      *struct {
+		Grep     json.RawMessage `json:"grep"`
+		Keep     json.RawMessage `json:"keep"`
+		MaxChars int64           `json:"max_chars"`
+	} `json:"budget"`
+}
+
+func run(s *server, ctx context.Context, arguments json.RawMessage) (any, error) {
+	var a execArguments
+	if err := wire.Decode(arguments, &a); err != nil {
+		return nil, err
+	}
+	r := wire.Exec{SessionID: a.SessionID, Command: a.Command, Stdin: a.Stdin, Cwd: a.Cwd, Env: a.Env, Raw: a.Raw}
+	if a.TimeoutSecs != nil {
+		ms := int64(*a.TimeoutSecs * 1000)
+		r.TimeoutMS = &ms
+	}
+	if longest := s.settings.ExecTimeout.Milliseconds(); longest > 0 && (r.TimeoutMS == nil || *r.TimeoutMS == 0 || *r.TimeoutMS > longest) {
+		r.TimeoutMS = &longest
+	}
+	if b := a.Budget; b != nil {
+		r.Budget = &wire.Budget{MaxChars: b.MaxChars}
+		if err := shorthand(b.Grep, &r.Budget.Grep, func(g *wire.BudgetGrep) *string { return &g.Pattern }); err != nil {
+			return nil, err
+		}
+		if err := shorthand(b.Keep, &r.Budget.Keep, func(k *wire.BudgetKeep) *string { return &k.Mode }); err != nil {
+			return nil, err
+		}
+	}
+	return s.do(ctx, "session.exec", r)
+}
+
+// shorthand reads an object, or a string that stands for one with a single field.
+func shorthand[T any](raw json.RawMessage, dst **T, field func(*T) *string) error {
+	if len(raw) == 0 || string(raw) == "null" {
+		return nil
+	}
+	*dst = new(T)
+	if raw[0] == '"' {
+		return wire.Decode(raw, field(*dst))
+	}
+	return wire.Decode(raw, *dst)
+}

@@ -1,0 +1,68 @@
+// Command mcp is the conformance testee of the MCP server: a client over the official SDK. Its arguments are the
+// server's command line.
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"log"
+	"os"
+	"os/exec"
+
+	"github.com/modelcontextprotocol/go-sdk/mcp"
+)
+
+var toolOf = map[string]string{"session.create": "session_create", "session.exec": "session_exec", "session.destroy": "session_destroy"}
+
+func main() {
+	ctx := context.Background()
+	client := mcp.NewClient(&mcp.Implementation{Name: "testee", Version: "1"}, nil)
+	session, err := client.Connect(ctx, &mcp.CommandTransport{Command: exec.Command(os.Args[1], os.Args[2:]...)}, nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	lines := bufio.NewReader(os.Stdin)
+	out := json.NewEncoder(os.Stdout)
+	for {
+		line, err := lines.ReadBytes('\n')
+		if err != nil {
+			if err := session.Close(); err != nil {
+				log.Fatal(err)
+			}
+			return
+		}
+		var r struct {
+			Method string         `json:"method"`
+			Params map[string]any `json:"params"`
+		}
+		if err := json.Unmarshal(line, &r); err != nil {
+			log.Fatal(err)
+		}
+		if ms, ok := r.Params["timeout_ms"].(float64); ok {
+			delete(r.Params, "timeout_ms")
+			r.Params["timeout_secs"] = ms / 1000
+		}
+		result, err := session.CallTool(ctx, &mcp.CallToolParams{Name: toolOf[r.Method], Arguments: r.Params})
+		if err != nil {
+			log.Fatal(err)
+		}
+		if err := out.Encode(envelope(result)); err != nil {
+			log.Fatal(err)
+		}
+	}
+}
+
+// envelope is what the model reads, as the envelope of the JSON API.
+func envelope(result *mcp.CallToolResult) map[string]any {
+	text := result.Content[0].(*mcp.TextContent).Text
+	if result.IsError {
+		var failure map[string]any
+		if err := json.Unmarshal([]byte(text), &failure); err != nil {
+			log.Fatal(err)
+		}
+		failure["ok"] = false
+		return failure
+	}
+	return map[string]any{"ok": true, "result": json.RawMessage(text)}
+}
