@@ -3,6 +3,9 @@ package cli
 import (
 	"bytes"
 	"encoding/json"
+	"io"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -15,15 +18,15 @@ func TestCommandLine(t *testing.T) {
 	}{
 		{name: "help", args: "help", stdout: "execkit exec"},
 		{name: "version", args: "version", stdout: "execkit 0."},
-		{name: "unknown", args: "exce", status: 125, stderr: `Did you mean "exec"?`},
+		{name: "unknown", args: "exce", status: 125, stderr: `did you mean "exec"?`},
 		{name: "exec", args: "exec -- echo a", stdout: "a\n"},
 		{name: "status passes", args: "exec -- exit 7", status: 7},
 		{name: "stdin passes", args: "exec -- cat", stdin: "in", stdout: "in"},
 		{name: "streams", args: "exec -- echo e >&2", stderr: "e\n"},
 		{name: "timeout", args: "exec --timeout 0.1 -- sleep 60", status: 124, stderr: "deadline"},
 		{name: "json", args: "exec --json -- echo a", stdout: `"stdout":"a\n"`},
-		{name: "no command", args: "exec", status: 125, stderr: "Example"},
-		{name: "unknown flag", args: "exec --nope -- true", status: 125, stderr: "nope"},
+		{name: "no command", args: "exec", status: 125, stderr: "no command"},
+		{name: "unknown flag", args: "exec --timout 1 -- true", status: 125, stderr: `did you mean "--timeout"?`},
 		{name: "unsupported", args: "exec --transport ssh://h -- true", status: 125, stderr: "ssh://h"},
 		{name: "error as JSON", args: "exec --json --cwd /nonexistent -- true", status: 125, stdout: `"code":"invalid_argument"`},
 		{name: "shell", args: "shell", stdin: "v=1\necho $v\n(exit 3)\n", status: 3, stdout: "1\n"},
@@ -31,7 +34,7 @@ func TestCommandLine(t *testing.T) {
 		{name: "setup", args: "setup claude", stdout: "mcpServers"},
 		{name: "setup typo", args: "setup cluade", status: 125, stderr: `"claude"`},
 		{name: "completion", args: "completion bash", stdout: "exec shell rpc mcp"},
-		{name: "doctor", args: "doctor", stdout: "ok    a local session"},
+		{name: "doctor", args: "doctor", stdout: "a local session opens"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			var stdout, stderr bytes.Buffer
@@ -43,10 +46,33 @@ func TestCommandLine(t *testing.T) {
 	}
 }
 
-func TestSetupIsValid(t *testing.T) {
-	for _, a := range agents {
-		if strings.HasPrefix(a.text, "{") && !json.Valid([]byte(a.text)) {
-			t.Errorf("%s: %s", a.name, a.text)
-		}
+func TestSetupMerges(t *testing.T) {
+	for _, c := range clients() {
+		t.Run(c.name, func(t *testing.T) {
+			file := filepath.Join(t.TempDir(), "config")
+			old := `{"other":{"n":12345678901234567890},"` + c.key + `":{"mine":{}}}`
+			if c.key == "" {
+				old = "[mine]\nn = 1\n"
+			}
+			if err := os.WriteFile(file, []byte(old), 0o640); err != nil {
+				t.Fatal(err)
+			}
+			for range 2 { // the second run changes nothing
+				if status := Main([]string{"setup", c.name, "--write", file}, strings.NewReader(""), io.Discard, io.Discard); status != 0 {
+					t.Fatal(status)
+				}
+			}
+			backup, err := os.ReadFile(file + ".bak")
+			if err != nil || string(backup) != old {
+				t.Errorf("%s %v", backup, err)
+			}
+			merged, err := os.ReadFile(file)
+			if err != nil || strings.Count(string(merged), "\"mcp\"") != 1 || !strings.Contains(string(merged), "mine") {
+				t.Errorf("%s %v", merged, err)
+			}
+			if c.key != "" && (!json.Valid(merged) || !strings.Contains(string(merged), "12345678901234567890")) {
+				t.Errorf("%s", merged)
+			}
+		})
 	}
 }

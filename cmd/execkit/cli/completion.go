@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/execkit/execkit/core/errdefs"
+	"github.com/execkit/execkit/core/wire"
 )
 
 func completionCommand() command {
@@ -89,7 +90,14 @@ func oneOf(name, what string, words, args []string) (string, error) {
 			}
 		}
 		return "", errdefs.New(errdefs.InvalidArgument, "%s: unknown %s %s", name, what, errdefs.Quote(args[0])).
-			WithHint("known: %s", strings.Join(words, ", "))
+			WithHint("%s", meant(args[0], words))
 	}
 	return "", errdefs.New(errdefs.InvalidArgument, "%s: give one %s", name, what).WithHint("one of %s", strings.Join(words, ", "))
+}
+
+func meant(word string, words []string) string {
+	if near := wire.Nearest(word, words); near != "" {
+		return fmt.Sprintf("did you mean %q?", near)
+	}
+	return "known: " + strings.Join(words, ", ")
 }

@@ -39,7 +39,7 @@ func doctorCommand() command {
 func runDoctor(a *app) int {
 	findings := []finding{
 		{Name: "execkit", OK: true, Detail: fmt.Sprintf("%s, %s/%s, %s", execkit.Version, runtime.GOOS, runtime.GOARCH, runtime.Version())},
-		checkSystem(), checkBash(), checkSyscallFile(), checkMemfd(), checkPTY(),
+		checkSystem(), checkBash(), checkSyscallFile(), checkMemfd(), checkPTY(), checkSession(a),
 	}
 	status := exitOK
 	for _, f := range findings {
@@ -93,4 +93,13 @@ func checkSyscallFile() finding {
 	_, err := os.ReadFile("/proc/self/syscall")
 	return verdict("syscall", "/proc/self/syscall is readable", err,
 		"mount /proc, and allow reading it in the container's security profile; without it a waiting command is not recognised")
+}
+
+// checkSession opens one, which proves more than any list of parts.
+func checkSession(a *app) finding {
+	session, err := execkit.Open(a.ctx, "local", execkit.Config{})
+	if err == nil {
+		err = session.Close()
+	}
+	return verdict("session", "a local session opens and closes", err, "mend the failures above; if there are none, report this")
 }

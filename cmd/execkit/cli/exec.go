@@ -8,7 +8,6 @@ import (
 	"math"
 	"strings"
 
-	"github.com/execkit/execkit/core/engine"
 	"github.com/execkit/execkit/core/errdefs"
 	"github.com/execkit/execkit/core/rpc"
 	"github.com/execkit/execkit/core/wire"
@@ -78,23 +77,26 @@ func execCommand() command {
 	return command{
 		name: "exec", args: " -- COMMAND", summary: "Run one command and pass its output and exit status on",
 		examples: []string{
-			"execkit exec -- 'cd /tmp && ls | wc -l'      # one argument is shell text",
-			"execkit exec -- grep -r 'two words' .         # several are one program and its arguments",
-			"execkit exec --stdin -- sort <names.txt",
+			"execkit exec -- 'cd /tmp && ls | wc -l'",
+			"execkit exec --cwd /srv -- git status   # words are joined, as ssh does",
+			"execkit exec -- sort <names.txt         # input that is not a terminal is passed on",
 			"execkit exec --timeout 5 --json -- make test",
 		},
 		bind: func(fs *flag.FlagSet) func(*app, []string) (int, error) {
 			var f sessionFlags
 			f.bind(fs)
-			stdin := fs.Bool("stdin", false, "feed standard input to the command, which otherwise sees end of file")
-			return func(a *app, args []string) (int, error) { return runExec(a, &f, *stdin, args) }
+			return func(a *app, args []string) (int, error) { return runExec(a, &f, args) }
 		},
 	}
 }
 
-func runExec(a *app, f *sessionFlags, withStdin bool, args []string) (int, error) {
+func runExec(a *app, f *sessionFlags, args []string) (int, error) {
 	if len(args) == 0 {
 		return 0, errdefs.New(errdefs.InvalidArgument, "exec: no command").WithHint("execkit exec -- 'ls -l'")
+	}
+	input, err := readInput(a)
+	if err != nil {
+		return 0, err
 	}
 	server := rpc.NewServer()
 	defer server.Close()
@@ -102,13 +104,14 @@ func runExec(a *app, f *sessionFlags, withStdin bool, args []string) (int, error
 	if err != nil {
 		return 0, err
 	}
-	request := wire.Exec{SessionID: id, Command: commandText(args)}
-	if withStdin {
-		data, err := io.ReadAll(a.stdin)
-		if err != nil {
-			return 0, errdefs.New(errdefs.InvalidArgument, "reading standard input: %v", err)
-		}
-		text := base64.StdEncoding.EncodeToString(data)
+	// Several arguments are one line of shell text, as ssh has it.
+	request := wire.Exec{SessionID: id, Command: strings.Join(args, " ")}
+	if !a.json {
+		// A person or a pipe wants the bytes as they came and all of them; only redaction applies.
+		request.Raw, request.Budget = true, &wire.Budget{Keep: &wire.BudgetKeep{Mode: "all"}}
+	}
+	if len(input) > 0 {
+		text := base64.StdEncoding.EncodeToString(input)
 		request.StdinB64 = &text
 	}
 	r, err := execute(a, server, request)
@@ -123,17 +126,30 @@ func runExec(a *app, f *sessionFlags, withStdin bool, args []string) (int, error
 	return exitStatus(r), nil
 }
 
-// commandText makes shell text of the arguments: one is taken as it is, several are quoted, so that they reach the
-// program as the caller's own shell split them.
-func commandText(args []string) string {
-	if len(args) == 1 {
-		return args[0]
+// readInput returns what the command is to read: nothing at a terminal, where waiting for input would look like a
+// hang. The read runs aside because an interrupt cannot end it.
+func readInput(a *app) ([]byte, error) {
+	if a.stdin == nil || isTerminal(a.stdin) {
+		return nil, nil
 	}
-	quoted := make([]string, len(args))
-	for i, arg := range args {
-		quoted[i] = engine.Quote(arg)
+	type input struct {
+		data []byte
+		err  error
 	}
-	return strings.Join(quoted, " ")
+	read := make(chan input, 1)
+	go func() {
+		data, err := io.ReadAll(a.stdin)
+		read <- input{data, err}
+	}()
+	select {
+	case <-a.ctx.Done():
+		return nil, errdefs.New(errdefs.Cancelled, "interrupted while reading standard input").WithCause(a.ctx.Err())
+	case in := <-read:
+		if in.err != nil {
+			return nil, errdefs.New(errdefs.InvalidArgument, "reading standard input: %v", in.err)
+		}
+		return in.data, nil
+	}
 }
 
 func exitStatus(r *wire.ExecResult) int {
@@ -161,7 +177,7 @@ func (a *app) printResult(r *wire.ExecResult) error {
 		}
 	}
 	if r.TimedOut {
-		fmt.Fprintf(a.stderr, "execkit: timed out after %d ms\n", r.DurationMS)
+		fmt.Fprintf(a.stderr, "execkit: stopped at its deadline after %d ms\n", r.DurationMS)
 	}
 	if r.Truncated {
 		fmt.Fprintln(a.stderr, "execkit: the output was shortened")

@@ -1,14 +1,10 @@
-// Package mcpserver serves the JSON API as MCP tools. It is the only importer of the MCP SDK.
-//
-// A command that was blocked, timed out or failed is a tool result that the model reads; a protocol error is only for
-// a malformed call. What an operator decides comes from the environment, never from a tool's argument.
 package mcpserver
 
 import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"strconv"
+	"io"
 	"sync"
 	"time"
 
@@ -20,52 +16,19 @@ import (
 	"github.com/execkit/execkit/core/wire"
 )
 
-// Settings are the operator's.
-type Settings struct {
-	// ExecTimeout is the longest deadline of a command, and the default one; 0 leaves both to the core.
-	ExecTimeout time.Duration
-	// MaxSessions bounds the open sessions; 0 for no bound.
-	MaxSessions int
-	// SessionTTL closes a session this long after it was opened; 0 for never.
-	SessionTTL time.Duration
-}
-
-// SettingsFrom reads EXECKIT_MCP_EXEC_TIMEOUT and EXECKIT_MCP_SESSION_TTL (seconds) and EXECKIT_MCP_MAX_SESSIONS.
-func SettingsFrom(getenv func(string) string) (Settings, error) {
-	var s Settings
-	for _, setting := range []struct {
-		name string
-		set  func(n int)
-	}{
-		{"EXECKIT_MCP_EXEC_TIMEOUT", func(n int) { s.ExecTimeout = time.Duration(n) * time.Second }},
-		{"EXECKIT_MCP_MAX_SESSIONS", func(n int) { s.MaxSessions = n }},
-		{"EXECKIT_MCP_SESSION_TTL", func(n int) { s.SessionTTL = time.Duration(n) * time.Second }},
-	} {
-		text := getenv(setting.name)
-		if text == "" {
-			continue
-		}
-		// A setting that is not understood must stop the server: the operator meant a limit.
-		n, err := strconv.Atoi(text)
-		if err != nil || n <= 0 || n > 1<<30 {
-			return s, errdefs.New(errdefs.InvalidArgument, "%s is %s, not a whole number above 0", setting.name, errdefs.Quote(text))
-		}
-		setting.set(n)
-	}
-	return s, nil
-}
-
 type server struct {
 	api      *rpc.Server
 	settings Settings
 	mu       sync.Mutex
-	open     map[string]*time.Timer
+	// open holds the sessions, with a timer each where they expire; opening counts those that are being made.
+	open    map[string]*time.Timer
+	opening int
 }
 
 // Serve answers one client on transport until it disconnects or ctx ends, then closes every session.
 func Serve(ctx context.Context, settings Settings, transport mcp.Transport) error {
 	s := &server{api: rpc.NewServer(), settings: settings, open: make(map[string]*time.Timer)}
-	defer s.api.Close()
+	defer s.close()
 	m := mcp.NewServer(&mcp.Implementation{Name: "execkit", Version: execkit.Version}, &mcp.ServerOptions{
 		Instructions: "Open a session with session_create, run commands in it with session_exec: directory, variables and functions last. Close it with session_destroy.",
 	})
@@ -75,8 +38,26 @@ func Serve(ctx context.Context, settings Settings, transport mcp.Transport) erro
 	return m.Run(ctx, transport)
 }
 
-// Stdio is the transport over the process's own standard streams.
-func Stdio() mcp.Transport { return &mcp.StdioTransport{} }
+// Stdio is the transport over standard streams, which then carry the protocol and nothing else.
+func Stdio(in io.Reader, out io.Writer) mcp.Transport {
+	return &mcp.IOTransport{Reader: io.NopCloser(in), Writer: nopCloser{out}}
+}
+
+// nopCloser keeps the end of the protocol from closing a stream that belongs to the caller.
+type nopCloser struct{ io.Writer }
+
+func (nopCloser) Close() error { return nil }
+
+func (s *server) close() {
+	s.mu.Lock()
+	for _, timer := range s.open {
+		if timer != nil {
+			timer.Stop()
+		}
+	}
+	s.mu.Unlock()
+	s.api.Close()
+}
 
 func (s *server) handler(t tool) mcp.ToolHandler {
 	return func(ctx context.Context, req *mcp.CallToolRequest) (*mcp.CallToolResult, error) {
@@ -139,14 +120,28 @@ func (s *server) do(ctx context.Context, method string, params any) (any, error)
 	return s.api.Do(ctx, method, body)
 }
 
-func (s *server) register(id string) {
+// reserve counts a session before it is open, so that calls at the same time cannot pass the limit together. What it
+// returns must be called with the id of the new session, or "" if there is none.
+func (s *server) reserve() (settle func(id string), err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var timer *time.Timer
-	if s.settings.SessionTTL > 0 {
-		timer = time.AfterFunc(s.settings.SessionTTL, func() { _, _ = s.destroy(context.Background(), id) })
+	if limit := s.settings.MaxSessions; limit > 0 && len(s.open)+s.opening >= limit {
+		return nil, errdefs.New(errdefs.LimitExceeded, "the operator allows %d sessions", limit).
+			WithHint("close one with session_destroy")
 	}
-	s.open[id] = timer
+	s.opening++
+	return func(id string) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.opening--
+		if id == "" {
+			return
+		}
+		s.open[id] = nil
+		if s.settings.SessionTTL > 0 {
+			s.open[id] = time.AfterFunc(s.settings.SessionTTL, func() { _, _ = s.destroy(context.Background(), id) })
+		}
+	}, nil
 }
 
 func (s *server) destroy(ctx context.Context, id string) (any, error) {

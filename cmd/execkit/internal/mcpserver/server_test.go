@@ -3,6 +3,7 @@ package mcpserver
 import (
 	"context"
 	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -110,11 +111,31 @@ func TestNothingIsIgnored(t *testing.T) {
 
 func TestSettings(t *testing.T) {
 	for _, bad := range []string{"x", "-1", "0", "1.5"} {
-		if _, err := SettingsFrom(func(string) string { return bad }); err == nil {
+		if _, err := SettingsFrom(only("EXECKIT_MCP_MAX_SESSIONS", bad)); err == nil {
 			t.Errorf("%q is accepted", bad)
 		}
 	}
-	if s, err := SettingsFrom(func(string) string { return "7" }); err != nil || s.MaxSessions != 7 || s.ExecTimeout != 7*time.Second {
+	// A fence that the operator asks for and this version lacks keeps the server from starting.
+	if _, err := SettingsFrom(only("EXECKIT_MCP_POLICY_FILE", "/p")); err == nil {
+		t.Error("a policy file is ignored")
+	}
+	limits := func(name string) string {
+		if slices.Contains([]string{"EXECKIT_MCP_EXEC_TIMEOUT", "EXECKIT_MCP_SESSION_TTL", "EXECKIT_MCP_MAX_SESSIONS"}, name) {
+			return "7"
+		}
+		return ""
+	}
+	if s, err := SettingsFrom(limits); err != nil || s.MaxSessions != 7 || s.ExecTimeout != 7*time.Second {
 		t.Error(s, err)
+	}
+}
+
+// only is an environment with one variable.
+func only(name, value string) func(string) string {
+	return func(asked string) string {
+		if asked == name {
+			return value
+		}
+		return ""
 	}
 }

@@ -3,6 +3,7 @@ package mcpserver
 import (
 	"context"
 	"encoding/json"
+	"math"
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 
@@ -21,8 +22,13 @@ type tool struct {
 func (t tool) describe() *mcp.Tool {
 	yes, no := true, false
 	a := &mcp.ToolAnnotations{ReadOnlyHint: t.readOnly, DestructiveHint: &yes, OpenWorldHint: &yes}
-	if t.readOnly {
-		a.DestructiveHint, a.OpenWorldHint = &no, &no
+	switch {
+	case t.readOnly:
+		a.DestructiveHint, a.OpenWorldHint, a.IdempotentHint = &no, &no, true
+	case t.name == "session_create":
+		a.DestructiveHint = &no
+	case t.name == "session_destroy":
+		a.OpenWorldHint = &no
 	}
 	return &mcp.Tool{Name: t.name, Description: t.description, InputSchema: json.RawMessage(t.input), OutputSchema: json.RawMessage(t.output), Annotations: a}
 }
@@ -147,17 +153,13 @@ func create(s *server, ctx context.Context, arguments json.RawMessage) (any, err
 	if a.OutputBudget != 0 {
 		r.Budget = &wire.Budget{MaxChars: a.OutputBudget}
 	}
-	s.mu.Lock()
-	full := s.settings.MaxSessions > 0 && len(s.open) >= s.settings.MaxSessions
-	s.mu.Unlock()
-	if full {
-		return nil, errdefs.New(errdefs.LimitExceeded, "the operator allows %d sessions", s.settings.MaxSessions).
-			WithHint("close one with session_destroy")
+	settle, err := s.reserve()
+	if err != nil {
+		return nil, err
 	}
 	result, err := s.do(ctx, "session.create", r)
-	if info, ok := result.(wire.SessionInfo); ok {
-		s.register(info.SessionID)
-	}
+	info, _ := result.(wire.SessionInfo)
+	settle(info.SessionID)
 	return result, err
 }
 
@@ -183,7 +185,12 @@ func run(s *server, ctx context.Context, arguments json.RawMessage) (any, error)
 	}
 	r := wire.Exec{SessionID: a.SessionID, Command: a.Command, Stdin: a.Stdin, Cwd: a.Cwd, Env: a.Env, Raw: a.Raw}
 	if a.TimeoutSecs != nil {
-		ms := int64(*a.TimeoutSecs * 1000)
+		if !(*a.TimeoutSecs > 0 && *a.TimeoutSecs <= largest) {
+			return nil, errdefs.New(errdefs.InvalidArgument, "timeout_secs: %v is out of range", *a.TimeoutSecs).
+				WithHint("give more than 0 and at most %d seconds", largest).WithDetail("field", "timeout_secs")
+		}
+		// Rounded up, since 0 would be no deadline at all.
+		ms := int64(math.Ceil(*a.TimeoutSecs * 1000))
 		r.TimeoutMS = &ms
 	}
 	if longest := s.settings.ExecTimeout.Milliseconds(); longest > 0 && (r.TimeoutMS == nil || *r.TimeoutMS == 0 || *r.TimeoutMS > longest) {

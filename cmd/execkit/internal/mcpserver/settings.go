@@ -1,0 +1,56 @@
+package mcpserver
+
+import (
+	"strconv"
+	"time"
+
+	"github.com/execkit/execkit/core/errdefs"
+)
+
+// Settings are the operator's limits; zero is none.
+type Settings struct {
+	// ExecTimeout is the longest deadline of a command, whatever the agent asks for, and the default one.
+	ExecTimeout time.Duration
+	// MaxSessions caps how many sessions are open at once.
+	MaxSessions int
+	// SessionTTL closes a session this long after it was opened, whatever it does.
+	SessionTTL time.Duration
+}
+
+// largest bounds every setting: a year in seconds, far from overflowing a Duration.
+const largest = 365 * 24 * 3600
+
+// SettingsFrom reads EXECKIT_MCP_EXEC_TIMEOUT and EXECKIT_MCP_SESSION_TTL (seconds) and EXECKIT_MCP_MAX_SESSIONS.
+// A value that cannot be honoured is an error: a server without the limit its operator set must not start.
+func SettingsFrom(getenv func(string) string) (Settings, error) {
+	var s Settings
+	for _, v := range []struct {
+		name string
+		set  func(int)
+	}{
+		{"EXECKIT_MCP_EXEC_TIMEOUT", func(n int) { s.ExecTimeout = time.Duration(n) * time.Second }},
+		{"EXECKIT_MCP_MAX_SESSIONS", func(n int) { s.MaxSessions = n }},
+		{"EXECKIT_MCP_SESSION_TTL", func(n int) { s.SessionTTL = time.Duration(n) * time.Second }},
+	} {
+		text := getenv(v.name)
+		if text == "" {
+			continue
+		}
+		n, err := strconv.Atoi(text)
+		if err != nil || n < 1 || n > largest {
+			return Settings{}, errdefs.New(errdefs.InvalidArgument, "%s is %s", v.name, errdefs.Quote(text)).
+				WithHint("give a whole number from 1 to %d, or unset it", largest)
+		}
+		v.set(n)
+	}
+	for _, name := range []string{
+		"AUDIT", "AUDIT_DIR", "AUDIT_RETENTION_DAYS", "KEY_DIR", "KNOWN_HOSTS", "INSECURE_ACCEPT_ANY_HOSTKEY",
+		"POLICY_FILE", "WATCH_WEB", "WATCH_PORT", "WATCH_OPEN",
+	} {
+		if getenv("EXECKIT_MCP_"+name) != "" {
+			return Settings{}, errdefs.New(errdefs.Unsupported, "EXECKIT_MCP_%s is not available in this version", name).
+				WithHint("unset it if the server may run without it")
+		}
+	}
+	return s, nil
+}
