@@ -11,6 +11,7 @@ import (
 	"syscall"
 
 	"github.com/execkit/execkit/core/errdefs"
+	"github.com/execkit/execkit/core/rpc"
 	"github.com/execkit/execkit/core/wire"
 )
 
@@ -154,7 +155,7 @@ func flagNames(fs *flag.FlagSet) []string {
 func (a *app) fail(err error) int {
 	e := errdefs.From(err)
 	if a.json {
-		a.printJSON(map[string]any{"ok": false, "error": e})
+		fmt.Fprintf(a.stdout, "%s\n", rpc.Failure(e))
 	} else {
 		fmt.Fprintln(a.stderr, e.Error())
 	}
@@ -171,17 +172,17 @@ func statusOf(code errdefs.Code) int {
 	return exitFailure
 }
 
-func (a *app) printJSON(v any) {
-	body, err := wire.Encode(v)
+// ok prints a result as an envelope.
+func (a *app) ok(result any) {
+	body, err := wire.Encode(struct {
+		OK     bool `json:"ok"`
+		Result any  `json:"result"`
+	}{true, result})
 	if err != nil {
-		fmt.Fprintln(a.stderr, "execkit:", err)
-		return
+		body = rpc.Failure(fmt.Errorf("encoding the result: %w", err))
 	}
 	fmt.Fprintf(a.stdout, "%s\n", body)
 }
-
-// ok prints a result as an envelope.
-func (a *app) ok(result any) { a.printJSON(map[string]any{"ok": true, "result": result}) }
 
 func noArguments(name string, args []string) error {
 	if len(args) == 0 {

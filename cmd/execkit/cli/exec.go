@@ -2,6 +2,7 @@ package cli
 
 import (
 	"encoding/base64"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -21,8 +22,8 @@ type sessionFlags struct {
 
 func (f *sessionFlags) bind(fs *flag.FlagSet) {
 	fs.StringVar(&f.transport, "transport", "local", "the target, a `URL`")
-	fs.StringVar(&f.cwd, "cwd", "", "the first `DIR`ectory")
-	fs.Float64Var(&f.timeout, "timeout", 30, "`SECONDS` that a command may take, 0 for no limit")
+	fs.StringVar(&f.cwd, "cwd", "", "the first directory, `DIR`")
+	fs.Float64Var(&f.timeout, "timeout", 30, "how many `SECONDS` a command may take, 0 for no limit")
 }
 
 func (f *sessionFlags) request() (map[string]any, error) {
@@ -116,6 +117,10 @@ func runExec(a *app, f *sessionFlags, args []string) (int, error) {
 	}
 	r, err := execute(a, server, request)
 	if err != nil {
+		// What an interrupted command had written is data as much as that of one that ended.
+		if partial, ok := errdefs.From(err).Details["result"].(*wire.ExecResult); ok && !a.json {
+			err = errors.Join(a.printResult(partial), err)
+		}
 		return 0, err
 	}
 	if a.json {

@@ -84,7 +84,7 @@ func serveLines(a *app) (int, error) {
 			}
 			var r rpcRequest
 			if err := wire.Decode(line, &r); err != nil {
-				reply(r.ID, envelopeOf(err))
+				reply(r.ID, rpc.Failure(err))
 				continue
 			}
 			slots <- struct{}{}
@@ -122,12 +122,4 @@ func readLines(a *app) (<-chan []byte, <-chan error) {
 		}
 	}()
 	return lines, failed
-}
-
-func envelopeOf(err error) []byte {
-	body, encodeErr := wire.Encode(map[string]any{"ok": false, "error": errdefs.From(err)})
-	if encodeErr != nil {
-		return []byte(`{"ok":false,"error":{"code":"internal","message":"the error cannot be encoded","outcome":"unknown","session":"usable"}}`)
-	}
-	return body
 }

@@ -47,7 +47,7 @@ func setupCommand() command {
 	return command{
 		name: "setup", args: " claude|cursor|gemini|codex|vscode|windsurf", words: names,
 		summary:  "Print the configuration of an MCP client for execkit, or merge it into a file",
-		examples: []string{"execkit setup claude", "execkit setup --write ~/.cursor/mcp.json cursor", "execkit setup cursor --write ~/.cursor/mcp.json"},
+		examples: []string{"execkit setup claude", "execkit setup cursor --write ~/.cursor/mcp.json"},
 		bind: func(flags *flag.FlagSet) func(*app, []string) (int, error) {
 			file := flags.String("write", "", "merge into `FILE`; what was there is kept as FILE.bak")
 			return func(a *app, args []string) (int, error) {
