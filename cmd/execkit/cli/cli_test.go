@@ -2,12 +2,15 @@ package cli
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestCommandLine(t *testing.T) {
@@ -74,5 +77,51 @@ func TestSetupMerges(t *testing.T) {
 				t.Errorf("%s", merged)
 			}
 		})
+	}
+}
+
+// A long call must not hold up a later one, and the end of the input must not cut it off.
+func TestRPCIsConcurrent(t *testing.T) {
+	in, lines := io.Pipe()
+	replies, out := io.Pipe()
+	ended := make(chan int, 1)
+	go func() {
+		ended <- Main([]string{"rpc"}, in, out, io.Discard)
+		_ = out.Close()
+	}()
+	read := json.NewDecoder(replies)
+	next := func() (id float64, result map[string]any) {
+		var reply struct {
+			ID    float64
+			Reply struct{ Result map[string]any }
+		}
+		if err := read.Decode(&reply); err != nil {
+			t.Fatal(err)
+		}
+		return reply.ID, reply.Reply.Result
+	}
+	fmt.Fprintln(lines, `{"id":1,"method":"session.create"}`)
+	_, created := next()
+	fmt.Fprintf(lines, "{\"id\":2,\"method\":\"session.exec\",\"params\":{\"session_id\":%q,\"command\":\"sleep 0.5; echo late\"}}\n", created["session_id"])
+	fmt.Fprintln(lines, `{"id":3,"method":"version.get"}`)
+	_ = lines.Close()
+	if id, _ := next(); id != 3 {
+		t.Errorf("reply %v came first", id)
+	}
+	if id, result := next(); id != 2 || result["stdout"] != "late\n" {
+		t.Errorf("%v %v", id, result)
+	}
+	if status := <-ended; status != 0 {
+		t.Error(status)
+	}
+}
+
+func TestInterrupt(t *testing.T) {
+	ctx, cancel := context.WithTimeout(context.Background(), 300*time.Millisecond)
+	defer cancel()
+	var stdout, stderr bytes.Buffer
+	status := run(&app{ctx: ctx, stdin: strings.NewReader(""), stdout: &stdout, stderr: &stderr}, []string{"exec", "--", "echo part; sleep 60"})
+	if status != exitInterrupted || stdout.String() != "part\n" || !strings.Contains(stderr.String(), "cancelled") {
+		t.Errorf("%d %q %q", status, stdout.String(), stderr.String())
 	}
 }

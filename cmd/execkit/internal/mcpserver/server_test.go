@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -137,5 +139,50 @@ func only(name, value string) func(string) string {
 			return value
 		}
 		return ""
+	}
+}
+
+func TestToolsAndStructuredContent(t *testing.T) {
+	c := connect(t, Settings{})
+	list, err := c.ListTools(context.Background(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, tool := range list.Tools {
+		names = append(names, tool.Name)
+		if tool.Annotations.ReadOnlyHint != (tool.Name == "session_list") || tool.OutputSchema == nil {
+			t.Errorf("%+v", tool)
+		}
+	}
+	if want := []string{"session_create", "session_destroy", "session_exec", "session_list"}; !slices.Equal(names, want) {
+		t.Error(names)
+	}
+	r, err := c.CallTool(context.Background(), &mcp.CallToolParams{Name: "session_list"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	structured, err := json.Marshal(r.StructuredContent)
+	if text := r.Content[0].(*mcp.TextContent).Text; err != nil || string(structured) != text {
+		t.Errorf("%s is not %s", structured, text)
+	}
+}
+
+// Calls at the same time must not pass the limit together.
+func TestLimitHoldsForCallsAtOnce(t *testing.T) {
+	c := connect(t, Settings{MaxSessions: 2})
+	var calls sync.WaitGroup
+	var opened atomic.Int32
+	for range 8 {
+		calls.Go(func() {
+			r, err := c.CallTool(context.Background(), &mcp.CallToolParams{Name: "session_create"})
+			if err == nil && !r.IsError {
+				opened.Add(1)
+			}
+		})
+	}
+	calls.Wait()
+	if opened.Load() != 2 {
+		t.Errorf("%d sessions", opened.Load())
 	}
 }
