@@ -1,0 +1,272 @@
+package command
+
+import (
+	"strconv"
+	"strings"
+
+	"mvdan.cc/sh/v3/syntax"
+)
+
+func atoi(s string) int     { n, _ := strconv.Atoi(s); return n }
+func itoa(n int) string     { return strconv.Itoa(n) }
+func first(s string) byte   { return (s + "\x00")[0] }
+func special(s string) bool { return len(s) == 1 && strings.Contains("?#@*$!-0123456789", s) }
+
+// dynamic visits a part that is only known when it runs. Text of a here-document is emitted without quotes around it.
+func (b *builder) dynamic(p syntax.WordPart, w *Word, quoted, doc bool) {
+	w.Static = false
+	q := ""
+	if quoted && !doc {
+		q = `"`
+	}
+	switch p := p.(type) {
+	case *syntax.ParamExp:
+		b.param(p, w, quoted, q)
+	case *syntax.CmdSubst:
+		if p.TempFile || p.ReplyVar {
+			b.issue(p, "a substitution that runs in the shell itself")
+		}
+		if p.Backquotes && strings.Contains(b.text(p), `\`) {
+			b.issue(p, "backquotes with escapes")
+		}
+		b.put(q + "$(")
+		w.Substs = append(w.Substs, b.subst(p.Stmts, p.Last)...)
+		b.put(")" + q)
+		w.Parts = append(w.Parts, Part{Subst: true, Quoted: quoted})
+	case *syntax.ProcSubst:
+		if p.Op != syntax.CmdIn {
+			b.issue(p, "output to a process substitution")
+		}
+		if len(w.Parts) > 0 || quoted {
+			b.issue(p, "a process substitution inside a word")
+		}
+		b.put("<(")
+		w.Substs = append(w.Substs, b.subst(p.Stmts, p.Last)...)
+		b.put(")")
+		w.Quoted = true
+		w.Prefix = "/dev/fd/"
+		w.Parts = append(w.Parts, Part{Subst: true, Quoted: true})
+	case *syntax.ArithmExp:
+		if p.Bracket || p.Unsigned {
+			b.issue(p, "the old form of arithmetic")
+		}
+		b.put("$((")
+		b.arith(p.X)
+		b.put("))")
+		w.Parts = append(w.Parts, Part{Param: "((", Quoted: true})
+	case *syntax.ExtGlob:
+		b.issue(p, "an extended pattern")
+	case *syntax.BraceExp:
+		b.issue(nil, "a brace expansion inside a word")
+	default:
+		b.issue(p, "an expansion that is not known")
+	}
+}
+
+func (b *builder) text(n syntax.Node) string {
+	s := spanOf(n)
+	if s.Start < 0 || s.End > len(b.s.text) || s.Start > s.End {
+		return ""
+	}
+	return b.s.text[s.Start:s.End]
+}
+
+// subst visits the body of a substitution. Here-documents that wait outside are not read inside.
+func (b *builder) subst(stmts []*syntax.Stmt, last []syntax.Comment) []int {
+	if !b.enter() {
+		return nil
+	}
+	defer func() { b.depth-- }()
+	b.comments(last)
+	if len(stmts) == 0 {
+		b.issue(nil, "an empty substitution")
+	}
+	pend := b.pend
+	b.pend = nil
+	at := len(b.s.commands)
+	b.put(" ") // "$((" would start arithmetic
+	b.stmts(stmts)
+	b.pend = pend
+	var all []int
+	for i := at; i < len(b.s.commands); i++ {
+		all = append(all, i)
+	}
+	return all
+}
+
+// param visits a parameter expansion. Admitted are those that evaluate nothing: ${x@P}, ${!x} and subscripts run
+// code that is hidden in data.
+func (b *builder) param(p *syntax.ParamExp, w *Word, quoted bool, q string) {
+	name := ""
+	if p.Param != nil {
+		name = p.Param.Value
+	}
+	part := Part{Param: name, Quoted: quoted}
+	if p.Length {
+		part = Part{Param: "((", Quoted: true}
+	}
+	w.Parts = append(w.Parts, part)
+	if !isName(name) && !special(name) {
+		if n, err := strconv.Atoi(name); err != nil || n < 0 {
+			b.issue(p, "an expansion of a name that is not plain")
+		}
+	}
+	if p.Excl || p.Width || p.IsSet || p.Flags != nil || p.NestedParam != nil || p.Names != 0 || len(p.Modifiers) > 0 ||
+		p.Split != 0 || p.GlobSubst != 0 || p.RcExpand != 0 {
+		b.issue(p, "an indirect expansion")
+	}
+	b.put(q + "${")
+	if p.Length {
+		b.put("#")
+	}
+	b.put(name)
+	if p.Index != nil {
+		iw, ok := p.Index.(*syntax.Word)
+		if lit := ""; ok {
+			if lit = iw.Lit(); lit == "@" || lit == "*" || isInt(lit) && lit[0] != '-' {
+				b.put("[" + lit + "]")
+			} else {
+				ok = false
+			}
+		}
+		if !ok {
+			b.issue(p, "an array subscript that is evaluated")
+			b.arithWords(p.Index)
+		}
+	}
+	switch {
+	case p.Slice != nil:
+		for _, e := range []syntax.ArithmExpr{p.Slice.Offset, p.Slice.Length} {
+			if e == nil {
+				continue
+			}
+			iw, ok := e.(*syntax.Word)
+			if !ok || !isInt(iw.Lit()) || iw.Lit()[0] == '-' {
+				b.issue(p, "a slice that is evaluated")
+				b.arithWords(e)
+				continue
+			}
+			b.put(":" + iw.Lit())
+		}
+		if p.Slice.Offset == nil {
+			b.issue(p, "a slice without a start")
+		}
+	case p.Repl != nil:
+		b.put("/")
+		if p.Repl.All {
+			b.put("/")
+		}
+		b.inner(p, p.Repl.Orig)
+		b.put("/")
+		if p.Repl.With != nil {
+			b.inner(p, p.Repl.With)
+		}
+	case p.Exp != nil:
+		switch op := p.Exp.Op; op {
+		case syntax.AlternateUnset, syntax.AlternateUnsetOrNull, syntax.DefaultUnset, syntax.DefaultUnsetOrNull,
+			syntax.RemSmallPrefix, syntax.RemLargePrefix, syntax.RemSmallSuffix, syntax.RemLargeSuffix:
+			b.put(op.String())
+		case syntax.UpperFirst, syntax.UpperAll, syntax.LowerFirst, syntax.LowerAll:
+			b.put(op.String())
+		default:
+			b.issue(p, "the expansion ${…%s}", op)
+		}
+		b.inner(p, p.Exp.Word)
+	}
+	b.put("}" + q)
+}
+
+// inner visits the word inside ${…}. Quotes mean different things there to different shells, and bash runs $(…) that
+// the parser takes for quoted text; so only characters without any meaning pass.
+func (b *builder) inner(p *syntax.ParamExp, w *syntax.Word) {
+	if w == nil {
+		return
+	}
+	for _, part := range w.Parts {
+		l, ok := part.(*syntax.Lit)
+		if !ok {
+			b.issue(p, "an expansion or quotes inside ${…}")
+			b.quietly(func() { b.word(&syntax.Word{Parts: []syntax.WordPart{part}}, modeAssign) })
+			continue
+		}
+		for i := 0; i < len(l.Value); i++ {
+			if c := l.Value[i]; !(letter(c) || c >= '0' && c <= '9' || strings.IndexByte("_.,:=+-*?/@ ", c) >= 0) {
+				b.issue(p, "a character with a meaning of its own inside ${…}")
+				return
+			}
+		}
+		b.put(l.Value)
+	}
+}
+
+// quietly collects the commands of a part whose emitted form is not wanted, because there is an issue already.
+func (b *builder) quietly(f func()) { f() }
+
+// arith visits an arithmetic expression of integers, plain names and operators. Whether the names hold integers is for
+// the policy to say: bash evaluates what it finds in them.
+func (b *builder) arith(e syntax.ArithmExpr) {
+	if e == nil || !b.enter() {
+		return
+	}
+	defer func() { b.depth-- }()
+	switch e := e.(type) {
+	case *syntax.Word:
+		if lit := e.Lit(); lit != "" && (isInt(lit) || isName(lit)) {
+			if isName(lit) {
+				b.s.arithNames(lit, spanOf(e))
+			}
+			b.put(lit)
+			return
+		}
+		if len(e.Parts) == 1 {
+			if p, ok := e.Parts[0].(*syntax.ParamExp); ok && p.Param != nil && p.Index == nil && p.Exp == nil && p.Slice == nil && p.Repl == nil && !p.Excl {
+				if isName(p.Param.Value) && !p.Length {
+					b.s.arithNames(p.Param.Value, spanOf(e))
+				} else if v := p.Param.Value; !p.Length && v != "#" && v != "?" {
+					b.issue(e, "arithmetic on a value that is not known to be a number")
+				}
+				var w Word
+				b.param(p, &w, false, "")
+				return
+			}
+		}
+		b.issue(e, "arithmetic that evaluates text")
+		b.arithWords(e)
+	case *syntax.BinaryArithm:
+		b.arith(e.X)
+		b.put(" " + e.Op.String() + " ")
+		b.arith(e.Y)
+	case *syntax.UnaryArithm:
+		if e.Post {
+			b.arith(e.X)
+			b.put(e.Op.String() + " ")
+			return
+		}
+		b.put(" " + e.Op.String())
+		b.arith(e.X)
+	case *syntax.ParenArithm:
+		b.put("(")
+		b.arith(e.X)
+		b.put(")")
+	default:
+		b.issue(e, "arithmetic that is not known")
+	}
+}
+
+// arithWords finds the commands inside an expression that is refused anyway.
+func (b *builder) arithWords(e syntax.ArithmExpr) {
+	if e == nil {
+		return
+	}
+	syntax.Walk(e, func(n syntax.Node) bool {
+		switch n := n.(type) {
+		case *syntax.CmdSubst:
+			b.subst(n.Stmts, n.Last)
+			return false
+		case *syntax.ProcSubst:
+			b.subst(n.Stmts, n.Last)
+			return false
+		}
+		return b.err == nil
+	})
+}
