@@ -27,7 +27,8 @@ install_go_and_cc() {
 build_lib() {
 	mkdir -p build/include build/lib/pkgconfig
 	# libpthread is named although nothing needs it on a new glibc: on one before 2.34 the thread functions live there.
-	CGO_CFLAGS="-O2 -include $PWD/capi/glibc_compat.h" go build -buildmode=c-shared -trimpath -ldflags \
+	# Without netgo the resolver would bind to functions of a new glibc; with it a lookup reads resolv.conf itself.
+	CGO_CFLAGS="-O2 -include $PWD/capi/glibc_compat.h" go build -buildmode=c-shared -tags netgo,osusergo -trimpath -ldflags \
 		"-s -w -extldflags '-Wl,-soname,libexeckit.so.1 -Wl,--version-script=$PWD/capi/execkit.map -Wl,--no-as-needed,-l:libpthread.so.0'" \
 		-o build/libexeckit.so ./capi
 	rm -f build/libexeckit.h # cgo's own header; users include ours
@@ -72,6 +73,7 @@ build_wheel() {
 	rm -f dist/*.whl
 	cp "$work"/out/*.whl dist/
 	echo "needs glibc $(glibc_floor)"
+	[ "$(printf '%s\n' 2.17 "$(glibc_floor)" | sort -V | tail -1)" = 2.17 ]
 	build/venv/bin/auditwheel show dist/*.whl
 }
 
@@ -84,6 +86,10 @@ import execkit
 with execkit.create() as s:
     assert s.exec("echo from a wheel").stdout == "from a wheel\n"
 print("wheel works in an empty environment")')
+	local said status=0 here=$PWD
+	said=$(cd / && env -u PYTHONPATH PATH=/usr/bin:/bin "$here/build/empty/bin/execkit" exec -- "echo it; exit 3") || status=$?
+	[ "$said" = it ] && [ "$status" = 3 ]
+	echo "and brings the command line along"
 }
 
 build_testees() {

@@ -10,7 +10,10 @@ import "C"
 
 import (
 	"context"
+	"os"
+	"unsafe"
 
+	"github.com/execkit/execkit/cmd/execkit/cli"
 	"github.com/execkit/execkit/core/rpc"
 )
 
@@ -96,5 +99,18 @@ func goQueueClose(queue C.int64_t) {
 			q.close()
 		}
 		return 0
+	})
+}
+
+//export goMain
+func goMain(argc C.int, argv **C.char) C.int {
+	return guarded(125, func() C.int {
+		var args []string
+		for i, arg := range unsafe.Slice(argv, argc) {
+			if i > 0 { // the first is the program's own name
+				args = append(args, goText(arg))
+			}
+		}
+		return C.int(cli.Main(args, os.Stdin, os.Stdout, os.Stderr))
 	})
 }

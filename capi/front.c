@@ -53,4 +53,5 @@ char *execkit_queue_wait(int64_t queue, int timeout_ms) { return forked ? NULL :
 void execkit_queue_close(int64_t queue) {
   if (!forked) goQueueClose(queue);
 }
+int execkit_main(int argc, char **argv) { return forked || (argc > 0 && argv == NULL) ? 125 : goMain(argc, argv); }
 void execkit_free(char *s) { free(s); }

@@ -59,6 +59,10 @@ EXECKIT_API char *execkit_queue_wait(int64_t queue, int timeout_ms);
 /* Cancels what is pending, drops its replies and closes the queue. Closing twice is harmless. */
 EXECKIT_API void execkit_queue_close(int64_t queue);
 
+/* Runs the command line as a program of its own would and returns its exit status; it uses the process's standard
+ * streams and takes SIGINT and SIGTERM while it runs. 125 when this is a forked child. */
+EXECKIT_API int execkit_main(int argc, char **argv);
+
 /* Frees a string of this library; NULL is fine. */
 EXECKIT_API void execkit_free(char *s);
 
