@@ -1,0 +1,79 @@
+'use strict';
+
+/** The root of every execkit error. */
+class ExecKitError extends Error {
+  /** @param {{message?: string, hint?: string, outcome?: string, session?: string, details?: object}} [wire] */
+  constructor(wire = {}) {
+    const { message = '', hint = '', outcome = 'unknown', session = 'usable', details = {} } = wire;
+    super(hint ? `${message} (${hint})` : message);
+    this.hint = hint;
+    this.outcome = outcome;
+    this.session = session;
+    this.details = details;
+  }
+}
+
+// The code is the class's, not the object's: it must be there before and after a message is made, and cannot differ.
+function brand(cls, name, code) {
+  Object.defineProperty(cls, 'name', { value: name });
+  Object.defineProperty(cls.prototype, 'name', { value: name, writable: true, configurable: true });
+  Object.defineProperty(cls.prototype, 'code', { value: `EXECKIT_${code.toUpperCase()}`, enumerable: true, writable: true, configurable: true });
+  return cls;
+}
+
+brand(ExecKitError, 'ExecKitError', 'internal');
+
+// Code, class name and, where it is not the root, the code of the parent. test/errors.test.js compares it to docs/errors.md.
+const TABLE = [
+  ['invalid_argument', 'InvalidArgument'],
+  ['syntax_error', 'CommandSyntaxError'],
+  ['blocked', 'Blocked'],
+  ['approval_required', 'ApprovalRequired', 'blocked'],
+  ['cancelled', 'Cancelled'],
+  ['session_not_found', 'SessionNotFound'],
+  ['session_closed', 'SessionClosed'],
+  ['session_busy', 'SessionBusy'],
+  ['unavailable', 'Unavailable'],
+  ['unauthenticated', 'Unauthenticated'],
+  ['host_key_unknown', 'HostKeyUnknown'],
+  ['host_key_changed', 'HostKeyChanged'],
+  ['target_not_found', 'TargetNotFound'],
+  ['shell_not_found', 'ShellNotFound'],
+  ['connection_lost', 'ConnectionLost'],
+  ['stdin_not_attached', 'StdinNotAttached'],
+  ['limit_exceeded', 'LimitExceeded'],
+  ['quota_exceeded', 'QuotaExceeded'],
+  ['unsupported', 'Unsupported'],
+  ['checkpoint_not_found', 'CheckpointNotFound'],
+  ['snapshot_invalid', 'SnapshotInvalid'],
+  ['audit_failed', 'AuditFailed'],
+  ['forked_process', 'ForkedProcess'],
+  ['internal', 'InternalError'],
+];
+
+/** The classes by their code on the wire. */
+const byCode = Object.create(null);
+const classes = {};
+for (const [code, name, parent] of TABLE) {
+  byCode[code] = classes[name] = brand(class extends (byCode[parent] ?? ExecKitError) {}, name, code);
+}
+
+/** A command run with `check: true` did not exit with 0; `result` holds what it came to. */
+class CommandFailed extends ExecKitError {
+  constructor(result) {
+    const how = result.signal ? `was ended by ${result.signal}` : `exited with ${result.exitCode}`;
+    super({ message: `the command ${how}`, hint: result.encoding === 'utf-8' ? result.stderr.slice(-200) : '', outcome: 'ran', session: 'usable' });
+    this.result = result;
+  }
+}
+brand(CommandFailed, 'CommandFailed', 'command_failed');
+
+/** Turns the error of an envelope into an object of its class. A newer library may know more codes than this package. */
+function fromWire(error, details) {
+  const known = byCode[error.code];
+  const made = new (known ?? ExecKitError)({ ...error, details });
+  if (!known) made.code = `EXECKIT_${String(error.code).toUpperCase()}`;
+  return made;
+}
+
+module.exports = { ExecKitError, CommandFailed, ...classes, fromWire };

@@ -1,0 +1,36 @@
+// One copy of the code serves both kinds of import, so that instanceof and the queue are the same for both.
+import execkit from './index.js';
+
+export const {
+  Session,
+  ExecResult,
+  call,
+  abiVersion,
+  ExecKitError,
+  CommandFailed,
+  InvalidArgument,
+  CommandSyntaxError,
+  Blocked,
+  ApprovalRequired,
+  Cancelled,
+  SessionNotFound,
+  SessionClosed,
+  SessionBusy,
+  Unavailable,
+  Unauthenticated,
+  HostKeyUnknown,
+  HostKeyChanged,
+  TargetNotFound,
+  ShellNotFound,
+  ConnectionLost,
+  StdinNotAttached,
+  LimitExceeded,
+  QuotaExceeded,
+  Unsupported,
+  CheckpointNotFound,
+  SnapshotInvalid,
+  AuditFailed,
+  ForkedProcess,
+  InternalError,
+} = execkit;
+export default execkit;

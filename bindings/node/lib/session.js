@@ -1,0 +1,107 @@
+'use strict';
+
+const { CommandFailed } = require('./errors.js');
+const { request } = require('./call.js');
+const { toCamel, toSnake, checkOptions } = require('./names.js');
+
+const CREATE = ['transport', 'policy', 'redact', 'budget', 'audit', 'cwd', 'env', 'inheritEnv', 'shell', 'timeoutMs', 'idleTimeoutMs', 'onExit', 'workspace', 'quotas', 'ssh', 'docker', 'k8s', 'sandbox', 'reconnect', 'label', 'signal'];
+const EXEC = ['timeoutMs', 'stdin', 'budget', 'cwd', 'env', 'raw', 'check', 'signal'];
+
+/** What one command came to. A non-zero exit and a timeout are results, not errors. */
+class ExecResult {
+  constructor(wire) {
+    Object.assign(this, toCamel(wire));
+  }
+
+  get ok() {
+    return this.exitCode === 0;
+  }
+
+  get stdoutBytes() {
+    return bytes(this.stdout, this.encoding);
+  }
+
+  get stderrBytes() {
+    return bytes(this.stderr, this.encoding);
+  }
+
+  check() {
+    if (!this.ok) throw new CommandFailed(this);
+    return this;
+  }
+}
+
+function bytes(text, encoding) {
+  return Buffer.from(text, encoding === 'base64' ? 'base64' : 'utf8');
+}
+
+function createParams({ signal, ...options }) {
+  const params = toSnake(options);
+  // The library copied the environment when it was loaded; the program may have changed it since.
+  params.host_env = Object.entries(process.env).map(([name, value]) => `${name}=${value}`);
+  // A directory of this machine means nothing on another.
+  if (params.cwd === undefined && isHere(options.transport)) params.cwd = process.cwd();
+  return params;
+}
+
+function isHere(transport = 'local') {
+  return ['local', 'sandbox'].includes(typeof transport === 'string' ? transport : transport?.type);
+}
+
+function execParams(id, command, { signal, check, stdin, ...options }) {
+  const params = { ...toSnake(options), session_id: id, command };
+  if (stdin instanceof Uint8Array) params.stdin_b64 = Buffer.from(stdin.buffer, stdin.byteOffset, stdin.byteLength).toString('base64');
+  else if (typeof stdin === 'string') params.stdin = stdin;
+  else if (stdin !== undefined && stdin !== null) throw new TypeError('execkit: stdin must be a string or a Uint8Array');
+  return params;
+}
+
+function destroy(id) {
+  return request('session.destroy', { session_id: id });
+}
+
+const KEY = Symbol('execkit.session');
+
+/** A live shell with state. Made by Session.create; close it, or declare it with `await using`. */
+class Session {
+  #closing;
+
+  constructor(key, info) {
+    if (key !== KEY) throw new TypeError('execkit: use await Session.create(options)');
+    this.info = info;
+    this.id = info.sessionId;
+  }
+
+  static async create(options = {}) {
+    checkOptions(options, CREATE, 'Session.create');
+    const result = await request('session.create', createParams(options), options.signal, (late) => destroy(late.session_id));
+    return new Session(KEY, toCamel(result));
+  }
+
+  static async local(options = {}) {
+    return Session.create({ ...options, transport: 'local' });
+  }
+
+  get closed() {
+    return this.#closing !== undefined;
+  }
+
+  async exec(command, options = {}) {
+    if (typeof command !== 'string') throw new TypeError('execkit: command must be a string');
+    checkOptions(options, EXEC, 'exec');
+    const result = new ExecResult(await request('session.exec', execParams(this.id, command, options), options.signal));
+    return options.check ? result.check() : result;
+  }
+
+  /** Ends the shell and what runs in its terminal session. Every call waits for the same end. */
+  close() {
+    return (this.#closing ??= destroy(this.id).then(() => undefined));
+  }
+
+  // Node 18 has no Symbol.asyncDispose; compilers that lower `await using` define this one.
+  [Symbol.asyncDispose ?? Symbol.for('Symbol.asyncDispose')]() {
+    return this.close();
+  }
+}
+
+module.exports = { Session, ExecResult };

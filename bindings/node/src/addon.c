@@ -1,0 +1,226 @@
+/* The C interface for JavaScript, one wrapper a function and no logic. lib/native.js is its only user.
+ *
+ * The library is opened with dlopen and not linked: the loader in JavaScript decides where it is and explains a failure,
+ * and this file needs nothing but the N-API, whose ABI holds across releases of Node. Everything lives in the instance
+ * data, because each worker thread loads the addon again in the same process. */
+#define NAPI_VERSION 8
+#include <dlfcn.h>
+#include <fcntl.h>
+#include <node_api.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "execkit.h"
+
+typedef struct {
+  /* Types are taken from the header, so that a changed prototype fails the build instead of the call. */
+  __typeof__(&execkit_abi_version) abi_version;
+  __typeof__(&execkit_queue_open) queue_open;
+  __typeof__(&execkit_submit) submit;
+  __typeof__(&execkit_cancel) cancel;
+  __typeof__(&execkit_queue_take) take;
+  __typeof__(&execkit_queue_close) queue_close;
+  __typeof__(&execkit_free) free_string;
+  int64_t queue; /* 0 when there is none */
+} Instance;
+
+static napi_value undefined(napi_env env) {
+  napi_value v = NULL;
+  napi_get_undefined(env, &v);
+  return v;
+}
+
+static napi_value boolean(napi_env env, int truth) {
+  napi_value v = NULL;
+  napi_get_boolean(env, truth != 0, &v);
+  return v;
+}
+
+/* Reads the arguments and the instance; NULL with an exception if there are too few or nothing is loaded. */
+static Instance *enter(napi_env env, napi_callback_info info, size_t want, napi_value *argv, int loaded) {
+  size_t argc = want;
+  Instance *in = NULL;
+  if (napi_get_cb_info(env, info, &argc, argv, NULL, NULL) != napi_ok || argc < want) {
+    napi_throw_type_error(env, NULL, "execkit addon: too few arguments");
+    return NULL;
+  }
+  if (napi_get_instance_data(env, (void **)&in) != napi_ok || in == NULL || (loaded && in->free_string == NULL)) {
+    napi_throw_error(env, NULL, "execkit addon: the library is not loaded");
+    return NULL;
+  }
+  return in;
+}
+
+/* Returns a copy that the caller frees; NULL with an exception if the value is no string or memory is out. */
+static char *text(napi_env env, napi_value value) {
+  size_t length = 0;
+  char *s;
+  if (napi_get_value_string_utf8(env, value, NULL, 0, &length) != napi_ok) {
+    napi_throw_type_error(env, NULL, "execkit addon: a string is expected");
+    return NULL;
+  }
+  s = malloc(length + 1);
+  if (s == NULL || napi_get_value_string_utf8(env, value, s, length + 1, &length) != napi_ok) {
+    free(s);
+    napi_throw_error(env, NULL, "execkit addon: out of memory");
+    return NULL;
+  }
+  return s;
+}
+
+static int token_of(napi_env env, napi_value value, uint64_t *token) {
+  int64_t n = 0;
+  if (napi_get_value_int64(env, value, &n) != napi_ok || n < 0) {
+    napi_throw_type_error(env, NULL, "execkit addon: a token is expected");
+    return 0;
+  }
+  *token = (uint64_t)n;
+  return 1;
+}
+
+static void close_queue(Instance *in) {
+  if (in->queue != 0) in->queue_close(in->queue);
+  in->queue = 0;
+}
+
+/* load(path): throws what the dynamic linker says. */
+static napi_value load(napi_env env, napi_callback_info info) {
+  static const char *const names[] = {"execkit_abi_version", "execkit_queue_open",  "execkit_submit", "execkit_cancel",
+                                      "execkit_queue_take",  "execkit_queue_close", "execkit_free"};
+  void *symbols[sizeof names / sizeof *names], *handle;
+  napi_value argv[1];
+  Instance *in = enter(env, info, 1, argv, 0);
+  char *path = in == NULL ? NULL : text(env, argv[0]);
+  if (path == NULL) return NULL;
+  /* Never closed again: a Go runtime cannot be unloaded. */
+  handle = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+  free(path);
+  if (handle == NULL) {
+    napi_throw_error(env, NULL, dlerror());
+    return NULL;
+  }
+  for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+    symbols[i] = dlsym(handle, names[i]);
+    if (symbols[i] == NULL) {
+      napi_throw_error(env, NULL, dlerror());
+      return NULL;
+    }
+  }
+  in->abi_version = (__typeof__(in->abi_version))symbols[0];
+  in->queue_open = (__typeof__(in->queue_open))symbols[1];
+  in->submit = (__typeof__(in->submit))symbols[2];
+  in->cancel = (__typeof__(in->cancel))symbols[3];
+  in->take = (__typeof__(in->take))symbols[4];
+  in->queue_close = (__typeof__(in->queue_close))symbols[5];
+  in->free_string = (__typeof__(in->free_string))symbols[6];
+  return undefined(env);
+}
+
+static napi_value abi_version(napi_env env, napi_callback_info info) {
+  napi_value result = NULL;
+  Instance *in = enter(env, info, 0, NULL, 1);
+  if (in != NULL) napi_create_uint32(env, in->abi_version(), &result);
+  return result;
+}
+
+/* open(): opens the queue of this environment and returns a descriptor that is readable while replies wait. It is a
+ * duplicate: the socket in JavaScript closes what it reads from, and the original belongs to the queue. */
+static napi_value open_queue(napi_env env, napi_callback_info info) {
+  int wake = -1, fd;
+  napi_value result = NULL;
+  Instance *in = enter(env, info, 0, NULL, 1);
+  if (in == NULL) return NULL;
+  if (in->queue != 0) {
+    napi_throw_error(env, NULL, "execkit addon: the queue is open");
+    return NULL;
+  }
+  int64_t queue = in->queue_open(&wake);
+  if (queue < 0) {
+    napi_throw_error(env, NULL, "execkit addon: a completion queue could not be opened; is the limit of open files reached?");
+    return NULL;
+  }
+  in->queue = queue;
+  fd = fcntl(wake, F_DUPFD_CLOEXEC, 3);
+  if (fd < 0) {
+    close_queue(in);
+    napi_throw_error(env, NULL, "execkit addon: the wake descriptor could not be duplicated; is the limit of open files reached?");
+    return NULL;
+  }
+  napi_create_int32(env, fd, &result);
+  return result;
+}
+
+/* submit(token, method, params): whether the call was accepted. */
+static napi_value submit(napi_env env, napi_callback_info info) {
+  uint64_t token;
+  char *method, *params;
+  napi_value argv[3], result = NULL;
+  Instance *in = enter(env, info, 3, argv, 1);
+  if (in == NULL || !token_of(env, argv[0], &token)) return NULL;
+  method = text(env, argv[1]);
+  params = method == NULL ? NULL : text(env, argv[2]);
+  if (params != NULL) result = boolean(env, in->submit(in->queue, token, method, params) == 0);
+  free(method);
+  free(params);
+  return result;
+}
+
+/* cancel(token): whether the call was still pending. */
+static napi_value cancel(napi_env env, napi_callback_info info) {
+  uint64_t token;
+  napi_value argv[1];
+  Instance *in = enter(env, info, 1, argv, 1);
+  if (in == NULL || !token_of(env, argv[0], &token)) return NULL;
+  return boolean(env, in->cancel(in->queue, token) == 0);
+}
+
+/* take(): the replies that wait as JSON, or undefined. */
+static napi_value take(napi_env env, napi_callback_info info) {
+  napi_value result = NULL;
+  Instance *in = enter(env, info, 0, NULL, 1);
+  char *batch = in == NULL ? NULL : in->take(in->queue);
+  if (in == NULL) return NULL;
+  if (batch == NULL) return undefined(env);
+  if (napi_create_string_utf8(env, batch, NAPI_AUTO_LENGTH, &result) != napi_ok)
+    napi_throw_error(env, NULL, "execkit addon: the replies do not fit into one string of Node");
+  in->free_string(batch);
+  return result;
+}
+
+static napi_value close_(napi_env env, napi_callback_info info) {
+  Instance *in = enter(env, info, 0, NULL, 1);
+  if (in == NULL) return NULL;
+  close_queue(in);
+  return undefined(env);
+}
+
+/* A worker may be terminated while its calls are pending; nobody else would ever take their replies. */
+static void clean_up(void *data) { close_queue(data); }
+
+static void finalize(napi_env env, void *data, void *hint) {
+  (void)env;
+  (void)hint;
+  free(data);
+}
+
+NAPI_MODULE_INIT() {
+  static const struct {
+    const char *name;
+    napi_callback function;
+  } table[] = {{"load", load},     {"abiVersion", abi_version}, {"open", open_queue}, {"submit", submit},
+               {"cancel", cancel}, {"take", take},              {"close", close_}};
+  Instance *in = calloc(1, sizeof *in);
+  if (in == NULL || napi_set_instance_data(env, in, finalize, NULL) != napi_ok) {
+    free(in);
+    napi_throw_error(env, NULL, "execkit addon: out of memory");
+    return NULL;
+  }
+  napi_add_env_cleanup_hook(env, clean_up, in);
+  for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+    napi_value f;
+    if (napi_create_function(env, table[i].name, NAPI_AUTO_LENGTH, table[i].function, NULL, &f) != napi_ok ||
+        napi_set_named_property(env, exports, table[i].name, f) != napi_ok)
+      return NULL;
+  }
+  return exports;
+}
