@@ -45,9 +45,16 @@ build_python() {
 }
 
 venv() { # a virtual environment for the tests, so that the system's packages stay as they are
-	if [ ! -x build/venv/bin/pytest ]; then
+	if ! build/venv/bin/python -c 'import pytest, mcp' 2>/dev/null; then
 		python3 -m venv build/venv
-		build/venv/bin/pip install -q pytest
+		build/venv/bin/pip install -q pytest mcp
+	fi
+}
+
+mcp_clients() { # the official client in TypeScript; the one in Python is in the virtual environment
+	if [ ! -d build/node_mcp/node_modules/@modelcontextprotocol/sdk ]; then
+		mkdir -p build/node_mcp
+		(cd build/node_mcp && npm init -y >/dev/null && npm install --silent @modelcontextprotocol/sdk)
 	fi
 }
 
@@ -128,6 +135,9 @@ test)
 	step testees build_testees
 	step conformance env EXECKIT_CONFORMANCE=1 PYTHONPATH="$PWD/bindings/python/src" go test -count=1 ./tests/runner
 	step "python test" env PYTHONPATH=bindings/python/src build/venv/bin/python -m pytest -q bindings/python/tests
+	step "mcp clients" mcp_clients
+	step "mcp test, Python" build/venv/bin/python -m pytest -q tests/integration/mcp
+	step "mcp test, TypeScript" node --test tests/integration/mcp/typescript_client.test.mjs
 	step wheel build_wheel
 	step "wheel test" test_wheel
 	;;

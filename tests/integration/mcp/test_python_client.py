@@ -1,0 +1,33 @@
+"""The MCP server under the official Python client."""
+
+import asyncio
+import json
+import os
+import pathlib
+
+from mcp import ClientSession, StdioServerParameters
+from mcp.client.stdio import stdio_client
+
+EXECKIT = pathlib.Path(__file__).parents[3] / "build" / "execkit"
+
+
+def test_session():
+    async def main():
+        server = StdioServerParameters(command=str(EXECKIT), args=["mcp"], env=dict(os.environ))
+        async with stdio_client(server) as (read, write), ClientSession(read, write) as client:
+            await client.initialize()
+            tools = [tool.name for tool in (await client.list_tools()).tools]
+            assert tools == sorted(tools) and "session_exec" in tools
+            created = await client.call_tool("session_create", {})
+            session_id = created.structured_content["session_id"]
+            # The client checks the structured content against the tool's output schema.
+            done = await client.call_tool("session_exec", {"session_id": session_id, "command": "v=1; echo a; (exit 3)"})
+            assert not done.is_error and done.structured_content["exit_code"] == 3
+            assert json.loads(done.content[0].text) == done.structured_content
+            late = await client.call_tool("session_exec", {"session_id": session_id, "command": "echo $v; sleep 60", "timeout_secs": 0.2})
+            assert not late.is_error and late.structured_content["timed_out"] and late.structured_content["stdout"] == "1\n"
+            refused = await client.call_tool("session_exec", {"session_id": "nope", "command": "true"})
+            assert refused.is_error and "session_not_found" in refused.content[0].text
+            await client.call_tool("session_destroy", {"session_id": session_id})
+
+    asyncio.run(main())
