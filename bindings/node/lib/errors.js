@@ -6,6 +6,7 @@ class ExecKitError extends Error {
   constructor(wire = {}) {
     const { message = '', hint = '', outcome = 'unknown', session = 'usable', details = {} } = wire;
     super(hint ? `${message} (${hint})` : message);
+    this.code = new.target.code;
     this.hint = hint;
     this.outcome = outcome;
     this.session = session;
@@ -13,11 +14,11 @@ class ExecKitError extends Error {
   }
 }
 
-// The code is the class's, not the object's: it must be there before and after a message is made, and cannot differ.
 function brand(cls, name, code) {
+  // The name is on the prototype, as in the built-in errors: an own one would be printed twice.
   Object.defineProperty(cls, 'name', { value: name });
   Object.defineProperty(cls.prototype, 'name', { value: name, writable: true, configurable: true });
-  Object.defineProperty(cls.prototype, 'code', { value: `EXECKIT_${code.toUpperCase()}`, enumerable: true, writable: true, configurable: true });
+  cls.code = `EXECKIT_${code.toUpperCase()}`;
   return cls;
 }
 

@@ -5,6 +5,7 @@
 const fs = require('node:fs');
 const net = require('node:net');
 const path = require('node:path');
+const { isMainThread } = require('node:worker_threads');
 const errors = require('./errors.js');
 
 const ABI_MAJOR = 1;
@@ -104,11 +105,8 @@ function fail(cause) {
   for (const call of calls) call.reject(new errors.InternalError({ message: `the completion queue broke: ${cause.message}`, hint: 'close the session and open another' }));
 }
 
-/**
- * Starts a method and returns its token and a promise of the envelope. With `background` the call does not keep the
- * process running.
- */
-function submit(method, params, background = false) {
+/** Starts a method and returns its token and a promise of the envelope. */
+function submit(method, params) {
   if (!socket) connect();
   const token = ++lastToken;
   const body = JSON.stringify(params);
@@ -116,7 +114,7 @@ function submit(method, params, background = false) {
     throw new errors.InternalError({ message: `${method} could not be submitted`, outcome: 'not_run' });
   }
   const promise = new Promise((resolve, reject) => pending.set(token, { resolve, reject }));
-  if (!background) socket.ref();
+  socket.ref();
   return { token, promise };
 }
 
@@ -124,8 +122,18 @@ function cancel(token) {
   return pending.has(token) && addon.cancel(token);
 }
 
+// Sessions belong to the process. A worker that is terminated runs no more JavaScript, so the addon ends its sessions; in
+// the main thread they end with the process.
+const destroyParams = (id) => JSON.stringify({ session_id: id });
+function guard(id) {
+  if (!isMainThread) library().guard('session.destroy', destroyParams(id));
+}
+function unguard(id) {
+  if (!isMainThread) library().unguard('session.destroy', destroyParams(id));
+}
+
 function abiVersion() {
   return library().abiVersion();
 }
 
-module.exports = { submit, cancel, abiVersion };
+module.exports = { submit, cancel, guard, unguard, abiVersion };

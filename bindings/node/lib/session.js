@@ -2,6 +2,7 @@
 
 const { CommandFailed } = require('./errors.js');
 const { request } = require('./call.js');
+const native = require('./native.js');
 const { toCamel, toSnake, checkOptions } = require('./names.js');
 
 const CREATE = ['transport', 'policy', 'redact', 'budget', 'audit', 'cwd', 'env', 'inheritEnv', 'shell', 'timeoutMs', 'idleTimeoutMs', 'onExit', 'workspace', 'quotas', 'ssh', 'docker', 'k8s', 'sandbox', 'reconnect', 'label', 'signal'];
@@ -56,20 +57,30 @@ function execParams(id, command, { signal, check, stdin, ...options }) {
   return params;
 }
 
-function destroy(id) {
-  return request('session.destroy', { session_id: id });
+async function destroy(id) {
+  await request('session.destroy', { session_id: id });
+  native.unguard(id);
 }
+
+// A session that nobody can reach any more would keep its shell until the process ends.
+const forgotten = new FinalizationRegistry(({ id, target }) => {
+  process.emitWarning(`a session on ${target} was collected without close()`, { type: 'ExecKitWarning', code: 'EXECKIT_UNCLOSED' });
+  destroy(id).catch(() => {}); // there is nobody left to tell
+});
 
 const KEY = Symbol('execkit.session');
 
 /** A live shell with state. Made by Session.create; close it, or declare it with `await using`. */
 class Session {
   #closing;
+  #running = 0;
 
   constructor(key, info) {
     if (key !== KEY) throw new TypeError('execkit: use await Session.create(options)');
     this.info = info;
     this.id = info.sessionId;
+    native.guard(this.id);
+    forgotten.register(this, { id: this.id, target: info.target }, this);
   }
 
   static async create(options = {}) {
@@ -86,19 +97,31 @@ class Session {
     return this.#closing !== undefined;
   }
 
+  get busy() {
+    return this.#running > 0;
+  }
+
   async exec(command, options = {}) {
     if (typeof command !== 'string') throw new TypeError('execkit: command must be a string');
     checkOptions(options, EXEC, 'exec');
-    const result = new ExecResult(await request('session.exec', execParams(this.id, command, options), options.signal));
-    return options.check ? result.check() : result;
+    const params = execParams(this.id, command, options);
+    // Counting also keeps this object from being collected, and its shell from being ended, while a command runs.
+    this.#running++;
+    try {
+      const result = new ExecResult(await request('session.exec', params, options.signal));
+      return options.check ? result.check() : result;
+    } finally {
+      this.#running--;
+    }
   }
 
   /** Ends the shell and what runs in its terminal session. Every call waits for the same end. */
   close() {
-    return (this.#closing ??= destroy(this.id).then(() => undefined));
+    forgotten.unregister(this);
+    return (this.#closing ??= destroy(this.id));
   }
 
-  // Node 18 has no Symbol.asyncDispose; compilers that lower `await using` define this one.
+  // The first releases of Node 18 have no Symbol.asyncDispose.
   [Symbol.asyncDispose ?? Symbol.for('Symbol.asyncDispose')]() {
     return this.close();
   }

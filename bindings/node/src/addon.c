@@ -8,9 +8,15 @@
 #include <fcntl.h>
 #include <node_api.h>
 #include <stdlib.h>
-#include <unistd.h>
+#include <string.h>
 
 #include "execkit.h"
+
+/* A call to make when this environment ends. */
+typedef struct Guard {
+  struct Guard *next;
+  char *method, *params;
+} Guard;
 
 typedef struct {
   /* Types are taken from the header, so that a changed prototype fails the build instead of the call. */
@@ -20,8 +26,10 @@ typedef struct {
   __typeof__(&execkit_cancel) cancel;
   __typeof__(&execkit_queue_take) take;
   __typeof__(&execkit_queue_close) queue_close;
+  __typeof__(&execkit_call) call;
   __typeof__(&execkit_free) free_string;
   int64_t queue; /* 0 when there is none */
+  Guard *guards;
 } Instance;
 
 static napi_value undefined(napi_env env) {
@@ -85,8 +93,8 @@ static void close_queue(Instance *in) {
 
 /* load(path): throws what the dynamic linker says. */
 static napi_value load(napi_env env, napi_callback_info info) {
-  static const char *const names[] = {"execkit_abi_version", "execkit_queue_open",  "execkit_submit", "execkit_cancel",
-                                      "execkit_queue_take",  "execkit_queue_close", "execkit_free"};
+  static const char *const names[] = {"execkit_abi_version", "execkit_queue_open", "execkit_submit", "execkit_cancel",
+                                      "execkit_queue_take", "execkit_queue_close", "execkit_call", "execkit_free"};
   void *symbols[sizeof names / sizeof *names], *handle;
   napi_value argv[1];
   Instance *in = enter(env, info, 1, argv, 0);
@@ -112,7 +120,8 @@ static napi_value load(napi_env env, napi_callback_info info) {
   in->cancel = (__typeof__(in->cancel))symbols[3];
   in->take = (__typeof__(in->take))symbols[4];
   in->queue_close = (__typeof__(in->queue_close))symbols[5];
-  in->free_string = (__typeof__(in->free_string))symbols[6];
+  in->call = (__typeof__(in->call))symbols[6];
+  in->free_string = (__typeof__(in->free_string))symbols[7];
   return undefined(env);
 }
 
@@ -194,8 +203,65 @@ static napi_value close_(napi_env env, napi_callback_info info) {
   return undefined(env);
 }
 
-/* A worker may be terminated while its calls are pending; nobody else would ever take their replies. */
-static void clean_up(void *data) { close_queue(data); }
+static void drop(Guard *g) {
+  free(g->method);
+  free(g->params);
+  free(g);
+}
+
+/* guard(method, params): makes this call when the environment ends, unless unguard takes it back. */
+static napi_value guard(napi_env env, napi_callback_info info) {
+  napi_value argv[2];
+  Instance *in = enter(env, info, 2, argv, 1);
+  Guard *g = in == NULL ? NULL : calloc(1, sizeof *g);
+  if (in == NULL) return NULL;
+  if (g == NULL) {
+    napi_throw_error(env, NULL, "execkit addon: out of memory");
+    return NULL;
+  }
+  if ((g->method = text(env, argv[0])) == NULL || (g->params = text(env, argv[1])) == NULL) {
+    drop(g);
+    return NULL;
+  }
+  g->next = in->guards;
+  in->guards = g;
+  return undefined(env);
+}
+
+static napi_value unguard(napi_env env, napi_callback_info info) {
+  char *method, *params;
+  napi_value argv[2], result = NULL;
+  Instance *in = enter(env, info, 2, argv, 1);
+  if (in == NULL) return NULL;
+  method = text(env, argv[0]);
+  params = method == NULL ? NULL : text(env, argv[1]);
+  if (params != NULL) {
+    result = undefined(env);
+    for (Guard **at = &in->guards; *at != NULL; at = &(*at)->next) {
+      Guard *g = *at;
+      if (strcmp(g->method, method) != 0 || strcmp(g->params, params) != 0) continue;
+      *at = g->next;
+      drop(g);
+      break;
+    }
+  }
+  free(method);
+  free(params);
+  return result;
+}
+
+/* A worker may be terminated while its calls are pending; nobody else would take their replies or make its last calls.
+ * The queue goes first, so that no command of this environment still runs in a session that is to end. */
+static void clean_up(void *data) {
+  Instance *in = data;
+  close_queue(in);
+  while (in->guards != NULL) {
+    Guard *g = in->guards;
+    in->guards = g->next;
+    in->free_string(in->call(g->method, g->params));
+    drop(g);
+  }
+}
 
 static void finalize(napi_env env, void *data, void *hint) {
   (void)env;
@@ -208,7 +274,8 @@ NAPI_MODULE_INIT() {
     const char *name;
     napi_callback function;
   } table[] = {{"load", load},     {"abiVersion", abi_version}, {"open", open_queue}, {"submit", submit},
-               {"cancel", cancel}, {"take", take},              {"close", close_}};
+               {"cancel", cancel}, {"take", take},              {"close", close_},    {"guard", guard},
+               {"unguard", unguard}};
   Instance *in = calloc(1, sizeof *in);
   if (in == NULL || napi_set_instance_data(env, in, finalize, NULL) != napi_ok) {
     free(in);
