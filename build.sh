@@ -105,6 +105,20 @@ build_testees() {
 	cc -std=gnu99 -Wall -Wextra -Werror -Iinclude -o build/testee-c tests/testee/c/testee.c -Lbuild -lexeckit -Wl,-rpath,"$PWD/build"
 }
 
+# Figures beside their rivals, in one run. The rivals' packages have an environment of their own: one has our name.
+bench() {
+	if [ ! -x build/rival/bin/python ]; then
+		python3 -m venv build/rival
+		build/rival/bin/pip install -q execkit pexpect
+	fi
+	printf '\n| Python, microseconds | p50 | p99 |\n|---|---|---|\n'
+	PYTHONPATH=bindings/python/src build/venv/bin/python bench/roundtrip.py ours
+	build/rival/bin/python bench/roundtrip.py rivals
+	printf '\nGo, beside a bare loop that sends eval and printf through bash -i on a pipe:\n'
+	go test -run '^$' -bench . ./core/engine ./core | grep ^Benchmark
+	printf '\nlibrary: %s bytes\n' "$(stat -c %s build/libexeckit.so)"
+}
+
 case "${1:-}" in
 lib)
 	install_go_and_cc
@@ -146,9 +160,14 @@ dist)
 	step venv venv
 	step wheel build_wheel
 	;;
+bench)
+	"$0" python
+	step venv venv
+	step bench bench
+	;;
 clean) step clean rm -rf build dist bindings/python/src/execkit/lib ;;
 *)
-	echo "usage: ./build.sh demo | test | lib | cli | python | dist | clean" >&2
+	echo "usage: ./build.sh demo | test | lib | cli | python | dist | bench | clean" >&2
 	exit 2
 	;;
 esac

@@ -6,14 +6,13 @@ import ctypes
 import json
 import os
 import pathlib
+import select
 import threading
 from typing import Any
 
 from . import _errors
 
 _ABI_MAJOR = 1
-# Ctrl-C reaches a thread only between bytecodes, so a blocking call waits in slices of this many milliseconds.
-_SLICE_MS = 50
 
 _lock = threading.Lock()
 _library: ctypes.CDLL | None = None
@@ -109,6 +108,8 @@ class Queue:
             unwrap(json.loads(_taken(self._lib.execkit_call(b"version.get", None)) or b"{}"))
             raise _errors.InternalError("a completion queue could not be opened")
         self.wake_fd = wake.value
+        self._poll = select.poll()
+        self._poll.register(self.wake_fd, select.POLLIN)
         self._token = 0
 
     def submit(self, method: str, params: dict[str, Any]) -> int:
@@ -129,7 +130,9 @@ class Queue:
     def wait(self, token: int) -> dict[str, Any]:
         """Wait for the reply of the one call that is pending."""
         while True:
-            for item in json.loads(_taken(self._lib.execkit_queue_wait(self._id, _SLICE_MS)) or b"[]"):
+            # Waiting in poll(2) lets Ctrl-C through at once, and costs no thread of the library.
+            self._poll.poll()
+            for item in self.take():
                 if item["token"] == token:
                     return item["reply"]
 
