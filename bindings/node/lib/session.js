@@ -1,12 +1,13 @@
 'use strict';
 
-const { CommandFailed } = require('./errors.js');
+const { CommandFailed, InvalidArgument, fromWire } = require('./errors.js');
 const { request } = require('./call.js');
 const native = require('./native.js');
 const { toCamel, toSnake, checkOptions } = require('./names.js');
 
 const CREATE = ['transport', 'policy', 'redact', 'budget', 'audit', 'cwd', 'env', 'inheritEnv', 'shell', 'timeoutMs', 'idleTimeoutMs', 'onExit', 'workspace', 'quotas', 'ssh', 'docker', 'k8s', 'sandbox', 'reconnect', 'label', 'signal'];
 const EXEC = ['timeoutMs', 'stdin', 'budget', 'cwd', 'env', 'raw', 'check', 'signal'];
+const STREAM = EXEC.filter((name) => name !== 'check');
 
 /** What one command came to. A non-zero exit and a timeout are results, not errors. */
 class ExecResult {
@@ -55,6 +56,23 @@ function execParams(id, command, { signal, check, stdin, ...options }) {
   else if (typeof stdin === 'string') params.stdin = stdin;
   else if (stdin !== undefined && stdin !== null) throw new TypeError('execkit: stdin must be a string or a Uint8Array');
   return params;
+}
+
+/** Stops a started command and waits until it has ended. */
+async function stop(ref) {
+  try {
+    await request('exec.stop', ref);
+    while (!(await request('exec.events', ref)).done);
+  } catch (error) {
+    // The last event was delivered to a call that was aborted; the id is gone with it.
+    if (!(error instanceof InvalidArgument)) throw error;
+  }
+}
+
+function eventOf(wire) {
+  if (wire.type !== 'finished') return toCamel(wire);
+  if (wire.error) throw fromWire(wire.error, toCamel(wire.error.details ?? {}));
+  return { type: 'finished', result: new ExecResult(wire.result) };
 }
 
 async function destroy(id) {
@@ -110,6 +128,30 @@ class Session {
     try {
       const result = new ExecResult(await request('session.exec', params, options.signal));
       return options.check ? result.check() : result;
+    } finally {
+      this.#running--;
+    }
+  }
+
+  async *stream(command, options = {}) {
+    if (typeof command !== 'string') throw new TypeError('execkit: command must be a string');
+    checkOptions(options, STREAM, 'stream');
+    const { signal } = options;
+    const params = execParams(this.id, command, options);
+    this.#running++;
+    try {
+      const ref = await request('exec.start', params, signal, stop);
+      let done = false;
+      try {
+        while (!done) {
+          const batch = await request('exec.events', ref, signal);
+          done = batch.done;
+          for (const wire of batch.events) yield eventOf(wire);
+        }
+      } finally {
+        // The reader left early or aborted: the session is usable again when the command has stopped.
+        if (!done) await stop(ref);
+      }
     } finally {
       this.#running--;
     }

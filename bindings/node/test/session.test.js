@@ -113,3 +113,28 @@ test('close is idempotent and Symbol.asyncDispose is close', async () => {
   assert.equal(s.closed, true);
   await assert.rejects(s.exec('true'), execkit.ExecKitError);
 });
+
+test('a stream yields output as it comes and ends with the result', async (t) => {
+  const s = await opened(t);
+  const events = [];
+  for await (const event of s.stream('echo a; sleep 0.2; echo b >&2; (exit 3)')) events.push(event);
+  assert.equal(events[0].type, 'started');
+  assert.deepEqual(events.filter((e) => e.data).map((e) => [e.type, e.data]), [['stdout', 'a\n'], ['stderr', 'b\n']]);
+  const last = events.at(-1);
+  assert.ok(last.type === 'finished' && last.result instanceof execkit.ExecResult);
+  assert.equal(last.result.exitCode, 3);
+});
+
+test('leaving a stream, or aborting it, stops the command', async (t) => {
+  const s = await opened(t);
+  for await (const event of s.stream('echo a; sleep 60', { timeoutMs: 0 })) {
+    if (event.type === 'stdout') break;
+  }
+  assert.deepEqual([(await s.exec('echo on')).stdout, s.busy], ['on\n', false]);
+  const controller = new AbortController();
+  setTimeout(() => controller.abort(), 100);
+  await assert.rejects(async () => {
+    for await (const event of s.stream('sleep 60', { signal: controller.signal })) assert.ok(event);
+  }, { code: 'ABORT_ERR' });
+  assert.equal((await s.exec('echo on')).stdout, 'on\n');
+});

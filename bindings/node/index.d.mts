@@ -1,0 +1,2 @@
+// The names are the same for import and for require; see index.d.ts.
+export * from './index.js';

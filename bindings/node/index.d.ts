@@ -1,0 +1,316 @@
+/**
+ * Shell sessions for agents: the safety layer that lets an AI agent run shell commands on real infrastructure.
+ *
+ * ```js
+ * import { Session } from 'execkit';
+ *
+ * const session = await Session.create({ transport: 'local' });
+ * const result = await session.exec('cd /tmp && ls');
+ * console.log(result.exitCode, result.cwd, result.stdout);
+ * await session.close();
+ * ```
+ *
+ * @packageDocumentation
+ */
+/// <reference types="node" />
+
+/** Bounds what a result returns of each stream. The `max…` values are hard caps. */
+export interface Budget {
+  maxTokens?: number;
+  maxChars?: number;
+  maxLines?: number;
+  /** Which part is kept; the numbers are lines. */
+  keep?: { mode?: 'all' | 'head' | 'tail' | 'head_tail'; n?: number; head?: number; tail?: number };
+  /** Keeps the lines that match an RE2 pattern, with `context` lines around each. */
+  grep?: { pattern: string; context?: number };
+  compress?: 'auto' | 'off';
+  stream?: 'both' | 'stdout' | 'stderr';
+}
+
+/** What the budget kept of one stream. */
+export interface BudgetReport {
+  linesTotal: number;
+  linesKept: number;
+  bytesTotal: number;
+  bytesKept: number;
+  tokensKept: number;
+  mode: string;
+  /** Set when something was left out that `call('output.read', …)` can page through. */
+  outputId?: string;
+}
+
+/** An object of the JSON API whose fields may be written in camelCase. */
+export type Options = Record<string, unknown>;
+
+/** The options of {@link Session.create}. Nested objects take camelCase keys; names in `env` are sent as they are. */
+export interface CreateOptions {
+  /** A target URL such as `"local"`, or the object it stands for. Default: `"local"`. */
+  transport?: string | ({ type: string } & Options);
+  policy?: Options;
+  redact?: boolean | Options;
+  budget?: Budget;
+  audit?: string | Options;
+  /** The first directory. Default: that of this process, on this machine. */
+  cwd?: string;
+  /** Added to the environment; `null` removes a variable. */
+  env?: Record<string, string | null>;
+  /** Whether the session starts from the environment of this process. Default: true. */
+  inheritEnv?: boolean;
+  shell?: string;
+  /** The default deadline of a command. Default: 30,000; 0 for none. */
+  timeoutMs?: number;
+  idleTimeoutMs?: number;
+  /** What happens when a command ends the shell. Default: `"restart"`. */
+  onExit?: 'restart' | 'close';
+  workspace?: unknown;
+  quotas?: Options;
+  ssh?: Options;
+  docker?: Options;
+  k8s?: Options;
+  sandbox?: Options;
+  reconnect?: boolean;
+  label?: string;
+  /** Aborts the opening; the promise rejects with an `AbortError`. It has no effect on the open session. */
+  signal?: AbortSignal;
+}
+
+/** The options of {@link Session.stream}. */
+export interface StreamOptions {
+  /** The deadline of this command. Default: the session's; 0 for none. */
+  timeoutMs?: number;
+  /** What the command reads. Default: end of file at once. */
+  stdin?: string | Uint8Array;
+  /** Replaces the session's budget. */
+  budget?: Budget;
+  /** The directory of this command only. */
+  cwd?: string;
+  /** Variables of this command only; `null` removes one. */
+  env?: Record<string, string | null>;
+  /** Return both streams as base64 of the bytes as they came. */
+  raw?: boolean;
+  /**
+   * Stops the command. The promise rejects with an `AbortError` (code `ABORT_ERR`) once it has stopped, and the session
+   * stays usable.
+   */
+  signal?: AbortSignal;
+}
+
+/** The options of {@link Session.exec}. */
+export interface ExecOptions extends StreamOptions {
+  /** Reject with {@link CommandFailed} if the exit code is not 0. */
+  check?: boolean;
+}
+
+/** What is known of an open session. */
+export interface SessionInfo {
+  sessionId: string;
+  transport: string;
+  target: string;
+  shell: string;
+  pid: number;
+  cwd: string;
+  capabilities: string[];
+  enforcement: Record<string, unknown>;
+  label?: string;
+}
+
+/** A part of the command's text, in bytes. */
+export interface Span {
+  start: number;
+  end: number;
+}
+
+/** The verdict of the policy. */
+export interface Decision {
+  decision: 'allow' | 'ask' | 'deny';
+  reason?: string;
+  rules?: Array<{ id: string; decision: string; reason?: string; span?: Span }>;
+  approvedBy?: string;
+}
+
+/** What one command came to. A non-zero exit and a timeout are results, not errors. */
+export class ExecResult {
+  protected constructor();
+  /** The command as run, redacted. */
+  readonly command: string;
+  /** Text, or base64 when `encoding` says so; see `stdoutBytes`. */
+  readonly stdout: string;
+  readonly stderr: string;
+  readonly encoding: 'utf-8' | 'base64';
+  /** The shell's `$?`; 124 when `timedOut`; null only if no status could arrive. */
+  readonly exitCode: number | null;
+  /** The signal that ended the command, such as `"SIGKILL"`. */
+  readonly signal?: string;
+  /** The status of each stage of a pipeline of more than one. */
+  readonly pipeStatus?: number[];
+  readonly durationMs: number;
+  /** The directory after the command. */
+  readonly cwd: string;
+  /** The change of the exported variables. */
+  readonly envDelta?: { set?: Record<string, string>; unset?: string[] };
+  /** The deadline hit; the output so far is here and the session is usable. */
+  readonly timedOut: boolean;
+  readonly truncated: boolean;
+  readonly budget?: { stdout?: BudgetReport; stderr?: BudgetReport };
+  readonly redactions?: Array<{ kind: string; count: number }>;
+  /** The command ended the shell. The next one gets a fresh shell, unless the session was opened with onExit "close". */
+  readonly shellExited: boolean;
+  /** Background processes that the command left behind. */
+  readonly jobs?: Array<{ pid: number; command: string }>;
+  readonly events?: Event[];
+  readonly hint?: string;
+  readonly decision?: Decision;
+  readonly auditSeq?: number;
+  /** Whether the exit code is 0. */
+  get ok(): boolean;
+  get stdoutBytes(): Buffer;
+  get stderrBytes(): Buffer;
+  /** Returns this result, or throws {@link CommandFailed} if the exit code is not 0. */
+  check(): this;
+}
+
+/** One item of a running command. A newer library may send types that are not named here. */
+export interface Event {
+  type: 'started' | 'stdout' | 'stderr' | 'tty' | 'waiting_for_input' | 'approval_required' | 'semantic' | 'job_started' | 'truncated' | 'finished' | (string & {});
+  /** Output; base64 when `encoding` says so. */
+  data?: string;
+  encoding?: 'base64';
+  kind?: string;
+  prompt?: string;
+  fields?: Record<string, unknown>;
+  pid?: number;
+  /** Of `finished`, the last event. */
+  result?: ExecResult;
+}
+
+/** A live shell with state. Close it, or declare it with `await using`. */
+export class Session {
+  protected constructor();
+  /**
+   * Opens a session.
+   *
+   * @throws TypeError if an option is not known.
+   * @throws ExecKitError of the failure's class.
+   */
+  static create(options?: CreateOptions): Promise<Session>;
+  /** Opens a session on this machine. */
+  static local(options?: Omit<CreateOptions, 'transport'>): Promise<Session>;
+  readonly id: string;
+  readonly info: SessionInfo;
+  /** Whether close() was called. */
+  get closed(): boolean;
+  /** Whether a command of this object is running. */
+  get busy(): boolean;
+  /** Runs a command to its end. Its directory, variables and functions stay for the next one. */
+  exec(command: string, options?: ExecOptions): Promise<ExecResult>;
+  /** Runs a command and yields its events as they come. Leaving the loop stops the command. */
+  stream(command: string, options?: StreamOptions): AsyncGenerator<Event, void, undefined>;
+  /** Ends the shell and what runs in its terminal session. Closing twice is harmless. */
+  close(): Promise<void>;
+  /** The same as close(), for `await using`. */
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+/**
+ * Runs one method of the JSON API, with snake_case names in and out.
+ *
+ * @param method such as `"output.read"`.
+ * @returns the `result` of the reply.
+ */
+export function call(method: string, params?: Record<string, unknown>, options?: { signal?: AbortSignal }): Promise<any>;
+
+/** The ABI version of the library: major << 16 | minor. */
+export function abiVersion(): number;
+
+/** The root of every execkit error. */
+export class ExecKitError extends Error {
+  protected constructor();
+  /** The code of the class. */
+  static readonly code: string;
+  /** The class of the failure, such as `"EXECKIT_SESSION_CLOSED"`. */
+  readonly code: string;
+  /** What to do about it; may be empty. */
+  readonly hint: string;
+  /** Whether the command ran. */
+  readonly outcome: 'not_run' | 'ran' | 'unknown';
+  readonly session: 'usable' | 'closed';
+  /** Further facts, by name. */
+  readonly details: Record<string, unknown>;
+}
+
+/** A command run with `check: true` did not exit with 0. */
+export class CommandFailed extends ExecKitError {
+  readonly result: ExecResult;
+}
+
+/** A request is malformed: an unknown method or field, a wrong type, a value out of range. */
+export class InvalidArgument extends ExecKitError {}
+
+/** The command is not valid shell; only where the policy had to parse it. */
+export class CommandSyntaxError extends ExecKitError {}
+
+/** The policy, the intercept, an approver or a limit refused the command; it did not run. */
+export class Blocked extends ExecKitError {}
+
+/** The command needs a person's approval and nobody could be asked; it did not run. */
+export class ApprovalRequired extends Blocked {}
+
+/** The caller cancelled the call; a running command was stopped. */
+export class Cancelled extends ExecKitError {}
+
+/** No session has this id. */
+export class SessionNotFound extends ExecKitError {}
+
+/** The session was closed, by the caller or because its shell ended with on_exit "close". */
+export class SessionClosed extends ExecKitError {}
+
+/** Another command is running in the session. */
+export class SessionBusy extends ExecKitError {}
+
+/** The target cannot be reached or cannot open a shell. */
+export class Unavailable extends ExecKitError {}
+
+/** The target refused every credential that was tried. */
+export class Unauthenticated extends ExecKitError {}
+
+/** The server's host key is in no known_hosts file. */
+export class HostKeyUnknown extends ExecKitError {}
+
+/** The server's host key is not the one that is known for it. */
+export class HostKeyChanged extends ExecKitError {}
+
+/** The host, container or pod that the target names does not exist. */
+export class TargetNotFound extends ExecKitError {}
+
+/** The target has no usable shell. */
+export class ShellNotFound extends ExecKitError {}
+
+/** The connection broke while a command ran; whether it finished is not known. */
+export class ConnectionLost extends ExecKitError {}
+
+/** Input was written to a command that takes none. */
+export class StdinNotAttached extends ExecKitError {}
+
+/** A fixed limit of the library was reached, such as the size of a request. */
+export class LimitExceeded extends ExecKitError {}
+
+/** A quota that the caller set for the session was used up. */
+export class QuotaExceeded extends ExecKitError {}
+
+/** The transport, shell, platform or build cannot do what was asked. */
+export class Unsupported extends ExecKitError {}
+
+/** No checkpoint has this id. */
+export class CheckpointNotFound extends ExecKitError {}
+
+/** A snapshot is damaged, of another version, or the passphrase is wrong. */
+export class SnapshotInvalid extends ExecKitError {}
+
+/** The audit record could not be written; the command did not run. */
+export class AuditFailed extends ExecKitError {}
+
+/** The library was loaded before this process was forked and cannot be used in the child. */
+export class ForkedProcess extends ExecKitError {}
+
+/** A defect of execkit; please report it. */
+export class InternalError extends ExecKitError {}
