@@ -44,6 +44,35 @@ build_python() {
 	cp build/libexeckit.so bindings/python/src/execkit/lib/
 }
 
+build_node() { (cd bindings/node && npm run --silent build); }
+
+# The package with the library and the addon inside, and that package in an empty folder, with no compiler in reach.
+build_npm() {
+	local work=build/npm native
+	native=$work/lib/native/$(node -p 'process.platform + "-" + process.arch')
+	rm -rf "$work" && mkdir -p dist && cp -r bindings/node "$work"
+	rm -rf "$work/build" "$work/test" "$work/src"
+	mkdir -p "$native"
+	cp build/libexeckit.so bindings/node/build/execkit_addon.node "$native/"
+	cp LICENSE README.md "$work/"
+	rm -f dist/*.tgz
+	(cd "$work" && npm pack --silent --pack-destination ../../dist)
+}
+
+test_npm() {
+	local here=$PWD
+	rm -rf build/empty-npm && mkdir -p build/empty-npm
+	(cd build/empty-npm && npm init -y >/dev/null && npm install --silent --offline "$here"/dist/*.tgz &&
+		cat >probe.mjs <<'PROBE' && env PATH="$(dirname "$(command -v node)"):/usr/bin:/bin" node probe.mjs)
+import { Session } from 'execkit'
+const s = await Session.create()
+const r = await s.exec('echo from a tarball')
+await s.close()
+if (r.stdout !== 'from a tarball\n') throw new Error(JSON.stringify(r))
+console.log('tarball works in an empty folder')
+PROBE
+}
+
 venv() { # a virtual environment for the tests, so that the system's packages stay as they are
 	if ! build/venv/bin/python -c 'import pytest, mcp' 2>/dev/null; then
 		python3 -m venv build/venv
@@ -132,6 +161,10 @@ python)
 	"$0" lib
 	step python build_python
 	;;
+node)
+	"$0" lib
+	step node build_node
+	;;
 demo)
 	install_go_and_cc
 	step demo go run ./examples/go
@@ -144,21 +177,27 @@ test)
 	step lib build_lib
 	step c test_c
 	step python build_python
+	step node build_node
 	step venv venv
 	step cli build_cli
 	step testees build_testees
 	step conformance env EXECKIT_CONFORMANCE=1 PYTHONPATH="$PWD/bindings/python/src" go test -count=1 ./tests/runner
 	step "python test" env PYTHONPATH=bindings/python/src build/venv/bin/python -m pytest -q bindings/python/tests
+	step "node test" node --test bindings/node/test/
 	step "mcp clients" mcp_clients
 	step "mcp test, Python" build/venv/bin/python -m pytest -q tests/integration/mcp
 	step "mcp test, TypeScript" node --test tests/integration/mcp/typescript_client.test.mjs
 	step wheel build_wheel
 	step "wheel test" test_wheel
+	step npm build_npm
+	step "npm test" test_npm
 	;;
 dist)
 	"$0" python
+	step node build_node
 	step venv venv
 	step wheel build_wheel
+	step npm build_npm
 	;;
 bench)
 	"$0" python
@@ -167,7 +206,7 @@ bench)
 	;;
 clean) step clean rm -rf build dist bindings/python/src/execkit/lib ;;
 *)
-	echo "usage: ./build.sh demo | test | lib | cli | python | dist | bench | clean" >&2
+	echo "usage: ./build.sh demo | test | lib | cli | python | node | dist | bench | clean" >&2
 	exit 2
 	;;
 esac

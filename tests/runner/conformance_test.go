@@ -21,6 +21,7 @@ var testees = map[string][]string{
 	"c":            {"build/testee-c"},
 	"cli":          {"build/execkit", "rpc"},
 	"mcp":          {"build/testee-mcp", "build/execkit", "mcp"},
+	"node":         {"node", "tests/testee/node/testee.js"},
 	"python":       {"build/venv/bin/python", "tests/testee/python/testee.py"},
 	"python-async": {"build/venv/bin/python", "tests/testee/python/testee.py", "async"},
 }
