@@ -1,7 +1,7 @@
 'use strict';
 
-// Maps whose keys are the user's own words (names of variables, of aliases) and must arrive as they are.
-const VERBATIM = new Set(['env', 'set', 'aliases']);
+// Maps whose keys are the user's own words (of variables, aliases, labels) and must arrive as they are.
+const VERBATIM = new Set(['env', 'set', 'aliases', 'selector']);
 
 /** Returns a copy of a value of the wire with camelCase keys. */
 function toCamel(value) {

@@ -69,14 +69,18 @@ let lastToken = 0;
 function connect() {
   const lib = library();
   // The event loop watches the descriptor; no thread waits, however many calls do.
-  socket = new net.Socket({ fd: lib.open(), readable: true, writable: false });
-  socket.on('data', drain);
-  socket.on('error', fail);
-  socket.on('close', () => fail(new Error('the wake descriptor was closed')));
-  socket.unref();
+  const opened = new net.Socket({ fd: lib.open(), readable: true, writable: false });
+  // A broken socket still reports its end when the next one is already in use.
+  const lost = (cause) => opened === socket && fail(cause);
+  opened.on('data', drain);
+  opened.on('error', lost);
+  opened.on('close', () => lost(new Error('the wake descriptor was closed')));
+  opened.unref();
+  socket = opened;
 }
 
 function drain() {
+  if (!socket) return;
   let batch;
   try {
     const text = addon.take();
@@ -95,7 +99,6 @@ function drain() {
 
 /** A queue that cannot be read would leave every caller waiting for ever; the next call opens a new one. */
 function fail(cause) {
-  if (!socket) return;
   const calls = [...pending.values()];
   pending.clear();
   const broken = socket;

@@ -1,5 +1,6 @@
 'use strict';
 
+const { isUint8Array } = require('node:util').types; // unlike instanceof, true for arrays of another realm
 const { CommandFailed, InvalidArgument, fromWire } = require('./errors.js');
 const { request } = require('./call.js');
 const native = require('./native.js');
@@ -12,7 +13,8 @@ const STREAM = EXEC.filter((name) => name !== 'check');
 /** What one command came to. A non-zero exit and a timeout are results, not errors. */
 class ExecResult {
   constructor(wire) {
-    Object.assign(this, toCamel(wire));
+    // A field of a newer library must not meet an accessor of this class: assigning to one throws.
+    for (const [name, value] of Object.entries(toCamel(wire))) if (!(name in ExecResult.prototype)) this[name] = value;
   }
 
   get ok() {
@@ -52,7 +54,7 @@ function isHere(transport = 'local') {
 
 function execParams(id, command, { signal, check, stdin, ...options }) {
   const params = { ...toSnake(options), session_id: id, command };
-  if (stdin instanceof Uint8Array) params.stdin_b64 = Buffer.from(stdin.buffer, stdin.byteOffset, stdin.byteLength).toString('base64');
+  if (isUint8Array(stdin)) params.stdin_b64 = Buffer.from(stdin.buffer, stdin.byteOffset, stdin.byteLength).toString('base64');
   else if (typeof stdin === 'string') params.stdin = stdin;
   else if (stdin !== undefined && stdin !== null) throw new TypeError('execkit: stdin must be a string or a Uint8Array');
   return params;
