@@ -5,7 +5,6 @@
 const fs = require('node:fs');
 const net = require('node:net');
 const path = require('node:path');
-const { isMainThread } = require('node:worker_threads');
 const errors = require('./errors.js');
 
 const ABI_MAJOR = 1;
@@ -125,14 +124,14 @@ function cancel(token) {
   return pending.has(token) && addon.cancel(token);
 }
 
-// Sessions belong to the process. A worker that is terminated runs no more JavaScript, so the addon ends its sessions; in
-// the main thread they end with the process.
+// The library ends the commands of a session only when told so, and a worker that is terminated runs no more JavaScript:
+// the addon ends what is still open when the environment goes, in the main thread as the process exits.
 const destroyParams = (id) => JSON.stringify({ session_id: id });
 function guard(id) {
-  if (!isMainThread) library().guard('session.destroy', destroyParams(id));
+  library().guard('session.destroy', destroyParams(id));
 }
 function unguard(id) {
-  if (!isMainThread) library().unguard('session.destroy', destroyParams(id));
+  library().unguard('session.destroy', destroyParams(id));
 }
 
 function abiVersion() {

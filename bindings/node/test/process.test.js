@@ -51,14 +51,13 @@ test('many short calls keep their own replies', async () => {
   await s.close();
 });
 
-test('a process with an open session exits by itself, and its shell ends', async () => {
+test('a process with an open session exits by itself, and its shell and jobs end', async () => {
   const { stdout } = await node('-e', `
     (async () => {
       const s = await require('.').Session.create();
-      await s.exec('sleep 1000 &');
-      console.log(s.info.pid);
+      console.log((await s.exec('sleep 1000 & echo $$ $!')).stdout);
     })()`);
-  assert.ok(await gone(Number(stdout)), 'the shell outlived its process');
+  for (const pid of stdout.trim().split(' ')) assert.ok(await gone(Number(pid)), 'a process outlived its program');
 });
 
 test('a pending command keeps the process running', async () => {
@@ -66,8 +65,14 @@ test('a pending command keeps the process running', async () => {
   assert.equal(stdout, 'done\n\n');
 });
 
-test('process.exit with a pending command does not hang', async () => {
-  await node('-e', `require('.').Session.create().then((s) => { s.exec('sleep 1000'); setTimeout(() => process.exit(0), 100); })`);
+test('process.exit with a pending command does not hang, and the command ends', async () => {
+  const { stdout } = await node('-e', `
+    require('.').Session.create().then((s) => {
+      console.log(s.info.pid);
+      s.exec('sleep 1000');
+      setTimeout(() => process.exit(0), 100);
+    })`);
+  assert.ok(await gone(Number(stdout)), 'the shell outlived its program');
 });
 
 test('a session that nobody can reach is ended, with a warning', async () => {
