@@ -11,10 +11,19 @@ step() { # NAME COMMAND…: run a command, say what it is and how long it took
 	printf '%s: %ss\n' "$name" "$((SECONDS - begin))"
 }
 
-install_go_and_cc() {
+install_missing() {
 	local missing=()
 	command -v go >/dev/null || missing+=(golang-go)
-	command -v cc >/dev/null || missing+=(gcc libc6-dev)
+	command -v cc >/dev/null || missing+=(gcc g++ libc6-dev)
+	if [ "${1:-}" = tests ]; then
+		command -v dash >/dev/null || missing+=(dash)
+		command -v busybox >/dev/null || missing+=(busybox-static)
+		command -v setsid >/dev/null || missing+=(util-linux)
+		command -v python3 >/dev/null || missing+=(python3)
+		python3 -c 'import ensurepip' 2>/dev/null || missing+=(python3-venv)
+		command -v npm >/dev/null || missing+=(nodejs npm)
+		command -v objdump >/dev/null || missing+=(binutils)
+	fi
 	if ((${#missing[@]})); then
 		echo "installing ${missing[*]}"
 		local root=()
@@ -150,11 +159,11 @@ bench() {
 
 case "${1:-}" in
 lib)
-	install_go_and_cc
+	install_missing
 	step lib build_lib
 	;;
 cli)
-	install_go_and_cc
+	install_missing
 	step cli build_cli
 	;;
 python)
@@ -166,11 +175,11 @@ node)
 	step node build_node
 	;;
 demo)
-	install_go_and_cc
+	install_missing
 	step demo go run ./examples/go
 	;;
 test)
-	install_go_and_cc
+	install_missing tests
 	step format test -z "$(gofmt -l .)"
 	step vet go vet ./...
 	step "go test" go test -race ./...

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/execkit/execkit/core/engine"
 	"github.com/execkit/execkit/core/errdefs"
 	"github.com/execkit/execkit/core/wire"
 )
@@ -24,7 +25,7 @@ type Config struct {
 	// NAME=value; the host process's own when nil, none when empty and not nil.
 	Env     map[string]*string
 	BaseEnv []string
-	// Shell is the name or absolute path of a bash; "bash" when empty.
+	// Shell is the name or absolute path of a bash, dash or busybox; bash when empty, and sh where there is none.
 	Shell string
 	// Timeout is the default deadline of a command: DefaultTimeout when 0, none when negative.
 	Timeout time.Duration
@@ -108,20 +109,21 @@ func (c *Config) directory() (string, error) {
 	return dir, nil
 }
 
-// shellPath finds the shell.
+// shellPath finds the shell. Without a choice it is bash, and sh where there is none.
 func (c *Config) shellPath() (string, error) {
-	name := c.Shell
-	if name == "" {
-		name = "bash"
+	names := []string{c.Shell}
+	if c.Shell == "" {
+		names = []string{"bash", "sh"}
 	}
-	if filepath.Base(name) != "bash" {
-		return "", errdefs.New(errdefs.Unsupported, "shell %s: local sessions run bash only", errdefs.Quote(name)).
-			WithHint("leave shell out, or name a bash")
+	for _, name := range names {
+		if base := filepath.Base(name); !slices.Contains(engine.Shells, base) {
+			return "", errdefs.New(errdefs.Unsupported, "shell %s cannot be driven", errdefs.Quote(name)).
+				WithHint("use one of %s", strings.Join(engine.Shells, ", "))
+		}
+		if path, err := exec.LookPath(name); err == nil {
+			return filepath.Abs(path)
+		}
 	}
-	path, err := exec.LookPath(name)
-	if err != nil {
-		return "", errdefs.New(errdefs.ShellNotFound, "no shell %s on this machine", errdefs.Quote(name)).
-			WithHint("install bash, or give its absolute path as shell").WithCause(err)
-	}
-	return filepath.Abs(path)
+	return "", errdefs.New(errdefs.ShellNotFound, "no shell %s on this machine", strings.Join(names, " or ")).
+		WithHint("install bash, or give the absolute path of a shell")
 }

@@ -263,6 +263,9 @@ func TestBadInput(t *testing.T) {
 	if _, err := execkit.Open(context.Background(), "local", execkit.Config{Shell: "/nonexistent/bash"}); !errors.Is(err, execkit.ErrShellNotFound) {
 		t.Error(err)
 	}
+	if _, err := execkit.Open(context.Background(), "local", execkit.Config{Shell: "fish"}); !errors.Is(err, execkit.ErrUnsupported) {
+		t.Error(err)
+	}
 	if _, err := execkit.Open(context.Background(), "ssh://host", execkit.Config{}); !errors.Is(err, execkit.ErrUnsupported) {
 		t.Error(err)
 	}

@@ -20,21 +20,17 @@ import (
 type Shell struct {
 	driver, control    *os.File
 	terminal, messages *os.File
-	report             int      // the host's end of the report socket; -1 for none
-	evalFile           *os.File // the sealed scripts of the driver
-	reportFile         *os.File
-	scripts            scripts
-	mayTrap            bool
+	report             int // the host's end of the report socket; -1 for none
+	says               driver
+	scripts            []*os.File // sealed
+	last               report
 	stdout, stderr     *output
 	supervisor         int
 	supervisorFD       int
 	pid                int
 	idle               idleMark
-	traps, trace       string
 	sent               atomic.Bool // the shell's line is wholly in the socket
-	lastStatus         int
 	cwd                string
-	envText            string
 	env                map[string]string
 	jobs               map[int]bool // processes that earlier commands left behind
 	closing            sync.Once
@@ -51,7 +47,6 @@ func Start(ctx context.Context, o Options) (*Shell, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.scripts = scripts{hostPath(int(s.evalFile.Fd())), hostPath(int(s.reportFile.Fd()))}
 	// What commands write to /dev/tty is drained: a full terminal would block them.
 	go func() { _, _ = io.Copy(io.Discard, s.terminal) }()
 	if err := s.greet(ctx); err != nil {
@@ -71,7 +66,11 @@ func (s *Shell) greet(ctx context.Context) error {
 	stop := context.AfterFunc(ctx, func() { _ = s.control.SetReadDeadline(time.Unix(1, 0)) })
 	defer stop()
 	_ = s.control.SetReadDeadline(deadline)
-	const hello = `PS1= PS2=;shopt -u checkwinsize;{ time;} 2>&"$((TIMEFORMAT=$$,251))";unset TIMEFORMAT;POSIXLY_CORRECT=1` + "\n"
+	var scripts []string
+	for _, f := range s.scripts {
+		scripts = append(scripts, hostPath(int(f.Fd())))
+	}
+	hello := s.says.start(scripts)
 	if _, err := s.driver.WriteString(hello); err != nil {
 		return fmt.Errorf("the shell ended while it started: %w", err)
 	}
@@ -131,12 +130,7 @@ func (s *Shell) Run(ctx context.Context, c Command) Outcome {
 	}
 	defer release()
 	w := &watch{shell: s, nonce: newNonce(), begin: begin, timeout: c.Timeout, interrupted: ctx.Done()}
-	s.mayTrap = s.mayTrap || mayTrap(c.Text)
-	text := c.Text
-	if s.traps == "" && s.trace == "" && wantsPipeStatus(text) {
-		text += pipeStatusTail
-	}
-	s.send(s.scripts.commandLine(s.prelude(c), text, stdinPath, s.mayTrap, w.nonce))
+	s.send(s.says.command(c, s.last, stdinPath, w.nonce))
 
 	stopPumps := func() {}
 	w.lasts = func() {
@@ -225,24 +219,17 @@ func (s *Shell) foreground() (group int) {
 	return group
 }
 
-// prelude restores what the session set and the last report took away: its traps, and $? if the command looks at it.
-func (s *Shell) prelude(c Command) string {
-	if s.lastStatus == 0 || !mentionsStatus(c.Text) {
-		return c.Prelude + s.traps + s.trace
-	}
-	return c.Prelude + s.traps + s.trace + fmt.Sprintf("(POSIXLY_CORRECT=1;\\exit %d)\n", s.lastStatus)
-}
-
 func (s *Shell) learn(r report, own bool) {
-	if !own {
-		s.lastStatus = r.status
+	if own {
+		r.status = s.last.status
 	}
-	s.traps, s.trace = r.traps, r.trace
+	changed := r.env != s.last.env
+	s.last = r
 	if dir, err := workingDir(s.pid); err == nil {
 		s.cwd = dir
 	}
-	if r.env != s.envText || s.env == nil {
-		s.envText, s.env = r.env, parseExports(r.env)
+	if changed || s.env == nil {
+		s.env = parseExports(r.env)
 		delete(s.env, "POSIXLY_CORRECT")
 	}
 }
@@ -353,10 +340,13 @@ func (s *Shell) reap() {
 }
 
 func (s *Shell) closeFiles() {
-	for _, f := range []*os.File{s.driver, s.control, s.terminal, s.evalFile, s.reportFile} {
+	for _, f := range []*os.File{s.driver, s.control, s.terminal} {
 		if f != nil {
 			f.Close()
 		}
+	}
+	for _, f := range s.scripts {
+		f.Close()
 	}
 }
 

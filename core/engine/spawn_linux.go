@@ -3,6 +3,7 @@ package engine
 import (
 	"fmt"
 	"os"
+	"slices"
 	"syscall"
 
 	"github.com/creack/pty"
@@ -10,16 +11,20 @@ import (
 )
 
 // supervisor runs the shell and passes its status on. It catches the signals that a command may send to its parent
-// (a caught signal is reset to its default in the shell, an ignored one would not be), and its own stderr tells a
-// shell that a signal ended from one that exited with 128+n: only then does bash print a message. It is a bash too,
-// since dash prints none.
+// (a caught signal is reset to its default in the shell, an ignored one would not be). It is the same program as the
+// shell; where that is bash, what it prints on stderr tells a shell that a signal ended from one that exited with 128+n.
 const supervisor = `trap : HUP INT QUIT TERM USR1 USR2 ALRM PIPE
-"$0" --norc --noprofile --noediting +H +o history -i 2>/dev/null 3>&-
+"$0" "$@" 2>/dev/null 3>&-
 exit $?`
 
 // spawn starts the supervisor and, below it, the shell. On success the Shell owns every descriptor.
 func spawn(o Options) (s *Shell, err error) {
 	s = &Shell{report: -1, supervisorFD: -1}
+	says, applet, err := driverFor(o.Path)
+	if err != nil {
+		return s, err
+	}
+	s.says = says
 	var childEnds []*os.File
 	defer func() {
 		for _, f := range childEnds {
@@ -84,17 +89,20 @@ func spawn(o Options) (s *Shell, err error) {
 	}
 	s.messages = messages
 	keep(messagesShell)
-	if s.evalFile, err = sealedFile(evalScript(s.stdout.path(), s.stderr.path())); err != nil {
-		return s, err
-	}
-	if s.reportFile, err = sealedFile(reportScript); err != nil {
-		return s, err
+	for _, text := range says.scripts(s.stdout.path(), s.stderr.path()) {
+		script, err := sealedFile(text)
+		if err != nil {
+			return s, err
+		}
+		s.scripts = append(s.scripts, script)
 	}
 
+	reportFD, controlFD := says.descriptors()
 	files := make([]*os.File, controlFD+1)
 	files[0], files[1], files[2], files[3] = driverShell, null, messagesShell, tty
 	files[reportFD], files[controlFD] = reportShell, controlShell
-	process, err := os.StartProcess(o.Path, []string{"bash", "-p", "-c", supervisor, o.Path}, &os.ProcAttr{
+	arguments := slices.Concat([]string{o.Path}, applet, says.supervise(), []string{supervisor, o.Path}, applet, says.arguments())
+	process, err := os.StartProcess(o.Path, arguments, &os.ProcAttr{
 		Dir: o.Dir, Env: o.Env, Files: files,
 		Sys: &syscall.SysProcAttr{Setsid: true, Setctty: true, Ctty: 3, PidFD: &s.supervisorFD},
 	})

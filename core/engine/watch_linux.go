@@ -4,7 +4,6 @@ import (
 	"errors"
 	"io"
 	"os"
-	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -74,7 +73,7 @@ func (w *watch) wait() (report, ending) {
 		}
 		w.asked = true
 		w.nonce = newNonce()
-		w.shell.send(w.shell.scripts.reportTail(true, w.nonce))
+		w.shell.send(w.shell.says.ask(w.nonce))
 	}
 }
 
@@ -122,8 +121,8 @@ func (w *watch) receive(d time.Duration) (rep report, end ending, ok bool) {
 		w.marks = append(w.marks, buf[:n]...)
 		// Also where nothing arrived: a shell that fills the report socket would block.
 		w.drainReport()
-		if _, _, ended := findMark(w.marks, w.nonce); ended {
-			if rep, ok := parseReport(w.reported, w.nonce); ok {
+		if w.shell.says.marked(w.marks, w.nonce) {
+			if rep, ok := w.shell.says.parse(w.reported, w.nonce); ok {
 				return rep, commandEnded, true
 			}
 		}
@@ -229,6 +228,3 @@ func (w *watch) signal(sig unix.Signal) {
 	_ = unix.Kill(-group, sig)
 	_ = unix.Kill(-group, unix.SIGCONT)
 }
-
-// mentionsStatus says whether a command may look at the status of the one before it.
-func mentionsStatus(text string) bool { return strings.Contains(text, "?") }

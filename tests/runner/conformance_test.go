@@ -26,11 +26,16 @@ var testees = map[string][]string{
 	"python-async": {"build/venv/bin/python", "tests/testee/python/testee.py", "async"},
 }
 
+// otherShells are those that a door runs the portable cases with; one door shows it, since none looks at the shell.
+var otherShells = map[string][]string{"c": {"dash", "busybox"}}
+
 type testCase struct {
 	Name   string         `json:"name"`
 	Guards string         `json:"guards"`
 	Create map[string]any `json:"create"`
-	Steps  []struct {
+	// Portable cases also hold for shells other than bash.
+	Portable bool `json:"portable"`
+	Steps    []struct {
 		Exec  map[string]any `json:"exec"`
 		Want  map[string]any `json:"want"`
 		Error string         `json:"error"`
@@ -47,7 +52,12 @@ func TestConformance(t *testing.T) {
 			t.Parallel()
 			p := startTestee(t, command)
 			for _, c := range cases {
-				t.Run(c.Name, func(t *testing.T) { runCase(t, p, c) })
+				t.Run(c.Name, func(t *testing.T) { runCase(t, p, c, "bash") })
+				for _, shell := range otherShells[door] {
+					if c.Portable {
+						t.Run(c.Name+"/"+shell, func(t *testing.T) { runCase(t, p, c, shell) })
+					}
+				}
 			}
 		})
 	}
@@ -80,8 +90,8 @@ func readCases(t *testing.T) []testCase {
 	return cases
 }
 
-func runCase(t *testing.T, p *testee, c testCase) {
-	create := map[string]any{"cwd": t.TempDir(), "env": map[string]any{"HOME": "/nonexistent"}}
+func runCase(t *testing.T, p *testee, c testCase, shell string) {
+	create := map[string]any{"shell": shell, "cwd": t.TempDir(), "env": map[string]any{"HOME": "/nonexistent"}}
 	for name, value := range c.Create {
 		create[name] = value
 	}

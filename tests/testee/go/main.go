@@ -19,6 +19,7 @@ type request struct {
 	Method string `json:"method"`
 	Params struct {
 		SessionID string             `json:"session_id"`
+		Shell     string             `json:"shell"`
 		Cwd       string             `json:"cwd"`
 		Env       map[string]*string `json:"env"`
 		Command   string             `json:"command"`
@@ -59,7 +60,7 @@ func perform(sessions map[string]*execkit.Session, r *request) (any, error) {
 	p := r.Params
 	switch r.Method {
 	case "session.create":
-		s, err := execkit.Open(ctx, "local", execkit.Config{Cwd: p.Cwd, Env: p.Env})
+		s, err := execkit.Open(ctx, "local", execkit.Config{Shell: p.Shell, Cwd: p.Cwd, Env: p.Env})
 		if err != nil {
 			return nil, err
 		}

@@ -39,6 +39,7 @@ func main() {
 		if err := json.Unmarshal(line, &r); err != nil {
 			log.Fatal(err)
 		}
+		delete(r.Params, "shell") // not the agent's to choose
 		if ms, ok := r.Params["timeout_ms"].(float64); ok {
 			delete(r.Params, "timeout_ms")
 			r.Params["timeout_secs"] = ms / 1000

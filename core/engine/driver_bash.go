@@ -1,0 +1,113 @@
+package engine
+
+import (
+	"strconv"
+	"strings"
+)
+
+// bashDriver drives bash 4.4 and later. See the package documentation for why it looks as it does.
+type bashDriver struct {
+	eval, report string // the paths of the sealed scripts
+	// mayTrap says whether the session may have set a trap; see setsTrap.
+	mayTrap bool
+}
+
+const (
+	bashReportFD  = 250
+	bashControlFD = 251
+)
+
+func (*bashDriver) arguments() []string {
+	return []string{"--norc", "--noprofile", "--noediting", "+H", "+o", "history", "-i"}
+}
+
+// supervise: -p keeps what the session exported (BASH_ENV, functions) from running in the supervisor.
+func (*bashDriver) supervise() []string { return []string{"-p", "-c"} }
+
+func (*bashDriver) descriptors() (report, control int) { return bashReportFD, bashControlFD }
+
+func (*bashDriver) scripts(stdoutPath, stderrPath string) []string {
+	return []string{evalScript(stdoutPath, stderrPath), reportScript}
+}
+
+func (d *bashDriver) start(scripts []string) string {
+	d.eval, d.report = scripts[0], scripts[1]
+	return `PS1= PS2=;shopt -u checkwinsize;{ time;} 2>&"$((TIMEFORMAT=$$,251))";unset TIMEFORMAT;POSIXLY_CORRECT=1` + "\n"
+}
+
+func (d *bashDriver) parse(reported []byte, nonce uint64) (report, bool) {
+	return parseReport(reported, nonce)
+}
+
+func (*bashDriver) marked(marks []byte, nonce uint64) bool {
+	_, _, ok := findMark(marks, nonce)
+	return ok
+}
+
+// evalScript evaluates the command in __ek_c with its own streams; stdin is the file that __ek_i names.
+//
+// The command leaves POSIX mode before it is parsed. >| defeats noclobber, and every name is quoted against aliases.
+// Sourcing (and not only eval) keeps bash from printing "[1] 123" for every background job.
+func evalScript(stdoutPath, stderrPath string) string {
+	return `\eval '\unset __ek_c __ek_i __ek_p POSIXLY_CORRECT
+'"$__ek_c" <"${__ek_i-/dev/null}" >|` + stdoutPath + ` 2>|` + stderrPath + ` 250>&- 251>&-
+`
+}
+
+// reportScript tells the state and then repeats the mark on the control socket. Tracing is turned off before anything
+// is written to the report, since PS4 is the session's own text.
+const reportScript = `case $-${__ek_p-} in *[xv,]*)
+__ek_f=$-;\set +xv;__ek_c=$TIMEFORMAT;TIMEFORMAT="set $__ek_f
+pipe ${__ek_p-}";{ time;} 2>&250
+TIMEFORMAT=$__ek_c;\unset __ek_c __ek_f __ek_p
+esac
+\export -p >&250
+{ time;} 2>&251
+\unset TIMEFORMAT
+`
+
+// ask resolves no name until POSIX mode is on.
+//
+// The traps that would run between the driver's own commands are read and taken away here, since a sourced script
+// does not see them. The redirection is on trap alone: a DEBUG trap runs before it is made, and must not write to the
+// report.
+func (d *bashDriver) ask(nonce uint64) string {
+	saveTraps := ""
+	if d.mayTrap {
+		saveTraps = `\trap -p DEBUG ERR RETURN >&250;\trap - DEBUG ERR RETURN;`
+	}
+	return `{ time;} 2>&"$((TIMEFORMAT=` + strconv.FormatUint(nonce, 10) + `+$?,250))";POSIXLY_CORRECT=1;` +
+		saveTraps + `\. ` + d.report + "\n"
+}
+
+// setsTrap says whether a command may set a trap. One that hides it loses the trap's place: it then also runs between
+// commands, with its output going nowhere, and can change no result.
+func setsTrap(command string) bool {
+	for _, word := range []string{"trap", "eval", "source", ". "} {
+		if strings.Contains(command, word) {
+			return true
+		}
+	}
+	return false
+}
+
+func (d *bashDriver) command(c Command, last report, stdinPath string, nonce uint64) string {
+	d.mayTrap = d.mayTrap || setsTrap(c.Text)
+	var b strings.Builder
+	b.Grow(len(c.Prelude) + len(c.Text) + 250)
+	b.WriteString("__ek_c=")
+	text := c.Prelude + last.traps + last.trace + restoreStatus("(POSIXLY_CORRECT=1;\\exit %d)\n", last, c) + c.Text
+	if last.traps == "" && last.trace == "" && wantsPipeStatus(c.Text) {
+		text += pipeStatusTail
+	}
+	quoteTo(&b, text)
+	if stdinPath != "" {
+		b.WriteString(";__ek_i=")
+		b.WriteString(stdinPath)
+	}
+	b.WriteString(`;\. `)
+	b.WriteString(d.eval)
+	b.WriteString(";")
+	b.WriteString(d.ask(nonce))
+	return b.String()
+}

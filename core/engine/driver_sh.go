@@ -1,0 +1,86 @@
+package engine
+
+import (
+	"bytes"
+	"strconv"
+	"strings"
+)
+
+// shDriver drives dash and busybox ash. In both, special builtins win over functions (POSIX XCU 2.9.1), so the report
+// is made of nothing else: export -p prints the environment, and the status in a variable that is exported for just
+// that moment.
+//
+// The line that reports is a line of its own: an error makes these shells abandon the line it is in, and then what they
+// have read ahead; the engine notices and asks again. They read their input in blocks, so a command cannot read the nonce.
+type shDriver struct {
+	stdoutPath, stderrPath string
+}
+
+// dash takes only one digit before a redirection.
+const (
+	shReportFD  = 8
+	shControlFD = 9
+)
+
+func (*shDriver) arguments() []string                { return []string{"-i"} }
+func (*shDriver) supervise() []string                { return []string{"-c"} }
+func (*shDriver) descriptors() (report, control int) { return shReportFD, shControlFD }
+
+func (d *shDriver) scripts(stdoutPath, stderrPath string) []string {
+	d.stdoutPath, d.stderrPath = stdoutPath, stderrPath
+	return nil
+}
+
+func (*shDriver) start([]string) string { return "PS1= PS2=;echo $$ >&9\n" }
+
+// ask writes the report twice: the copy on the control socket tells that the first is whole. Tracing is turned off for
+// the report and on again by the next command, whose own text it is then meant for.
+func (*shDriver) ask(nonce uint64) string {
+	return "__ek_m=" + strconv.FormatUint(nonce/statusSpan, 10) + `:$?:$-;\set +xv;\export __ek_m;\export -p >&8;\export -p >&9;\unset __ek_m` + "\n"
+}
+
+func (d *shDriver) command(c Command, last report, stdinPath string, nonce uint64) string {
+	if stdinPath == "" {
+		stdinPath = "/dev/null"
+	}
+	var b strings.Builder
+	b.WriteString(`\eval `)
+	quoteTo(&b, c.Prelude+last.trace+restoreStatus("(\\exit %d)\n", last, c)+c.Text)
+	b.WriteString(" <" + stdinPath + " >|" + d.stdoutPath + " 2>|" + d.stderrPath + " 8>&- 9>&-\n")
+	b.WriteString(d.ask(nonce))
+	return b.String()
+}
+
+func (*shDriver) marked(marks []byte, nonce uint64) bool {
+	_, ok := shMark(marks, nonce)
+	return ok
+}
+
+// shMark returns the value of the mark's variable after the nonce: "status:options".
+func shMark(text []byte, nonce uint64) (string, bool) {
+	_, after, ok := bytes.Cut(text, append(strconv.AppendUint(nil, nonce/statusSpan, 10), ':'))
+	if !ok {
+		return "", false
+	}
+	value, _, ok := bytes.Cut(after, []byte("'"))
+	return string(value), ok
+}
+
+func (*shDriver) parse(reported []byte, nonce uint64) (report, bool) {
+	value, ok := shMark(reported, nonce)
+	if !ok {
+		return report{}, false
+	}
+	code, options, _ := strings.Cut(value, ":")
+	status, err := strconv.Atoi(code)
+	if err != nil {
+		return report{}, false
+	}
+	r := report{status: status, trace: traceOptions(options)}
+	for line := range strings.Lines(string(reported)) {
+		if !strings.HasPrefix(line, "export __ek_m=") {
+			r.env += line
+		}
+	}
+	return r, true
+}
