@@ -52,6 +52,7 @@ function loadAddon() {
   }
   const major = addon.abiVersion() >>> 16;
   if (major !== ABI_MAJOR) throw loadError(`${library} with ABI ${major}`);
+  process.once('exit', () => addon.finish());
   return addon;
 }
 
@@ -124,8 +125,8 @@ function cancel(token) {
   return pending.has(token) && addon.cancel(token);
 }
 
-// The library ends the commands of a session only when told so, and a worker that is terminated runs no more JavaScript:
-// the addon ends what is still open when the environment goes, in the main thread as the process exits.
+// The library ends the commands of a session only when told so. The addon does it for what is still open when the process
+// exits or a worker is terminated, which runs no more JavaScript.
 const destroyParams = (id) => JSON.stringify({ session_id: id });
 function guard(id) {
   library().guard('session.destroy', destroyParams(id));

@@ -251,16 +251,24 @@ static napi_value unguard(napi_env env, napi_callback_info info) {
 }
 
 /* A worker may be terminated while its calls are pending; nobody else would take their replies or make its last calls.
- * The queue goes first, so that no command of this environment still runs in a session that is to end. */
+ * The queue goes last: closing it cancels commands, and a session that is busy with that ends later than this process. */
 static void clean_up(void *data) {
   Instance *in = data;
-  close_queue(in);
   while (in->guards != NULL) {
     Guard *g = in->guards;
     in->guards = g->next;
     in->free_string(in->call(g->method, g->params));
     drop(g);
   }
+  close_queue(in);
+}
+
+/* finish(): the same, early. process.exit in the main thread runs no cleanup hooks. */
+static napi_value finish(napi_env env, napi_callback_info info) {
+  Instance *in = enter(env, info, 0, NULL, 1);
+  if (in == NULL) return NULL;
+  clean_up(in);
+  return undefined(env);
 }
 
 static void finalize(napi_env env, void *data, void *hint) {
@@ -275,7 +283,7 @@ NAPI_MODULE_INIT() {
     napi_callback function;
   } table[] = {{"load", load},     {"abiVersion", abi_version}, {"open", open_queue}, {"submit", submit},
                {"cancel", cancel}, {"take", take},              {"close", close_},    {"guard", guard},
-               {"unguard", unguard}};
+               {"unguard", unguard}, {"finish", finish}};
   Instance *in = calloc(1, sizeof *in);
   if (in == NULL || napi_set_instance_data(env, in, finalize, NULL) != napi_ok) {
     free(in);
