@@ -1,0 +1,393 @@
+package redact
+
+import "bytes"
+
+// maxValue bounds a value that no quote or space ends.
+const maxValue = 16 << 10
+
+func nameByte(c byte) bool { return isWord(c) || c == '-' || c == '.' || c == '$' }
+
+// name judges the name around the keyword at [p,q) and the value beside it; it returns the end of the value, or -1.
+func (sc *scanner) name(p, q int) int {
+	b := sc.b
+	s, e := p, q
+	for s > 0 && p-s < maxName && nameByte(b[s-1]) {
+		s--
+	}
+	if b[q-1] == '=' { // keywords such as sig=
+		e = q - 1
+	}
+	for e < len(b) && e-p < maxName && nameByte(b[e]) {
+		e++
+	}
+	sc.nameEnd = e
+	// A backslash escape before the name, as in \npassword, is not part of it.
+	if s > 0 && b[s-1] == '\\' && s < p && (b[s] == 'n' || b[s] == 't' || b[s] == 'r') {
+		s++
+	}
+	flag := false
+	for s < p && (b[s] == '-' || b[s] == '.') {
+		flag = flag || b[s] == '-'
+		s++
+	}
+	// cmake -DNAME=, java -Dname=
+	if flag && s < p && b[s] == 'D' && e < len(b) && b[e] == '=' {
+		s++
+	}
+	for e > q && (b[e-1] == '-' || b[e-1] == '.') {
+		e--
+	}
+	kind, c := nameOf(b[s:e])
+	if c == notSecret {
+		return -1
+	}
+	switch c {
+	case headerClass:
+		return sc.header(s, e)
+	case cookieClass:
+		return sc.cookie(e)
+	}
+	return sc.assignment(s, e, kind, c, flag)
+}
+
+// assignment finds the value of the name at [s,e).
+func (sc *scanner) assignment(s, e int, kind string, c class, flag bool) int {
+	b := sc.b
+	v := value{data: sc.dataBefore(s)}
+	i := e
+	quotedName := false
+	for i < len(b) && (b[i] == '"' || b[i] == '\'' || b[i] == '\\' || b[i] == '`' || b[i] == ']') {
+		quotedName = quotedName || b[i] != '\\'
+		i++
+	}
+	v.data = v.data || quotedName
+	gap := i
+	for i < len(b) && (b[i] == ' ' || b[i] == '\t') {
+		i++
+	}
+	spaced := i > gap
+	if i == len(b) {
+		sc.pendingName(s, e, quotedName, kind, c)
+		return -1
+	}
+	op := b[i]
+	switch {
+	case op == '=' && i+1 < len(b) && (b[i+1] == '=' || b[i+1] == '~'):
+		return -1
+	case op == '=' && i+1 < len(b) && b[i+1] == '>':
+		i += 2
+	case op == '=':
+		i++
+		v.tight = !spaced
+	case op == ':' && i+1 < len(b) && b[i+1] == ':':
+		return -1
+	case op == ':' && i+1 < len(b) && b[i+1] == '=':
+		i += 2
+	case op == ':':
+		i++
+		v.tight = i < len(b) && !isSpace(b[i]) && !spaced
+	case op == '>' && (quotedName || s > 0 && b[s-1] == '<' || xmlTag(b, s)):
+		return sc.element(i+1, kind, c)
+	case op == '<' && bytes.HasPrefix(b[i:], []byte("</")):
+		// <key>Password</key><string>...</string>
+		if gt := bytes.IndexByte(b[i:min(len(b), i+40)], '>'); gt > 0 {
+			j := i + gt + 1
+			if j == len(b) {
+				sc.st.pending, sc.st.pendingKind = c, kind
+				return -1
+			}
+			for j < len(b) && b[j] == ' ' {
+				j++
+			}
+			if j < len(b) && b[j] == '<' {
+				if gt = bytes.IndexByte(b[j:min(len(b), j+40)], '>'); gt > 0 {
+					return sc.element(j+gt+1, kind, c)
+				}
+			}
+		}
+		return -1
+	case quotedName || op == ',' && i+1 == len(b):
+		j := sc.valueKey(i)
+		if j < 0 {
+			return -1
+		}
+		i = j
+	case spaced:
+		return sc.spaced(s, e, i, kind, c, flag)
+	case (op == ',' || op == ')') && c != keyClass:
+		return sc.insert(s, kind, c)
+	default:
+		return -1
+	}
+	for i < len(b) && (b[i] == ' ' || b[i] == '\t') {
+		i++
+	}
+	if i == len(b) {
+		return -1
+	}
+	return sc.valueAt(i, v, kind, c)
+}
+
+func xmlTag(b []byte, s int) bool {
+	for i := s - 1; i >= 0 && s-i < 40; i-- {
+		if b[i] == '<' {
+			return true
+		}
+		if !nameByte(b[i]) && b[i] != ':' {
+			return false
+		}
+	}
+	return false
+}
+
+// pendingName remembers a secret name that ends its line as the value of a "name" key.
+func (sc *scanner) pendingName(s, e int, quoted bool, kind string, c class) {
+	head := bytes.TrimRight(sc.b[:s], "\"'` \t")
+	if !bytes.HasSuffix(head, []byte(":")) && !bytes.HasSuffix(head, []byte("=")) {
+		return
+	}
+	head = bytes.ToLower(bytes.TrimRight(head, ":= \"'"))
+	if bytes.HasSuffix(head, []byte("name")) || bytes.HasSuffix(head, []byte("key")) {
+		sc.st.pending, sc.st.pendingKind = c, kind
+	}
+}
+
+// valueKey reads `, "value": ` or ` value=` at i, as pairs of name and value are written, and returns where the value
+// begins.
+func (sc *scanner) valueKey(i int) int {
+	b := sc.b
+	if b[i] == ',' {
+		i++
+	}
+	for i < len(b) && (isSpace(b[i]) || b[i] == '"' || b[i] == '\'' || b[i] == '\\') {
+		i++
+	}
+	if i == len(b) && i > 0 {
+		return -1
+	}
+	if len(b)-i < 6 || !bytes.EqualFold(b[i:i+5], []byte("value")) {
+		return -1
+	}
+	i += 5
+	for i < len(b) && (b[i] == '"' || b[i] == '\'' || b[i] == ' ' || b[i] == '\\') {
+		i++
+	}
+	if i < len(b) && (b[i] == ':' || b[i] == '=') {
+		return i + 1
+	}
+	return -1
+}
+
+// dataBefore reports that what stands before the name is the beginning of a line, an argument or a pair.
+func (sc *scanner) dataBefore(s int) bool {
+	b := sc.b
+	i := s
+	for i > 0 && (b[i-1] == '"' || b[i-1] == '\'' || b[i-1] == '-' || b[i-1] == '\\' || b[i-1] == '<' || b[i-1] == '`') {
+		i--
+	}
+	if i == 0 {
+		return true
+	}
+	switch b[i-1] {
+	case '{', '?', '&', ';', '>', '|', '+', ':', '#', '\t', 0, '@', '/', 'D', '[':
+		return true
+	case ',':
+		return i < s
+	case ' ':
+		// After a space it is data unless the words before are those of a statement.
+		head := bytes.TrimRight(b[:i], " ")
+		if len(head) == 0 {
+			return true
+		}
+		switch head[len(head)-1] {
+		case '(', ',', '=', '!', '.':
+			return i < s && head[len(head)-1] != '='
+		}
+		return true
+	case '=':
+		return true // Environment=NAME=value
+	}
+	return false
+}
+
+// valueAt finds the end of the value that begins at i and judges it.
+func (sc *scanner) valueAt(i int, v value, kind string, c class) int {
+	b := sc.b
+	// String prefixes of programming languages, and the shell's $'...'.
+	if i+1 < len(b) && (b[i+1] == '"' || b[i+1] == '\'') && bytes.IndexByte([]byte("bfruBFRU$@L"), b[i]) >= 0 {
+		i++
+	}
+	slashes := 0
+	for i+slashes < len(b) && b[i+slashes] == '\\' {
+		slashes++
+	}
+	j := i + slashes
+	switch {
+	case j < len(b) && (b[j] == '"' || b[j] == '\'' || b[j] == '`'):
+		v.s, v.quoted, v.tight = j+1, true, false
+		v.e = closing(b, v.s, b[j], slashes)
+	case bytes.HasPrefix(b[i:], []byte("\u201c")) || bytes.HasPrefix(b[i:], []byte("\u2018")):
+		v.s, v.quoted = i+3, true
+		v.e = bytes.Index(b[v.s:], []byte("\xe2\x80"))
+		if v.e >= 0 {
+			v.e += v.s
+		}
+	}
+	if v.quoted && v.e < 0 {
+		// The string goes on behind the line: what is here is judged as a word.
+		v.quoted = false
+		i = v.s
+	}
+	if !v.quoted {
+		v.s = i
+		v.e = unquotedEnd(b, i, v)
+	}
+	if v.e <= v.s {
+		return -1
+	}
+	if c == phraseClass && !v.quoted && v.data {
+		// A phrase goes on to the end of the line.
+		rest := bytes.TrimRight(b[i:], " \t\r")
+		if k := bytes.IndexAny(rest, "\"'`<>;&|"); k >= 0 {
+			rest = rest[:k]
+		}
+		if f := bytes.Fields(rest); len(f) > 1 && len(f) <= 24 && !sentence(string(rest)) {
+			v.e = i + len(bytes.TrimRight(rest, " \t"))
+			v.quoted = true
+		}
+	}
+	if !v.quoted {
+		if n := grouped(bytesFields(b[v.s:min(len(b), v.s+200)])); n >= 4 {
+			v.e = skipWords(b, v.s, n)
+			return sc.add(v.s, v.e, kind)
+		}
+		v.code = codeAfter(b, v.e)
+		for v.e > v.s && (b[v.e-1] == ',' || b[v.e-1] == ';') {
+			v.e--
+			v.code = v.code || b[v.e] == ',' && !v.data
+		}
+	}
+	if !secretValue(b, v, c) {
+		return -1
+	}
+	return sc.add(v.s, v.e, kind)
+}
+
+func bytesFields(b []byte) []string {
+	var out []string
+	for _, f := range bytes.Fields(b) {
+		out = append(out, string(f))
+	}
+	return out
+}
+
+func skipWords(b []byte, i, n int) int {
+	for ; n > 0; n-- {
+		for i < len(b) && isSpace(b[i]) {
+			i++
+		}
+		for i < len(b) && !isSpace(b[i]) {
+			i++
+		}
+	}
+	return i
+}
+
+// closing returns the position of the quote that ends a string begun before i, or -1. slashes is how many backslashes
+// stand before each quote of this string, because it is itself inside a string.
+func closing(b []byte, i int, q byte, slashes int) int {
+	end := min(len(b), i+maxValue)
+	for i < end {
+		n := 0
+		for i < end && b[i] == '\\' {
+			i++
+			n++
+		}
+		if i < end && b[i] == q {
+			if n == slashes || n < slashes {
+				return i - n
+			}
+			if slashes == 0 && n%2 == 0 {
+				return i
+			}
+		}
+		if i < end && n > 0 && b[i] == q {
+			i++
+			continue
+		}
+		if n == 0 || i < end && b[i] != '\\' {
+			i++
+		}
+	}
+	return -1
+}
+
+// unquotedEnd returns the end of a value without quotes.
+func unquotedEnd(b []byte, i int, v value) int {
+	end := min(len(b), i+maxValue)
+	j := i
+	for ; j < end; j++ {
+		switch c := b[j]; {
+		case isSpace(c):
+			return j
+		case c == '"' || c == '\'' || c == '`' || c == '<' || c == '>':
+			return j
+		case c == '&' || c == ';' || c == ',':
+			if pairAfter(b, j+1) || j+1 == len(b) {
+				return j
+			}
+			if c == ',' && !v.tight {
+				return j
+			}
+		case (c == ')' || c == ']' || c == '}') && !(v.tight && v.data):
+			return j
+		case c == '\\' && j+1 < end && (b[j+1] == 'n' || b[j+1] == 'r' || b[j+1] == '"'):
+			return j
+		}
+	}
+	return j
+}
+
+// pairAfter reports that a further name=value begins at i, or nothing more of this value.
+func pairAfter(b []byte, i int) bool {
+	for i < len(b) && b[i] == ' ' {
+		i++
+	}
+	j := i
+	for j < len(b) && j-i < maxName && (nameByte(b[j]) || b[j] == ' ') {
+		j++
+	}
+	return j > i && j < len(b) && (b[j] == '=' || b[j] == ':') || i == len(b) || isSpace(b[i])
+}
+
+// codeAfter reports that an expression or an argument list goes on at i.
+func codeAfter(b []byte, i int) bool {
+	if i < len(b) && (b[i] == ',' || b[i] == ')' || b[i] == ';' || b[i] == ']' || b[i] == '}') {
+		return true
+	}
+	for i < len(b) && b[i] == ' ' {
+		i++
+	}
+	return i+1 < len(b) && (b[i] == '=' || b[i] == '+' || b[i] == '?' || b[i] == '(' || b[i] == '{' ||
+		b[i] == '|' && b[i+1] == '|' || b[i] == '&' && b[i+1] == '&' || b[i] == '!' && b[i+1] == '=')
+}
+
+// element reads the text of an XML element that begins at i.
+func (sc *scanner) element(i int, kind string, c class) int {
+	b := sc.b
+	end := bytes.IndexByte(b[i:min(len(b), i+maxValue)], '<')
+	if end <= 0 {
+		return -1
+	}
+	v := value{s: i, e: i + end, quoted: true, data: true}
+	for v.s < v.e && isSpace(b[v.s]) {
+		v.s++
+	}
+	for v.e > v.s && isSpace(b[v.e-1]) {
+		v.e--
+	}
+	if v.s == v.e || !secretValue(b, v, c) {
+		return -1
+	}
+	return sc.add(v.s, v.e, kind)
+}

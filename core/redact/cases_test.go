@@ -1,0 +1,178 @@
+package redact
+
+import (
+	"bufio"
+	"encoding/json"
+	"net/url"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+type testCase struct {
+	ID, Kind, Text, Transform string
+	Secrets                   []string
+	Chunks                    []int
+	ChunkUnit                 string `json:"chunk_unit"`
+}
+
+func loadCases(t testing.TB, path string) []testCase {
+	t.Helper()
+	f, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	var out []testCase
+	sc := bufio.NewScanner(f)
+	sc.Buffer(nil, 1<<24)
+	for sc.Scan() {
+		var c testCase
+		if err := json.Unmarshal(sc.Bytes(), &c); err != nil {
+			t.Fatalf("%s: %v", path, err)
+		}
+		out = append(out, c)
+	}
+	return out
+}
+
+var (
+	csi         = regexp.MustCompile("\x1b\\[[0-9;?]*[ -/]*[@-~]")
+	unicodeSeq  = regexp.MustCompile(`\\u00([0-9a-fA-F]{2})`)
+	backspaceRe = regexp.MustCompile("[^\b]\b")
+)
+
+func transform(name, s string) string {
+	switch name {
+	case "strip-ansi":
+		return csi.ReplaceAllString(s, "")
+	case "join-lines":
+		return strings.NewReplacer("\r", "", "\n", "").Replace(s)
+	case "join-continuations":
+		return strings.ReplaceAll(s, "\\\n", "")
+	case "url-decode":
+		if d, err := url.PathUnescape(s); err == nil {
+			return d
+		}
+	case "json-unescape":
+		return unicodeSeq.ReplaceAllStringFunc(s, func(m string) string {
+			n, _ := strconv.ParseUint(m[4:], 16, 8)
+			return string(rune(n))
+		})
+	case "apply-backspace":
+		for {
+			n := backspaceRe.ReplaceAllString(s, "")
+			if n == s {
+				return s
+			}
+			s = n
+		}
+	}
+	return s
+}
+
+// redactChunks feeds text cut at the offsets.
+func redactChunks(t testing.TB, r *Redactor, c testCase) string {
+	t.Helper()
+	text := []byte(c.Text)
+	st := r.Stream()
+	var out []byte
+	last := 0
+	for _, n := range c.Chunks {
+		if c.ChunkUnit != "bytes" {
+			n = len(string([]rune(c.Text)[:min(n, len([]rune(c.Text)))]))
+		}
+		if n < last || n > len(text) {
+			continue
+		}
+		out = st.Write(out, text[last:n])
+		last = n
+	}
+	out = st.Write(out, text[last:])
+	return string(st.Flush(out))
+}
+
+func mustNew(t testing.TB, o Options) *Redactor {
+	t.Helper()
+	r, err := New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// measure returns how many of the cases in dir pass, and lists the others.
+func measure(t *testing.T, dir string) (recall, precision float64) {
+	r := mustNew(t, Options{})
+	good, all := 0, 0
+	for _, f := range glob(t, dir, "secrets*.jsonl") {
+		for _, c := range loadCases(t, f) {
+			all++
+			out := redactChunks(t, r, c)
+			leak := false
+			for _, s := range c.Secrets {
+				leak = leak || strings.Contains(out, s) || strings.Contains(transform(c.Transform, out), s)
+			}
+			if !leak {
+				good++
+			} else {
+				t.Logf("missed %s (%s): %.300q", c.ID, c.Kind, out)
+			}
+		}
+	}
+	recall = ratio(good, all)
+	t.Logf("recall    %.4f (%d of %d)", recall, good, all)
+	good, all = 0, 0
+	for _, f := range glob(t, dir, "nonsecrets*.jsonl") {
+		for _, c := range loadCases(t, f) {
+			all++
+			if out := redactChunks(t, r, c); out == c.Text {
+				good++
+			} else {
+				t.Logf("harmed %s (%s): %.300q", c.ID, c.Kind, out)
+			}
+		}
+	}
+	precision = ratio(good, all)
+	t.Logf("unchanged %.4f (%d of %d)", precision, good, all)
+	return recall, precision
+}
+
+func ratio(a, b int) float64 {
+	if b == 0 {
+		return 1
+	}
+	return float64(a) / float64(b)
+}
+
+func glob(t testing.TB, dir, pattern string) []string {
+	m, err := filepath.Glob(filepath.Join(dir, pattern))
+	if err != nil || len(m) == 0 {
+		t.Fatalf("no %s in %s: %v", pattern, dir, err)
+	}
+	return m
+}
+
+// TestCases holds the bar on the cases of this directory.
+func TestCases(t *testing.T) {
+	recall, precision := measure(t, "testdata")
+	if recall < 1 || precision < 1 {
+		t.Errorf("recall %.4f, unchanged %.4f; both must be 1 on our own cases", recall, precision)
+	}
+}
+
+// TestCasesIn measures the cases of the directory that EXECKIT_REDACT_CASES names:
+//
+//	EXECKIT_REDACT_CASES=dir go test -run TestCasesIn -v ./core/redact
+func TestCasesIn(t *testing.T) {
+	dir := os.Getenv("EXECKIT_REDACT_CASES")
+	if dir == "" {
+		return // nothing was asked; TestCases is the bar that always holds
+	}
+	if recall, precision := measure(t, dir); recall < 0.99 || precision < 0.99 {
+		t.Errorf("recall %.4f, unchanged %.4f; both must be 0.99", recall, precision)
+	}
+}

@@ -1,0 +1,527 @@
+package redact
+
+import (
+	"bytes"
+	"strings"
+)
+
+// A contextFunc looks at a place that is known for secrets, its keyword standing at p. It returns the end of what it
+// found, or -1.
+type contextFunc func(sc *scanner, p int) int
+
+// contexts are the places that neither a token format nor a name describes.
+var contexts = []struct {
+	keys []string
+	find contextFunc
+}{
+	{[]string{"://"}, (*scanner).url},
+	{[]string{":thin:"}, (*scanner).oracle},
+	{[]string{" -u", " --user", " --proxy-user"}, (*scanner).userFlag},
+	{[]string{" -p", " -a ", " -w ", " -k "}, (*scanner).passFlag},
+	{[]string{"identified"}, (*scanner).identified},
+	{[]string{":*:", ":5432:", ":5433:", ":6432:"}, (*scanner).pgpass},
+	{[]string{"$1$", "$2a$", "$2b$", "$2y$", "$5$", "$6$", "$7$", "$y$", "$gy$", "$apr1$", "$argon2", "$pbkdf2", "$scrypt$",
+		"pbkdf2_sha", "{ssha", "$sha1$", "$md5$"}, (*scanner).hash},
+	{[]string{"machine ", "login "}, (*scanner).netrc},
+	{[]string{"bearer "}, (*scanner).bearer},
+	// Lines of private key blocks are handled before the search; see pem.go.
+	{[]string{"-----begin ", "private-lines"}, func(*scanner, int) int { return -1 }},
+}
+
+// url redacts the password of a URL's user part, or a user that is itself a token.
+func (sc *scanner) url(p int) int {
+	b := sc.b
+	s := p + 3
+	end, slash, at := s, -1, -1
+	for end < len(b) && end-s < 1024 && !isSpace(b[end]) && b[end] != '"' && b[end] != '\'' && b[end] != '<' && b[end] != '>' && b[end] != '`' && b[end] != '\\' {
+		switch b[end] {
+		case '/', '?', '#':
+			if slash < 0 {
+				slash = end
+			}
+		case '@':
+			if slash < 0 || at < 0 {
+				at = end
+			}
+		}
+		end++
+	}
+	if at < 0 {
+		return -1
+	}
+	user := b[s:at]
+	colon := bytes.IndexByte(user, ':')
+	if slash >= 0 && at > slash {
+		// An @ behind the first slash belongs to the path, unless what stands before the slash can only be a password.
+		if colon < 0 || s+colon > slash || allDigits(b[s+colon+1:slash]) || bytes.IndexByte(b[s:slash], '.') >= 0 && bytes.IndexByte(b[s:slash], ':') < bytes.LastIndexByte(b[s:slash], '.') {
+			return -1
+		}
+	}
+	if colon < 0 {
+		if text := string(user); random(text) && !placeholder(text) {
+			return sc.add(s, at, "url-credentials")
+		}
+		return -1
+	}
+	if bytes.IndexByte(user, '{') >= 0 || bytes.IndexByte(user, '(') >= 0 || bytes.IndexByte(user, ',') >= 0 {
+		return -1
+	}
+	text := string(user[colon+1:])
+	if low := strings.ToLower(text); placeholder(text) || low == "pass" || low == "pw" || low == "pwd" || len(text) < 2 {
+		return -1
+	}
+	return sc.add(s+colon+1, at, "url-credentials")
+}
+
+func allDigits(b []byte) bool {
+	for _, c := range b {
+		if !isDigit(c) {
+			return false
+		}
+	}
+	return true
+}
+
+// oracle redacts user/password@ of an Oracle JDBC address.
+func (sc *scanner) oracle(p int) int {
+	b := sc.b
+	s := p + len(":thin:")
+	at := bytes.IndexByte(b[s:min(len(b), s+200)], '@')
+	if at <= 0 {
+		return -1
+	}
+	slash := bytes.IndexByte(b[s:s+at], '/')
+	if slash < 0 || placeholder(string(b[s+slash+1:s+at])) {
+		return -1
+	}
+	return sc.add(s+slash+1, s+at, "url-credentials")
+}
+
+// header redacts the credentials of an Authorization header whose name is [s,e).
+func (sc *scanner) header(s, e int) int {
+	b := sc.b
+	i := e
+	quoted := false
+	for i < len(b) && (b[i] == '"' || b[i] == '\'' || b[i] == '\\' || b[i] == ']') {
+		quoted = true
+		i++
+	}
+	for i < len(b) && b[i] == ' ' {
+		i++
+	}
+	if i == len(b) || b[i] != ':' && b[i] != '=' && !(quoted && b[i] == ',') {
+		return -1
+	}
+	i++
+	for i < len(b) && (b[i] == ' ' || b[i] == '\t' || b[i] == '>') {
+		i++
+	}
+	var q byte
+	slashes := 0
+	for i+slashes < len(b) && b[i+slashes] == '\\' {
+		slashes++
+	}
+	if i+slashes < len(b) && (b[i+slashes] == '"' || b[i+slashes] == '\'' || b[i+slashes] == '`') {
+		i += slashes
+		q = b[i]
+		i++
+	} else if s > 0 && (b[s-1] == '"' || b[s-1] == '\'') {
+		q = b[s-1]
+	}
+	end := len(b)
+	if q != 0 {
+		if n := closing(b, i, q, slashes); n >= 0 {
+			end = n
+		}
+	}
+	return sc.credentials(i, end)
+}
+
+// credentials redacts [i,end), the value of an Authorization header, behind the word that names the scheme.
+func (sc *scanner) credentials(i, end int) int {
+	b := sc.b
+	end = min(end, i+maxValue)
+	for end > i && (isSpace(b[end-1]) || b[end-1] == '"' || b[end-1] == '\'') {
+		end--
+	}
+	j := i
+	for j < end && (isAlnum(b[j]) || b[j] == '-') {
+		j++
+	}
+	scheme := false
+	if j < end && j > i && b[j] == ' ' {
+		scheme = true
+		for j < end && b[j] == ' ' {
+			j++
+		}
+		i = j
+	}
+	if i >= end {
+		return -1
+	}
+	text := string(b[i:min(end, i+maxJudge)])
+	first, _, many := strings.Cut(text, " ")
+	if placeholder(first) || len(first) < 6 || expression(first, false) {
+		return -1
+	}
+	if many && !strings.ContainsRune(first, '=') {
+		// Words follow: the line goes on after the credentials.
+		end = i + len(first)
+	}
+	if !scheme && !random(first) || wordy(strings.TrimRight(first, ".,;:")) && !(strings.ContainsAny(first, "0123456789") && len(first) > 12) && len(first) < 24 {
+		return -1
+	}
+	return sc.add(i, end, "authorization")
+}
+
+// bearer redacts a bearer token that stands without its header.
+func (sc *scanner) bearer(p int) int {
+	b := sc.b
+	s := p + len("bearer ")
+	e := s
+	for e < len(b) && (isWord(b[e]) || strings.IndexByte("-._~+/=", b[e]) >= 0) {
+		e++
+	}
+	if !random(string(b[s:min(e, s+maxJudge)])) {
+		return -1
+	}
+	return sc.add(s, e, "authorization")
+}
+
+var cookieAttributes = map[string]bool{"path": true, "domain": true, "expires": true, "max-age": true, "samesite": true,
+	"version": true, "priority": true, "lang": true, "theme": true}
+
+// cookie redacts the values of a Cookie or Set-Cookie header whose name ends at e.
+func (sc *scanner) cookie(e int) int {
+	b := sc.b
+	i := e
+	for i < len(b) && (b[i] == '"' || b[i] == '\'' || b[i] == ' ' || b[i] == '\\') {
+		i++
+	}
+	if i == len(b) || b[i] != ':' && b[i] != '=' {
+		return -1
+	}
+	i++
+	end := -1
+	for n := 0; n < 64; n++ {
+		for i < len(b) && (b[i] == ' ' || b[i] == ';' || b[i] == '"' || b[i] == '\'' || b[i] == '\\') {
+			i++
+		}
+		s := i
+		for i < len(b) && i-s < maxName && (nameByte(b[i]) || b[i] == '%' || b[i] == '[' || b[i] == ']') {
+			i++
+		}
+		if i == len(b) || i == s || b[i] != '=' {
+			for i < len(b) && b[i] != ';' && isAlnum(b[i]) {
+				i++
+			}
+			if i == len(b) || b[i] != ';' {
+				return end
+			}
+			continue
+		}
+		name := strings.ToLower(string(b[s:i]))
+		i++
+		s = i
+		for i < len(b) && b[i] != ';' && !isSpace(b[i]) && b[i] != '"' && b[i] != '\'' && b[i] != ',' {
+			i++
+		}
+		text := string(b[s:min(i, s+maxJudge)])
+		if cookieAttributes[name] || len(text) < 8 || placeholder(text) || !strings.ContainsAny(text, "0123456789") && wordy(text) || allDigits(b[s:i]) {
+			continue
+		}
+		end = max(end, sc.add(s, i, "cookie"))
+	}
+	return end
+}
+
+// userFlag redacts the password of curl -u user:password and its relatives.
+func (sc *scanner) userFlag(p int) int {
+	b := sc.b
+	head := b[:p]
+	if !hasCommand(head, "curl", "wget", "http", "https", "smbclient", "lftp", "xh", "ab") {
+		return -1
+	}
+	i := p + 2
+	if b[p+2] == '-' {
+		for i < len(b) && b[i] != ' ' && b[i] != '=' {
+			i++
+		}
+	} else {
+		i = p + 3
+	}
+	for i < len(b) && (b[i] == ' ' || b[i] == '=' || b[i] == '"' || b[i] == '\'') {
+		i++
+	}
+	e := i
+	for e < len(b) && !isSpace(b[e]) && b[e] != '"' && b[e] != '\'' {
+		e++
+	}
+	k := bytes.IndexAny(b[i:e], ":%,")
+	if k <= 0 || e-i-k < 3 {
+		return -1
+	}
+	if text := string(b[i+k+1 : e]); placeholder(text) || strings.HasPrefix(text, "//") {
+		return -1
+	}
+	return sc.add(i+k+1, e, "password")
+}
+
+// hasCommand reports that one of the words is a command in head.
+func hasCommand(head []byte, words ...string) bool {
+	if len(head) > 512 {
+		head = head[len(head)-512:]
+	}
+	for _, w := range words {
+		for off := 0; ; {
+			k := bytes.Index(head[off:], []byte(w))
+			if k < 0 {
+				break
+			}
+			k += off
+			if (k == 0 || !isWord(head[k-1]) && head[k-1] != '.') && (k+len(w) == len(head) || head[k+len(w)] == ' ') {
+				return true
+			}
+			off = k + 1
+		}
+	}
+	return false
+}
+
+// passFlag redacts short password options, which mean a password only to some commands.
+func (sc *scanner) passFlag(p int) int {
+	b := sc.b
+	head := b[:p]
+	i := p + 3
+	attached := i < len(b) && b[i] != ' '
+	switch fold[b[p+2]] {
+	case 'p':
+		upper := b[p+2] == 'P'
+		switch {
+		case !upper && attached && hasCommand(head, "mysql", "mysqldump", "mysqladmin", "mariadb", "mariadb-dump", "mysqlimport", "sshpass", "7z", "7za", "rar", "unrar", "mysqlcheck", "mysqlshow", "mysqlbinlog"):
+		case !attached && !upper && hasCommand(head, "sshpass", "docker login", "podman login", "buildah login", "nerdctl login", "registry login", "mongo", "mongosh", "mongodump", "mongorestore", "mongoexport", "az login", "ldapmodify", "oc login", "skopeo login", "crane auth login", "winrm", "cqlsh", "influx"):
+		case !attached && upper && hasCommand(head, "zip", "unzip", "sqlcmd", "bcp"):
+		case attached && upper && hasCommand(head, "sqlcmd", "bcp", "unzip"):
+		default:
+			return -1
+		}
+	case 'a':
+		if !hasCommand(head, "redis-cli") {
+			return -1
+		}
+	case 'w':
+		if !hasCommand(head, "ldapsearch", "ldapadd", "ldapmodify", "ldapwhoami", "ldapdelete", "ldappasswd") {
+			return -1
+		}
+	case 'k':
+		if !hasCommand(head, "openssl enc") && !bytes.Contains(head, []byte("openssl ")) {
+			return -1
+		}
+	}
+	for i < len(b) && b[i] == ' ' {
+		i++
+	}
+	q := byte(0)
+	if i < len(b) && (b[i] == '"' || b[i] == '\'') {
+		q = b[i]
+		i++
+	}
+	e := i
+	for e < len(b) && b[e] != q && (q != 0 || !isSpace(b[e])) {
+		e++
+	}
+	if text := string(b[i:min(e, i+maxJudge)]); len(text) < 3 || placeholder(text) || text[0] == '-' || reference(text) {
+		return -1
+	}
+	return sc.add(i, e, "password")
+}
+
+// identified redacts the password of SQL's IDENTIFIED BY.
+func (sc *scanner) identified(p int) int {
+	b := sc.b
+	end := min(len(b), p+120)
+	i := bytes.IndexByte(b[p:end], '\'')
+	if i < 0 || !bytes.Contains(bytes.ToLower(b[p:p+i]), []byte(" by")) {
+		return -1
+	}
+	s := p + i + 1
+	e := closing(b, s, '\'', 0)
+	if e <= s || placeholder(string(b[s:min(e, s+maxJudge)])) {
+		return -1
+	}
+	return sc.add(s, e, "password")
+}
+
+// pgpass redacts the last field of a line of ~/.pgpass.
+func (sc *scanner) pgpass(p int) int {
+	b := bytes.TrimRight(sc.b, "\r")
+	if bytes.IndexByte(b, ' ') >= 0 || bytes.Count(b, []byte(":")) < 4 {
+		return -1
+	}
+	i := 0
+	for n := 0; n < 4; n++ {
+		k := bytes.IndexByte(b[i:], ':')
+		if f := b[i : i+k]; k == 0 || n == 1 && string(f) != "*" && !allDigits(f) {
+			return -1
+		}
+		i += k + 1
+	}
+	if p > i || len(b)-i < 3 || placeholder(string(b[i:min(len(b), i+maxJudge)])) {
+		return -1
+	}
+	return sc.add(i, len(b), "password")
+}
+
+// hash redacts a password hash in the notation of crypt(3) and its relatives.
+func (sc *scanner) hash(p int) int {
+	b := sc.b
+	e, dollars := p, 0
+	for e < len(b) && (isWord(b[e]) || strings.IndexByte("$./=+,-{}", b[e]) >= 0) {
+		if b[e] == '$' {
+			dollars++
+		}
+		e++
+	}
+	if e-p < 26 || dollars < 3 && b[p] != '{' || strings.ContainsAny(string(b[p:e]), "{}") && b[p] != '{' || p > 0 && b[p-1] == '$' {
+		return -1
+	}
+	if wordy(strings.ReplaceAll(string(b[p+3:e]), "$", "_")) {
+		return -1
+	}
+	return sc.add(p, e, "password-hash")
+}
+
+// netrc remembers that the next lines may hold the password of a netrc entry.
+func (sc *scanner) netrc(p int) int {
+	if len(bytes.TrimSpace(sc.b[:p])) == 0 {
+		sc.st.netrc = 4
+	}
+	return -1
+}
+
+// spaced handles a name and a value divided by nothing but a space: flags, netrc, fish, phrases of prose. The value or
+// the word after the name begins at i.
+func (sc *scanner) spaced(s, e, i int, kind string, c class, flag bool) int {
+	b := sc.b
+	next := b[i:]
+	if c == keyClass && !flag {
+		if k := keyPhrase(next); k > 0 && bytes.EqualFold(b[max(0, e-3):e], []byte("key")) {
+			return sc.valueAt(i+k, value{data: true}, "secret", tokenClass)
+		}
+		return -1
+	}
+	v := value{data: true, tight: true}
+	if flag {
+		if next[0] == '-' || next[0] == '[' {
+			return -1
+		}
+		end := i
+		for end < len(b) && !isSpace(b[end]) {
+			end++
+		}
+		if w := string(b[i:end]); next[0] != '\'' && next[0] != '"' && wordy(w) && !strings.ContainsAny(w, "0123456789") {
+			return -1
+		}
+		return sc.valueAt(i, v, kind, c)
+	}
+	lineStart := len(bytes.TrimSpace(b[:s])) == 0
+	f := bytes.Fields(next)
+	switch {
+	case len(f) == 1 && lineStart && sc.st.netrc > 0, bytes.Contains(b[:s], []byte(" login ")) || bytes.Contains(b[:s], []byte("login ")) && bytes.Contains(b[:s], []byte("machine ")):
+		if text := string(f[0]); placeholder(text) {
+			return -1
+		}
+		return sc.add(i, i+len(f[0]), kind)
+	case len(f) == 1 && (hasCommand(b[:s], "set", "setenv", "setx", "SET")) && e > s && (b[e] == ' '):
+		return sc.valueAt(i, v, kind, c)
+	case next[0] == '\'' && c == passwordClass && sqlStatement(b[:s]):
+		return sc.valueAt(i, value{data: true}, kind, c)
+	}
+	k := keyPhrase(next)
+	if k == 0 && lineStart == false && c == passwordClass {
+		// "password for root@localhost: ..." as installers print it, the value being the last word.
+		if j := bytes.LastIndex(next, []byte(": ")); j > 0 && j < 60 && bytes.IndexByte(next[j+2:], ' ') < 0 && bytes.HasPrefix(next, []byte("is generated for ")) {
+			k = j + 2
+		}
+	}
+	if k == 0 {
+		return -1
+	}
+	for i += k; i < len(b) && b[i] == ' '; i++ {
+	}
+	if i == len(b) {
+		return -1
+	}
+	end := i
+	for end < len(b) && !isSpace(b[end]) {
+		end++
+	}
+	if w := strings.TrimRight(string(b[i:end]), ".,;!"); wordy(w) && grouped(bytesFields(b[i:min(len(b), i+200)])) < 4 && b[i] != '"' && b[i] != '\'' {
+		return -1
+	}
+	return sc.valueAt(i, value{}, kind, c)
+}
+
+// keyPhrase returns the length of "is", "is:", "1:" and the like at the start of b, or 0.
+func keyPhrase(b []byte) int {
+	i := 0
+	for i < len(b) && i < 4 && isDigit(b[i]) {
+		i++
+	}
+	if i > 0 && i+1 < len(b) && b[i] == ':' && b[i+1] == ' ' {
+		return i + 2
+	}
+	for _, w := range [...]string{"is: ", "is ", "was: ", "is now ", "is set to ", "set to "} {
+		if bytes.HasPrefix(b, []byte(w)) {
+			return len(w)
+		}
+	}
+	return 0
+}
+
+func sqlStatement(head []byte) bool {
+	low := bytes.ToLower(head)
+	for _, w := range [...]string{"alter ", "create ", "grant ", "set "} {
+		if bytes.Contains(low, []byte(w)) {
+			return true
+		}
+	}
+	return false
+}
+
+// insert redacts the values that an INSERT statement gives to the column whose name begins at s.
+func (sc *scanner) insert(s int, kind string, c class) int {
+	b := sc.b
+	open := bytes.LastIndexByte(b[:s], '(')
+	if open < 0 || !bytes.Contains(bytes.ToLower(b[max(0, open-200):open]), []byte("insert")) {
+		return -1
+	}
+	column := bytes.Count(b[open:s], []byte(","))
+	end := -1
+	i := bytes.IndexByte(b[s:], ')')
+	if i < 0 || !bytes.Contains(bytes.ToLower(b[s+i:min(len(b), s+i+20)]), []byte("values")) {
+		return -1
+	}
+	n, depth := 0, 0
+	for i += s + 1; i < len(b); i++ {
+		switch b[i] {
+		case '(':
+			depth++
+			n = 0
+		case ')':
+			depth--
+		case ',':
+			n++
+		case '\'':
+			e := closing(b, i+1, '\'', 0)
+			if e < 0 {
+				return end
+			}
+			if text := string(b[i+1 : min(e, i+1+maxJudge)]); depth == 1 && n == column && len(text) >= 4 && !placeholder(text) {
+				end = max(end, sc.add(i+1, e, kind))
+			}
+			i = e
+		}
+	}
+	return end
+}

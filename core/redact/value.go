@@ -1,0 +1,275 @@
+package redact
+
+import (
+	"bytes"
+	"strings"
+)
+
+// maxJudge bounds how much of a value is looked at to tell a secret from an expression.
+const maxJudge = 96
+
+// A found value: where it stands and what surrounds it.
+type value struct {
+	s, e   int
+	quoted bool
+	// tight: nothing stands between the operator and the value, as in shell assignments and query strings.
+	tight bool
+	// data: the name begins its line, its argument or its pair, so that this is data and not an expression in code.
+	data bool
+	// code: an argument list or an expression goes on after the value.
+	code bool
+}
+
+// placeholder reports text that stands in for a secret.
+func placeholder(v string) bool {
+	if v == "" {
+		return true
+	}
+	switch v[0] {
+	case '$', '<', '(', '*', '[', '{', '&', '|', '=':
+		// A crypt(3) hash and a password may begin with a dollar sign; variables are letters.
+		if v[0] == '$' && len(v) > 2 && !isWord(v[1]) && v[1] != '{' && v[1] != '(' {
+			break
+		}
+		if v[0] == '*' && strings.Trim(v, "*") != "" || v[0] == '&' && len(v) > 8 || v[0] == '$' && dollarSecret(v) {
+			break
+		}
+		return true
+	case '%', '#', '@':
+		if len(v) > 1 && (v[1] == '(' || v[1] == '{' || v[len(v)-1] == v[0] || len(v) <= 3) {
+			return true
+		}
+	}
+	low := strings.ToLower(v)
+	if plainValues[strings.TrimRight(low, ".,;:!?")] {
+		return true
+	}
+	if strings.HasPrefix(low, "your") || strings.HasPrefix(low, "xxx") || strings.HasPrefix(low, "...") || strings.HasPrefix(low, "<") {
+		return true
+	}
+	if strings.Contains(v, "[REDACTED") || strings.Contains(low, "placeholder") || strings.Contains(low, "-here") || strings.Contains(low, "_here") ||
+		strings.Contains(low, "example") && !strings.ContainsAny(v, "0123456789") || strings.Contains(v, "${") || strings.Contains(v, "{{") {
+		return true
+	}
+	// A run of one byte, such as xxxxxxxx or ******.
+	return strings.Trim(v, v[:1]) == ""
+}
+
+// dollarSecret tells a password that begins with a dollar sign from a variable.
+func dollarSecret(v string) bool {
+	rest := v[1:]
+	if rest == "" || isDigit(rest[0]) && len(rest) > 6 {
+		return true
+	}
+	return strings.ContainsAny(rest, "!#@%^*")
+}
+
+// reference reports a path, a URL or the address of a secret store: where the secret is, not what it is.
+func reference(v string) bool {
+	for _, p := range [...]string{"vault:", "op://", "arn:", "file:", "env:", "ssm:", "http://", "https://", "s3://", "gs://",
+		"secretref:", "keyring:", "secret://", "ref:", "sops:", "~/", "./", "../", "projects/", "awskms:", "data:", "urn:", "fd:"} {
+		if len(v) > len(p) && strings.EqualFold(v[:len(p)], p) {
+			return true
+		}
+	}
+	if v[0] != '/' && !(len(v) > 3 && v[1] == ':' && (v[2] == '\\' || v[2] == '/')) {
+		return false
+	}
+	upper, slashes := 0, 0
+	for i := range len(v) {
+		switch c := v[i]; {
+		case c == '/' || c == '\\':
+			slashes++
+		case isUpper(c) || c == '+' || c == '=':
+			upper++
+		}
+	}
+	return slashes > 1 && upper*4 < len(v) || slashes == 1 && upper == 0 && len(v) < 24
+}
+
+// expression reports what programs write where a value would be: a call, a property, an index, a type.
+func expression(v string, loose bool) bool {
+	i := 0
+	for i < len(v) && isWord(v[i]) {
+		i++
+	}
+	if i == 0 {
+		return false
+	}
+	if i < len(v) && (v[i] == '(' || v[i] == '[' || strings.HasPrefix(v[i:], "::") || strings.HasPrefix(v[i:], "->")) {
+		return !isDigit(v[0])
+	}
+	// a.b, a.b.c(...), a?.b, a!.b
+	for i < len(v) && (v[i] == '.' || v[i] == '?' || v[i] == '!') {
+		j := i + 1
+		if j < len(v) && v[j] == '.' {
+			j++
+		}
+		if j == len(v) || !isAlnum(v[j]) && v[j] != '_' {
+			break
+		}
+		for j < len(v) && isWord(v[j]) {
+			j++
+		}
+		if j == len(v) || v[j] == '(' || v[j] == '[' || v[j] == ',' || v[j] == ')' || v[j] == ';' {
+			return wordy(strings.NewReplacer(".", "_", "?", "", "!", "").Replace(v[:j]))
+		}
+		i = j
+	}
+	return loose && wordy(strings.TrimRight(v, ",;)}"))
+}
+
+// wordy reports a name or a word as people write them: lower case, Capitalised, UPPER, camelCase, snake_case, with
+// digits only at the end of a word. Random text changes class more often than that.
+func wordy(v string) bool {
+	changes, letters, run := 0, 0, 0
+	for i := range len(v) {
+		c := v[i]
+		switch {
+		case isDigit(c):
+			if run++; run > 3 {
+				return false
+			}
+			if i+1 < len(v) && isAlnum(v[i+1]) && !isDigit(v[i+1]) {
+				changes += 2
+			}
+			continue
+		case isAlnum(c):
+			letters++
+			if i > 0 && isUpper(c) && isLower(v[i-1]) {
+				changes++
+			}
+			if i > 1 && isLower(c) && isUpper(v[i-1]) && isUpper(v[i-2]) {
+				changes += 2
+			}
+		case c == '_' || c == '-' || c == '.':
+		default:
+			return false
+		}
+		run = 0
+	}
+	return letters > 0 && changes*4 <= letters+3
+}
+
+// random reports a value that people do not write: long enough, of letters and digits, not made of words.
+func random(v string) bool {
+	if len(v) < 16 {
+		return false
+	}
+	var lower, upper, digit, other int
+	for i := range len(v) {
+		switch c := v[i]; {
+		case isLower(c):
+			lower++
+		case isUpper(c):
+			upper++
+		case isDigit(c):
+			digit++
+		case c == '+' || c == '/' || c == '=' || c == '-' || c == '_' || c == '.' || c == '%' || c == '~':
+			other++
+		default:
+			return false
+		}
+	}
+	if lower+upper == 0 || other*4 > len(v) {
+		return false
+	}
+	if upper == 0 || lower == 0 {
+		return digit*8 >= len(v) && len(v) >= 20 && other*10 < len(v)
+	}
+	return digit > 0 && !wordy(v) || digit == 0 && other == 0 && len(v) >= 24 && !wordy(v)
+}
+
+// secretValue decides whether the value v of a name of class c is a secret.
+func secretValue(b []byte, v value, c class) bool {
+	text := string(b[v.s:min(v.e, v.s+maxJudge)])
+	whole := v.e-v.s <= maxJudge
+	if placeholder(text) || len(text) < 4 || reference(text) {
+		return false
+	}
+	if !v.quoted && expression(text, v.code || !v.data) {
+		return false
+	}
+	if c == keyClass {
+		return random(strings.TrimRight(text, ";,"))
+	}
+	if whole && v.quoted && bytes.IndexByte(b[v.s:v.e], ' ') >= 0 {
+		// Messages are quoted too. A secret of several words is called a phrase, or has what a sentence has not.
+		return c == phraseClass || c == passwordClass && strings.ContainsAny(text, "0123456789") && !sentence(text) || mnemonicLike(text)
+	}
+	digits, letters, symbols := 0, 0, 0
+	for i := range len(text) {
+		switch c := text[i]; {
+		case isDigit(c):
+			digits++
+		case isAlnum(c) || c >= 0x80:
+			letters++
+		case c != '_' && c != '-' && c != '.':
+			symbols++
+		}
+	}
+	switch {
+	case c == passwordClass || c == phraseClass:
+		if digits > 0 && !(v.code && !v.quoted && letters > 0 && wordy(strings.TrimRight(text, ",;)"))) {
+			return letters+symbols > 0 || v.tight || v.quoted || v.data
+		}
+		if symbols > 0 {
+			return v.quoted && !strings.ContainsAny(text, "()[]{}<>:/,;|") || !v.quoted && v.data && !strings.ContainsAny(text, "()[]{}<>:,;|\"'`")
+		}
+		if v.quoted {
+			return (v.data || !wordy(text)) && len(text) >= 5
+		}
+		return v.data && v.tight && len(text) >= 5 || !wordy(text) && len(text) >= 8
+	default:
+		if letters == 0 {
+			return digits >= 10
+		}
+		if len(text) < 8 {
+			return digits > 0 && v.data && (v.quoted || v.tight) && len(text) >= 6 && !wordy(text)
+		}
+		if digits > 0 {
+			return !strings.ContainsAny(text, "(){}<>|") && (!wordy(text) || len(text) >= 16 && digits > 2)
+		}
+		return !wordy(text) && symbols*3 < len(text) && len(text) >= 12 && (v.quoted || v.data) && !strings.ContainsAny(text, "(){}<>|:,;\\")
+	}
+}
+
+// sentence reports several words with the small words that join them.
+func sentence(v string) bool {
+	for _, w := range [...]string{" is ", " the ", " of ", " for ", " to ", " and ", " a ", " must ", " be ", " in ", " not ", " at "} {
+		if strings.Contains(v, w) {
+			return true
+		}
+	}
+	return strings.Count(v, " ") > 8
+}
+
+// mnemonicLike reports a seed phrase (twelve or more short lower-case words) or a key in groups of four.
+func mnemonicLike(v string) bool {
+	f := strings.Fields(v)
+	if len(f) >= 12 && len(f) <= 24 {
+		for _, w := range f {
+			if len(w) < 3 || len(w) > 8 || strings.Trim(w, "abcdefghijklmnopqrstuvwxyz") != "" {
+				return false
+			}
+		}
+		return !sentence(v)
+	}
+	return grouped(f) >= 4
+}
+
+// grouped counts the leading words of exactly four base32 digits, if one of them holds a digit.
+func grouped(f []string) int {
+	n, digit := 0, false
+	for _, w := range f {
+		if len(w) != 4 || strings.Trim(w, "abcdefghijklmnopqrstuvwxyz234567ABCDEFGHIJKLMNOPQRSTUVWXYZ") != "" {
+			break
+		}
+		digit = digit || strings.ContainsAny(w, "234567")
+		n++
+	}
+	if !digit {
+		return 0
+	}
+	return n
+}
