@@ -117,9 +117,15 @@ func (b *builder) binary(c *syntax.BinaryCmd) []int {
 	case syntax.AndStmt, syntax.OrStmt:
 		return append(left, right...)
 	case syntax.Pipe, syntax.PipeAll:
-		// Every command of the right side may read what the left side writes.
+		// Every command of the right side may read what the left side writes, and what that was made from. The list
+		// is bounded, because a long pipeline would make it grow with the square of its length.
+		up := append([]int{}, left...)
+		for _, l := range left {
+			up = append(up, b.s.commands[l].Feeds...)
+		}
+		up = up[:min(len(up), 32)]
 		for i := at; i < len(b.s.commands); i++ {
-			b.s.commands[i].Feeds = append(b.s.commands[i].Feeds, left...)
+			b.s.commands[i].Feeds = append(b.s.commands[i].Feeds, up...)
 		}
 		return right
 	}

@@ -233,6 +233,13 @@ func (b *builder) arith(e syntax.ArithmExpr) {
 		b.issue(e, "arithmetic that evaluates text")
 		b.arithWords(e)
 	case *syntax.BinaryArithm:
+		if x, ok := e.X.(*syntax.Word); ok && isName(x.Lit()) && strings.HasSuffix(e.Op.String(), "=") {
+			switch e.Op {
+			case syntax.Eql, syntax.Neq, syntax.Leq, syntax.Geq:
+			default:
+				b.s.arithSets = append(b.s.arithSets, x.Lit())
+			}
+		}
 		b.arith(e.X)
 		b.put(" " + e.Op.String() + " ")
 		b.arith(e.Y)

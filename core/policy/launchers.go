@@ -1,0 +1,105 @@
+package policy
+
+import (
+	"strings"
+
+	"github.com/execkit/execkit/core/command"
+)
+
+// A launcher runs another command that its arguments hold. Options that it does not list are refused, because they
+// may take the next word or run something themselves.
+type launcher struct {
+	flags   string // short options without a value
+	values  string // short options with one
+	longs   string // long options, those with a value end in =
+	skip    int    // words between the options and the command
+	assigns bool   // NAME=value words may come first
+	dynamic bool   // words come from elsewhere and are appended (xargs)
+	alone   bool   // does something harmless when it is given no command
+}
+
+var launchers = map[string]launcher{
+	"env":     {flags: "i0v", values: "u", longs: "ignore-environment null debug unset=", assigns: true, alone: true},
+	"xargs":   {flags: "0rtx", values: "nLPsd", longs: "null no-run-if-empty verbose exit max-args= max-lines= max-procs= max-chars= delimiter=", dynamic: true, alone: true},
+	"timeout": {flags: "v", values: "sk", longs: "foreground preserve-status verbose signal= kill-after=", skip: 1},
+	"nice":    {flags: "0123456789", values: "n", longs: "adjustment=", alone: true},
+	"ionice":  {flags: "t", values: "cn", longs: "ignore class= classdata="},
+	"chrt":    {flags: "bfior", values: "", longs: "batch fifo idle other rr", skip: 1},
+	"nohup":   {},
+	"setsid":  {flags: "cfw", longs: "ctty fork wait"},
+	"stdbuf":  {values: "ioe", longs: "input= output= error="},
+	"taskset": {flags: "", longs: "", skip: 1},
+	"setarch": {flags: "vR3", longs: "", skip: 0},
+	"time":    {flags: "pv", longs: "portability verbose"},
+	"command": {flags: "", longs: ""},
+	"builtin": {},
+	"sudo":    {flags: "nkK", longs: "non-interactive"},
+	"doas":    {flags: "n"},
+	"chronic": {}, "unbuffer": {}, "caffeinate": {},
+	"watch": {flags: "dtbecgx", values: "n", longs: "differences no-title interval= exec"},
+	"flock": {flags: "nsxu", values: "w", longs: "nonblock shared exclusive timeout=", skip: 1},
+	"exec":  {}, "catchsegv": {}, "eatmydata": {}, "fakeroot": {}, "faketime": {skip: 1}, "strace": {}, "ltrace": {},
+	"unshare": {}, "nsenter": {}, "chroot": {skip: 1}, "runuser": {}, "su": {}, "script": {}, "parallel": {}, "rlwrap": {},
+	"systemd-run": {}, "systemd-inhibit": {}, "prlimit": {}, "numactl": {}, "setpriv": {}, "firejail": {}, "bwrap": {}, "dbus-run-session": {},
+	"busybox": {}, "toybox": {}, "proot": {}, "pkexec": {}, "gosu": {skip: 1}, "tini": {}, "dumb-init": {}, "start-stop-daemon": {}, "run-parts": {}, "entr": {}, "xvfb-run": {}, "cgexec": {}, "chpst": {}, "softlimit": {}, "setuidgid": {skip: 1}, "torsocks": {}, "proxychains": {}, "valgrind": {}, "perf": {}, "i386": {}, "linux32": {}, "linux64": {}, "uclampset": {}, "coresched": {}, "choom": {}, "trickle": {}, "ssh-agent": {}, "git-shell": {}, "hyperfine": {}, "multitime": {}, "ts-node": {}, "npx": {}, "pnpx": {}, "bunx": {}, "uvx": {}, "pipx": {}, "direnv": {}, "aws-vault": {}, "op": {}, "doppler": {}, "dotenv": {}, "foreman": {}, "poetry": {}, "pipenv": {}, "uv": {}, "conda": {}, "bundle": {}, "mise": {}, "asdf": {}, "nix-shell": {}, "nix": {}, "guix": {},
+}
+
+// inner returns where the inner command of a launcher begins, or a reason why that cannot be told. At len(args) there
+// is none.
+func (l launcher) inner(p *Policy, words []command.Word, granted int) (int, string) {
+	i := 1
+	skip := l.skip
+	for i < len(words) {
+		w := words[i]
+		if !w.Static {
+			return 0, "what " + words[0].Value + " starts is not known"
+		}
+		v := w.Value
+		switch {
+		case v == "--":
+			i++
+			if i < len(words) && skip == 0 {
+				return i, ""
+			}
+			continue
+		case strings.HasPrefix(v, "--"):
+			name, _, has := strings.Cut(v[2:], "=")
+			longs := " " + l.longs + " "
+			switch {
+			case strings.Contains(longs, " "+name+" ") && !has:
+			case strings.Contains(longs, " "+name+"= "):
+				if !has {
+					i++
+				}
+			case i < granted:
+			default:
+				return 0, "the option " + v + " of " + words[0].Value + " is not granted"
+			}
+		case strings.HasPrefix(v, "-") && len(v) > 1:
+			for k := 1; k < len(v); k++ {
+				if strings.IndexByte(l.values, v[k]) >= 0 {
+					if k == len(v)-1 {
+						i++
+					}
+					break
+				}
+				if strings.IndexByte(l.flags, v[k]) < 0 && i >= granted {
+					return 0, "the option " + v + " of " + words[0].Value + " is not granted"
+				}
+			}
+		case l.assigns && strings.Contains(v, "="):
+			name, _, _ := strings.Cut(v, "=")
+			if i >= granted {
+				if why := p.assignReason(name, true); why != "" {
+					return 0, why
+				}
+			}
+		case skip > 0:
+			skip--
+		default:
+			return i, ""
+		}
+		i++
+	}
+	return len(words), ""
+}

@@ -1,0 +1,226 @@
+package policy
+
+import (
+	"strings"
+
+	"github.com/execkit/execkit/core/command"
+)
+
+// A profile says which arguments turn a granted program into another one. The tables are in profiles.go.
+type profile struct {
+	// short are letters of options that execute or write, found anywhere in a cluster like -ruo.
+	short string
+	// vals are letters that take a value, which ends a cluster.
+	vals string
+	// long are such long options; abbreviations of them count.
+	long string
+	// exact are whole arguments.
+	exact string
+	// starts are beginnings of arguments.
+	starts string
+	// wshort and wlong name a file to write as their value: allowed for /dev/null and granted paths.
+	wshort, wlong string
+	// longVals are long options that take the next word, needed where operands are counted.
+	longVals string
+	// operands is the greatest number of operands, when a later one is written to; 0 means any, -1 none.
+	operands int
+	// subs judge the words after a subcommand; known lists the subcommands that are no plugin; named must be spelled
+	// out by the entry because they start or change other things.
+	subs         map[string]*profile
+	known, named string
+	// loose programs may take an argument from the output of the same program.
+	loose bool
+	// why refuses every use that the entry does not spell out.
+	why  string
+	more func(c *check, words []command.Word, granted int) string
+}
+
+func has(list, w string) bool {
+	for len(list) > 0 {
+		var f string
+		f, list, _ = strings.Cut(list, " ")
+		if f == w {
+			return true
+		}
+	}
+	return false
+}
+
+func hasLong(list, arg string) bool {
+	for len(list) > 0 {
+		var f string
+		f, list, _ = strings.Cut(list, " ")
+		if f != "" && longMatches(arg, f) {
+			return true
+		}
+	}
+	return false
+}
+
+func (pr *profile) judge(c *check, name string, words []command.Word, granted int) string {
+	if pr.why != "" && granted < 2 {
+		return name + " " + pr.why
+	}
+	if pr.more != nil {
+		if why := pr.more(c, words, granted); why != "" {
+			return why
+		}
+	}
+	return pr.scan(c, name, words, 1, granted)
+}
+
+// scan goes through the arguments from word at on. Words below granted are the entry's own and pass.
+func (pr *profile) scan(c *check, name string, words []command.Word, at, granted int) string {
+	operands, ended := 0, false
+	for i := at; i < len(words); i++ {
+		w := words[i]
+		if !w.Static {
+			if why := pr.unknown(c, name, w, ended); why != "" {
+				return why
+			}
+			operands++
+			if pr.subs != nil || pr.known != "" {
+				return pr.dynamicRest(c, name, words, i)
+			}
+			continue
+		}
+		v := w.Value
+		own := i < granted
+		if !own && !ended && (has(pr.exact, v) || startsAny(pr.starts, v)) {
+			return "the argument " + v + " of " + name + " is not granted"
+		}
+		switch {
+		case ended || v == "-" || !strings.HasPrefix(v, "-"):
+			if pr.subs != nil || pr.known != "" {
+				return pr.sub(c, name, words, i, granted)
+			}
+			operands++
+		case v == "--":
+			ended = true
+		case strings.HasPrefix(v, "--"):
+			if hasLong(pr.wlong, v) && !own {
+				_, val, has := strings.Cut(v, "=")
+				if !has {
+					if i++; i >= len(words) || !words[i].Static {
+						return "the file that " + v + " writes is not known"
+					}
+					val = words[i].Value
+				}
+				if why := c.p.writeReason(val, c.s.cd || c.changesDir()); why != "" {
+					return "the option " + v + ": " + why
+				}
+				continue
+			}
+			if !own && hasLong(pr.long, v) {
+				return "the option " + v + " of " + name + " is not granted"
+			}
+			if !strings.Contains(v, "=") && (has(pr.longVals, v[2:]) || globalValues[name][v]) {
+				i++
+			}
+		default:
+			skip, why := pr.cluster(c, name, words, i, own)
+			if why != "" {
+				return why
+			}
+			if skip {
+				i++
+			}
+		}
+	}
+	if pr.operands != 0 && operands > max(pr.operands, 0) && granted < 2 {
+		return name + " would write to or change something with this many arguments"
+	}
+	return ""
+}
+
+// cluster judges an argument like -ruofile and reports whether the next word is its value.
+func (pr *profile) cluster(c *check, name string, words []command.Word, i int, own bool) (bool, string) {
+	v := words[i].Value
+	for k := 1; k < len(v); k++ {
+		l := v[k]
+		if strings.IndexByte(pr.wshort, l) >= 0 && !own {
+			val, skip := v[k+1:], false
+			if val == "" {
+				if i+1 >= len(words) || !words[i+1].Static {
+					return false, "the file that -" + string(l) + " writes is not known"
+				}
+				val, skip = words[i+1].Value, true
+			}
+			if why := c.p.writeReason(val, c.s.cd || c.changesDir()); why != "" {
+				return false, "the option -" + string(l) + ": " + why
+			}
+			return skip, ""
+		}
+		if strings.IndexByte(pr.short, l) >= 0 && !own {
+			return false, "the option -" + string(l) + " of " + name + " is not granted"
+		}
+		if strings.IndexByte(pr.vals, l) >= 0 || k == 1 && globalValues[name][v[:2]] {
+			return k == len(v)-1, ""
+		}
+	}
+	return false, ""
+}
+
+// unknown judges a word that is not static: it must not be able to become one of the refused options.
+func (pr *profile) unknown(c *check, name string, w command.Word, ended bool) string {
+	if safePrefix(w) || ended && (w.Quoted || w.Glob || pr.operands == 0) {
+		return ""
+	}
+	if pr.loose && len(w.Substs) > 0 {
+		// kubectl logs $(kubectl get pods -o name): names that the program itself prints are no options.
+		if ws := c.sc.Commands()[w.Substs[0]].Words; len(ws) > 0 && ws[0].Static && ws[0].Value == name {
+			return ""
+		}
+	}
+	return "an argument of " + name + " that is not known could be an option that runs or writes something; put -- before it or a fixed beginning"
+}
+
+func (pr *profile) dynamicRest(c *check, name string, words []command.Word, i int) string {
+	return "the subcommand of " + name + " is not known"
+}
+
+func (pr *profile) sub(c *check, name string, words []command.Word, i, granted int) string {
+	v := words[i].Value
+	if granted <= i {
+		if has(pr.named, v) {
+			return name + " " + v + " is granted only by an entry that names it"
+		}
+		if pr.known != "" && !has(pr.known, v) && pr.subs[v] == nil {
+			return name + " " + v + " may be a plugin or an alias; only an entry that names it grants it"
+		}
+	}
+	sub := pr.subs[v]
+	if sub == nil {
+		sub = pr.subs["*"]
+	}
+	if sub == nil {
+		return ""
+	}
+	if sub.more != nil {
+		if why := sub.more(c, words[i:], granted-i); why != "" {
+			return why
+		}
+	}
+	return sub.scan(c, name, words, i+1, granted)
+}
+
+func startsAny(list, arg string) bool {
+	for len(list) > 0 {
+		var f string
+		f, list, _ = strings.Cut(list, " ")
+		if f != "" && strings.HasPrefix(arg, f) {
+			return true
+		}
+	}
+	return false
+}
+
+// tidy makes every list of the table one line with single spaces, which is what the look-ups split at.
+func (pr *profile) tidy() {
+	for _, l := range []*string{&pr.long, &pr.exact, &pr.starts, &pr.wlong, &pr.longVals, &pr.known, &pr.named} {
+		*l = strings.Join(strings.Fields(*l), " ")
+	}
+	for _, s := range pr.subs {
+		s.tidy()
+	}
+}

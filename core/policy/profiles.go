@@ -1,0 +1,133 @@
+package policy
+
+// interpreters run whatever program they are given: in an argument, a file or their input. Only a full command line
+// can be granted.
+var interpreters = set(`sh bash dash zsh ksh mksh ash rbash fish csh tcsh yash python python2 python3 perl ruby node nodejs deno bun php
+	lua luajit tclsh wish expect osascript pwsh powershell Rscript R julia groovy scala ghci irb pry ipython jshell ld.so
+	vim vi view nvim ex ed red emacs emacsclient nano pico joe mcedit micro gdb lldb at batch screen tmux dtach zellij m4 dc bc
+	guile sbcl clisp swipl erl elixir iex ocaml racket java jrunscript go-run cscript wscript msbuild awk-run ansible
+	ansible-playbook salt puppet chef socat nc ncat netcat telnet ftp sftp lftp gnuplot octave maxima ffmpeg-run mail mutt`)
+
+// profiles holds the programs that people grant most, by name. What is missing here has no options known to run or to
+// write something else.
+var profiles map[string]*profile
+
+// init breaks the circle of sshArgs, which judges an inner command by the same table.
+func init() {
+	profiles = profileTable
+	for _, p := range profiles {
+		p.tidy()
+	}
+	profiles["ssh"].more = sshArgs
+}
+
+var profileTable = map[string]*profile{
+	"sort":  {short: "T", vals: "kStT", wshort: "o", long: "compress-program temporary-directory", wlong: "output", operands: 0, longVals: "key field-separator buffer-size parallel batch-size"},
+	"uniq":  {vals: "fsw", operands: 1, longVals: "skip-fields skip-chars check-chars"},
+	"shuf":  {vals: "inr", wshort: "o", wlong: "output"},
+	"xxd":   {vals: "cglosR", operands: 1, exact: "-r -revert -i"},
+	"iconv": {vals: "ft", wshort: "o", wlong: "output"},
+	"tree":  {wshort: "o", vals: "LIPHT", short: "R", long: "output"},
+	"file":  {short: "C", vals: "mfFeP", long: "compile"},
+	"date":  {short: "s", vals: "drf", long: "set", more: dateArgs}, "hostname": {short: "Fb", long: "file boot", operands: -1},
+	"dmesg":  {short: "CcDEn", long: "clear read-clear console-off console-on console-level"},
+	"ss":     {short: "K", long: "kill diag", wshort: "D"},
+	"rg":     {vals: "efgtTABCmjMdErE", short: "z", long: "pre hostname-bin search-zip"},
+	"bat":    {long: "pager paging config-file", vals: "lHmr"},
+	"batcat": {long: "pager paging", vals: "lHmr"},
+	"fd":     {short: "xX", long: "exec exec-batch", vals: "dteES"}, "fdfind": {short: "xX", long: "exec exec-batch", vals: "dteES"},
+	"less": {short: "koOT", long: "lesskey-file lesskey-src lesskey-content log-file LOG-FILE tag-file", starts: "+ ++"},
+	"more": {starts: "+"},
+	"man":  {short: "PHlCBE", long: "pager html local-file config-file preprocessor browser", vals: "MSs"}, "apropos": {short: "C", long: "config-file"},
+	"split": {why: "writes files"}, "csplit": {why: "writes files"}, "unzip": {why: "writes files"}, "gunzip": {why: "writes files"}, "gzip": {why: "writes files"},
+	"tee":   {operands: 0, long: "output-error", more: everyOperandWritten},
+	"yq":    {short: "is", long: "inplace in-place split-exp split-exp-file"},
+	"jq":    {long: "in-place"},
+	"sdiff": {short: "o", long: "output diff-program"},
+	"diff":  {},
+	"find":  {exact: "-delete -exec -execdir -ok -okdir -fprint -fprint0 -fprintf -fls", more: findArgs},
+	"awk":   {more: awkArgs}, "gawk": {more: awkArgs}, "mawk": {more: awkArgs}, "nawk": {more: awkArgs},
+	"sed": {more: sedArgs}, "gsed": {more: sedArgs},
+	"tar": {long: "to-command checkpoint-action use-compress-program rsh-command rmt-command info-script new-volume-script index-file listed-incremental volno-file", short: "IFg", more: tarArgs},
+	"ar":  {why: "writes files unless the entry names a reading operation"},
+	"curl": {short: "cDJKOQ", wshort: "o", vals: "AbCdeEFHmPrtTuUwxXyYz", long: `config dump-header cookie-jar remote-name remote-name-all remote-header-name
+		stderr trace trace-ascii libcurl hsts alt-svc etag-save engine output-dir quote telnet-option unix-socket abstract-unix-socket proxy preproxy netrc-file`, wlong: "output", more: curlArgs},
+	"wget":  {short: "oaePrmpNKkxi", wshort: "O", long: "output-file append-output execute use-askpass directory-prefix config warc-file save-cookies rejected-log hsts-file recursive mirror input-file", wlong: "output-document", vals: "tTwQUl", more: wgetArgs},
+	"rsync": {short: "eM", long: "rsh rsync-path daemon config log-file write-batch only-write-batch remote-option delete remove-source-files backup-dir temp-dir partial-dir", vals: "fBT", more: copyArgs},
+	"scp":   {short: "SoFDi", long: "", vals: "cJlPX", more: copyArgs},
+	"ssh":   {short: "FEIoLRDwSOWJtA", vals: "bceilmpQB"},
+	"docker": {short: "H", long: "host context config tlscacert tlscert tlskey", known: `ps logs images inspect stats version info top port diff history events search pull rm rmi start stop restart
+		kill pause unpause wait rename tag push update volume network system compose image container node secret manifest login logout`,
+		named: "run exec build buildx cp save export load import plugin context create stack service swarm debug init commit attach compose container image builder", subs: map[string]*profile{
+			"*": {}, "compose": {short: "f", long: "file env-file project-directory"}}},
+	"podman": {short: "c", long: "url connection root runroot hooks-dir conmon runtime", known: "ps logs images inspect stats version info top port diff history events search", subs: map[string]*profile{"*": {}}},
+	"kubectl": {loose: true, long: "kubeconfig server token as as-group context cluster user cache-dir profile-output log-file log-dir certificate-authority insecure-skip-tls-verify", short: "s",
+		known: `get describe logs top explain version api-resources api-versions cluster-info rollout auth diff apply delete scale label annotate create patch set wait events cordon uncordon drain taint
+			expose autoscale replace certificate kustomize options`, named: "exec run debug cp attach plugin proxy edit port-forward config", subs: map[string]*profile{
+			"*": {loose: true, long: "kubeconfig server token as as-group context cluster user cache-dir output-directory profile-output log-file log-dir certificate-authority insecure-skip-tls-verify raw", short: "s", vals: "nlocfkLv"}}},
+	"helm": {long: "post-renderer kubeconfig kube-apiserver kube-token kube-context registry-config repository-config repository-cache", known: "list ls status get history version show search env lint template repo dependency test install upgrade rollback uninstall verify",
+		named: "plugin install upgrade push pull package create", subs: map[string]*profile{"*": {long: "post-renderer kubeconfig kube-apiserver kube-token kube-context output-dir registry-config repository-config"}}},
+	"systemctl":  {short: "HM", long: "host machine root image", vals: "tpnos", subs: map[string]*profile{"*": {short: "HM", long: "host machine root image", vals: "tpnos"}}, named: "edit set-environment import-environment link enable preset set-property switch-root kexec daemon-reexec"},
+	"journalctl": {short: "", long: "vacuum-size vacuum-time vacuum-files rotate flush sync relinquish-var smart-relinquish-var setup-keys cursor-file update-catalog root image interval force", vals: "unptSgDMo"},
+	"npm": {short: "cC", long: "script-shell node-options prefix userconfig globalconfig call git editor viewer browser onload-script shell init-module cache ignore-scripts",
+		known: "ls list view info outdated test t run run-script version audit ping search whoami pack docs fund explain query prefix root bin help doctor config",
+		named: "exec x install i ci add update explore edit config set init create start stop restart publish link rebuild run run-script test t", subs: map[string]*profile{
+			"*": {short: "cC", long: "script-shell node-options prefix userconfig globalconfig call git editor viewer browser onload-script shell cache"}}},
+	"pip": pip, "pip3": pip,
+	"make": {short: "fCEIo", vals: "jlW", long: "eval file makefile directory include-dir", exact: "-e --environment-overrides", more: makeArgs}, "gmake": {short: "fCEI", long: "eval file makefile directory", more: makeArgs},
+	"go": {known: "test build vet list version env doc fmt help mod tool work", named: "run generate tool get install fmt mod work clean build test", subs: map[string]*profile{
+		"*": {starts: "-exec --exec -vettool --vettool -toolexec --toolexec -o= --o= -C --C -overlay --overlay -modfile --modfile -cpuprofile -memprofile -blockprofile -mutexprofile -trace -coverprofile -outputdir -test. --test. -modcacherw -ldflags --ldflags -gccgoflags -gcflags -asmflags -compiler -pkgdir -pgo", exact: "-o --o -w -u -c -exec -fix -diff"}}},
+	"cargo": {long: "config manifest-path target-dir", short: "ZC", starts: "+", known: "test build check tree metadata version bench doc clippy fmt search verify-project pkgid locate-project",
+		named: "run install publish", subs: map[string]*profile{"*": {long: "config manifest-path target-dir out-dir artifact-dir", short: "ZC"}}},
+	"terraform": {starts: "-chdir", known: "plan validate show output version providers graph fmt state workspace get init", named: "apply destroy import taint console state workspace init get",
+		subs: map[string]*profile{"*": {starts: "-out --out -state --state -backend-config -plugin-dir -chdir -generate-config-out"}}},
+	"aws":    {long: "endpoint-url ca-bundle profile", subs: map[string]*profile{"*": {long: "endpoint-url ca-bundle cli-input-json cli-input-yaml profile"}}, named: "configure"},
+	"pytest": {short: "pco", vals: "kmnrW", long: "rootdir override-ini confcutdir basetemp junitxml junit-xml log-file pastebin pdbcls pdb import-mode ignore-glob config-file debug cov-config"},
+	"openssl": {subs: map[string]*profile{"*": {exact: "-out -engine -provider -provider-path -config -CAserial -CAcreateserial -writerand -keyout -passin -passout", starts: "-out= -engine= --out --engine --provider --config"}},
+		known: "x509 version s_client verify req crl rsa pkey ec asn1parse ciphers dgst", named: "engine s_server"},
+	"ip": {short: "bn", long: "batch netns", known: "addr address a link l route r neigh n rule -s maddr", named: "netns vrf", subs: map[string]*profile{
+		"*": {exact: "add del delete set change replace append flush exec save restore"}}},
+	"nmap":  {starts: "-o --script --datadir --resume --stylesheet --servicedb --versiondb --append-output -sC -A", short: ""},
+	"psql":  {short: "oLfv", wshort: "", long: "output log-file file set variable", vals: "dhpUF", more: sqlArgs},
+	"mysql": {long: "pager tee init-command defaults-file defaults-extra-file plugin-dir", exact: "", more: sqlArgs}, "mariadb": {long: "pager tee init-command", more: sqlArgs},
+	"sqlite3":   {exact: "-init -cmd --init --cmd", more: sqlArgs},
+	"redis-cli": {long: "eval pipe rdb functions-rdb cluster"},
+	"gcc":       cc, "g++": cc, "cc": cc, "clang": cc, "c++": cc, "clang++": cc,
+	"prove": {short: "eIPMmv", long: "exec harness source formatter archive"}, "rake": {short: "fEeprRI", long: "rakefile execute execute-print execute-continue require libdir rakelibdir"},
+	"crontab": {why: "changes what is run later"}, "machinectl": {named: "shell login copy-to copy-from start import-tar", known: "list status show list-images image-status show-image", subs: map[string]*profile{"*": {}}},
+	"git": gitProfile, "lsof": {short: "D"}, "column": {}, "mount": {operands: -1}, "ifconfig": {operands: 1}, "nft": {why: "changes the firewall"},
+	"strings": {}, "objdump": {}, "gpg": {long: "output exec-path photo-viewer agent-program dirmngr-program keyserver-options", wshort: "o", short: ""}, "ldd": {why: "may run the program that it is shown"},
+}
+
+var pip = &profile{long: "target log python config-settings global-option install-option prefix root build-option cache-dir", known: "list show freeze check index config help cache debug inspect search",
+	named: "install download wheel config cache uninstall", subs: map[string]*profile{"*": {long: "target log python config-settings global-option install-option prefix root cache-dir report"}}}
+
+var cc = &profile{starts: "-wrapper -B -fplugin -specs --specs -fuse-ld -Xlinker -Wl, -x @ -dumpdir -fdump", wshort: "o", exact: "-run"}
+
+var gitRead = &profile{long: "output ext-diff textconv exec upload-pack", exact: "--output"}
+
+var gitProfile = &profile{
+	// -c, --exec-path and their kin choose programs; --git-dir and --work-tree bring another repository's settings.
+	short: "cp", vals: "C", long: "exec-path git-dir work-tree config-env paginate super-prefix namespace attr-source",
+	known: `status log diff show branch rev-parse ls-files grep blame remote fetch stash tag describe shortlog reflog cat-file merge-base ls-tree ls-remote name-rev rev-list
+		count-objects show-ref for-each-ref symbolic-ref var check-ignore check-attr diff-tree diff-index diff-files range-diff cherry whatchanged version help add commit checkout switch restore reset
+		merge pull push clone init mv rm revert cherry-pick clean worktree apply am format-patch archive notes rebase fsck gc bundle verify-commit verify-tag show-branch get-tar-commit-id`,
+	named: `config bisect submodule filter-branch difftool mergetool send-email daemon instaweb web--browse gui citool cvsserver shell svn p4 hook maintenance
+		credential alias lfs update-index config--helper upload-pack receive-pack upload-archive archimport cvsimport imap-send request-pull quiltimport fast-import`,
+	subs: map[string]*profile{
+		"*": gitRead, "log": gitRead, "diff": gitRead, "show": gitRead,
+		"grep":      {short: "O", vals: "efABCm", long: "open-files-in-pager ext-grep textconv"},
+		"clone":     {short: "uc", long: "upload-pack config template", vals: "bo", starts: "ext:: fd::"},
+		"fetch":     {long: "upload-pack server-option recurse-submodules", starts: "ext:: fd::"},
+		"pull":      {long: "upload-pack rebase exec", starts: "ext:: fd::"},
+		"ls-remote": {long: "upload-pack exec", starts: "ext:: fd::"},
+		"push":      {long: "receive-pack exec", starts: "ext:: fd::"},
+		"remote":    {starts: "ext:: fd::"},
+		"rebase":    {short: "xi", long: "exec interactive edit-todo"},
+		"archive":   {short: "o", long: "output exec remote"},
+		"bisect":    {exact: "run"}, "submodule": {exact: "foreach"},
+		"init": {long: "template separate-git-dir"}, "commit": {short: "F", long: "edit template"}, "am": {short: "i"}, "add": {short: "ipe", long: "interactive patch edit"},
+		"format-patch": {short: "o", long: "output-directory"}, "bundle": {exact: "create"}, "checkout": {}, "branch": {long: "edit-description"},
+		"var": {}, "blame": {}, "cat-file": {long: "textconv filters"}, "help": {short: "wi", long: "web info"}, "symbolic-ref": {},
+	},
+}

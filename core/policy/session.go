@@ -1,0 +1,136 @@
+package policy
+
+import (
+	"github.com/execkit/execkit/core/command"
+	"github.com/execkit/execkit/core/wire"
+)
+
+// A Session gathers what the commands before change about the meaning of the next: variables, functions, aliases,
+// traps, options, the directory. It is not safe for concurrent use.
+type Session struct {
+	p *Policy
+	// vars holds the kinds of values that each name was given.
+	vars map[string]varKind
+	// values are the last static values, for rules that follow a variable.
+	values map[string]string
+	funcs  map[string][]string // bodies of functions, as texts
+	// taint is the first earlier change that no later verdict can see through.
+	taint string
+	cd    bool
+}
+
+type varKind uint8
+
+const (
+	holdsInt varKind = 1 << iota
+	holdsText
+)
+
+// NewSession starts with a shell that nothing has changed.
+func (p *Policy) NewSession() *Session {
+	return &Session{p: p, vars: map[string]varKind{}, values: map[string]string{}, funcs: map[string][]string{}}
+}
+
+// Observe records a command that ran.
+func (s *Session) Observe(text string) {
+	sc, err := command.Parse(text, s.p.limits)
+	if err != nil {
+		s.poison("an earlier command could not be read: " + err.Error())
+		return
+	}
+	s.observe(sc, text)
+}
+
+func (s *Session) poison(why string) {
+	if s.taint == "" {
+		s.taint = why
+	}
+}
+
+func (s *Session) observe(sc *command.Script, text string) {
+	c := newCheck(s.p, s, sc, text)
+	if len(sc.Issues()) > 0 {
+		s.poison("an earlier command holds " + sc.Issues()[0].Reason)
+	}
+	for _, name := range sc.Functions() {
+		s.funcs[name] = append(s.funcs[name], text)
+	}
+	for i := range sc.Commands() {
+		cmd := &sc.Commands()[i]
+		for _, a := range cmd.Assigns {
+			s.assign(a)
+			if why := s.p.assignReason(a.Name, a.Declared); why != "" && len(cmd.Words) == 0 || why != "" && a.Declared {
+				s.poison("an earlier command assigned " + a.Name + ": " + why)
+			}
+		}
+		if len(cmd.Words) == 0 || !cmd.Words[0].Static {
+			continue
+		}
+		name := cmd.Words[0].Value
+		if refusedBuiltins[name] {
+			s.poison("an earlier command was " + name)
+		} else if f := builtinRules[name]; f != nil {
+			if why := f(c, cmd.Words); why != "" {
+				s.poison("an earlier " + name + " changed the shell: " + why)
+			}
+		}
+		for _, n := range targets(cmd.Words) {
+			s.vars[n] |= holdsText
+		}
+		switch name {
+		case "cd", "pushd", "popd":
+			s.cd = true
+		}
+	}
+	for _, n := range sc.ArithSets() {
+		s.vars[n] |= holdsInt
+	}
+}
+
+func (s *Session) assign(a command.Assign) {
+	if a.Naked {
+		return
+	}
+	if a.Int && !a.Append {
+		s.vars[a.Name] |= holdsInt
+	} else {
+		s.vars[a.Name] |= holdsText
+	}
+	if a.Value.Static && !a.Append {
+		s.values[a.Name] = a.Value.Value
+	} else {
+		delete(s.values, a.Name)
+	}
+}
+
+// targets are the names that a builtin stores text in.
+func targets(words []command.Word) []string {
+	var names []string
+	switch words[0].Value {
+	case "read", "mapfile", "readarray", "getopts", "printf":
+		for _, w := range words[1:] {
+			if w.Static && plainName(w.Value) {
+				names = append(names, w.Value)
+			}
+		}
+	}
+	return names
+}
+
+// Check judges text as the next command of the session, without recording it.
+func (s *Session) Check(text string) wire.Decision {
+	d, _ := s.judge(text)
+	return d
+}
+
+// CheckScript is Check that also returns the parsed script, whose emitted form is what a fenced shell has to run.
+func (s *Session) CheckScript(text string) (wire.Decision, *command.Script) { return s.judge(text) }
+
+// Check judges text after the commands of history, which are taken as having run.
+func (p *Policy) Check(text string, history []string) wire.Decision {
+	s := p.NewSession()
+	for _, h := range history {
+		s.Observe(h)
+	}
+	return s.Check(text)
+}
