@@ -58,7 +58,7 @@ type job struct {
 	session        *Session
 	shell          *engine.Shell
 	command        engine.Command
-	undo           string
+	undo           *engine.Command // takes back what held for this command only; nil for nothing
 	raw            bool
 	stdout, stderr *capture
 }
@@ -89,21 +89,22 @@ func (s *Session) prepare(ctx context.Context, command string, o ExecOptions) (_
 	if err != nil {
 		return nil, err
 	}
-	prelude, undo, err := s.forOneCommand(o)
+	first, undo, err := s.forOneCommand(o)
 	if err != nil {
 		return nil, err
 	}
 	s.setBusy()
-	j := &job{session: s, shell: shell, undo: undo, raw: o.Raw, stdout: newCapture(limitsOf(limits, "stdout")), stderr: newCapture(limitsOf(limits, "stderr"))}
-	j.command = engine.Command{Prelude: prelude, Text: command, Stdin: o.Stdin, Timeout: s.timeout(o.Timeout), Stdout: j.stdout, Stderr: j.stderr}
+	j := &job{session: s, shell: shell, command: first, undo: undo, raw: o.Raw, stdout: newCapture(limitsOf(limits, "stdout")), stderr: newCapture(limitsOf(limits, "stderr"))}
+	j.command.Text, j.command.Stdin, j.command.Timeout = command, o.Stdin, s.timeout(o.Timeout)
+	j.command.Stdout, j.command.Stderr = j.stdout, j.stderr
 	return j, nil
 }
 
 func (j *job) run(ctx context.Context) (*Result, error) {
 	defer j.session.running.Unlock()
 	out := j.shell.Run(ctx, j.command)
-	if j.undo != "" && !out.Exited {
-		restored := j.shell.Run(context.WithoutCancel(ctx), engine.Command{Text: j.undo, Own: true, Timeout: undoTimeout, Stdout: io.Discard, Stderr: io.Discard})
+	if j.undo != nil && !out.Exited {
+		restored := j.shell.Run(context.WithoutCancel(ctx), *j.undo)
 		out.Cwd, out.Env, out.Exited = restored.Cwd, restored.Env, restored.Exited
 	}
 	result := j.session.result(j.command.Text, out, j.stdout, j.stderr, j.raw)
@@ -117,34 +118,37 @@ func (j *job) run(ctx context.Context) (*Result, error) {
 // undoTimeout bounds the restoring of what held for one command; it is a cd and a few exports.
 const undoTimeout = 2 * time.Second
 
-// forOneCommand returns the shell lines that set o.Cwd and o.Env and those that take them back.
-func (s *Session) forOneCommand(o ExecOptions) (prelude, undo string, err error) {
+// forOneCommand returns a command that sets o.Cwd and o.Env, and one that takes them back, or nil if there is nothing
+// to take back.
+func (s *Session) forOneCommand(o ExecOptions) (first engine.Command, undo *engine.Command, err error) {
 	if err := checkEnv(o.Env); err != nil {
-		return "", "", err
+		return first, nil, err
+	}
+	if o.Cwd == "" && len(o.Env) == 0 {
+		return first, nil, nil
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	undo = &engine.Command{Text: ":", Own: true, Timeout: undoTimeout, Stdout: io.Discard, Stderr: io.Discard}
 	if o.Cwd != "" {
-		dir := o.Cwd
-		if !filepath.IsAbs(dir) {
-			dir = filepath.Join(s.cwd, dir)
+		first.Dir, undo.Dir = o.Cwd, s.cwd
+		if !filepath.IsAbs(first.Dir) {
+			first.Dir = filepath.Join(s.cwd, first.Dir)
 		}
-		if info, err := os.Stat(dir); err != nil || !info.IsDir() {
-			return "", "", errdefs.New(errdefs.InvalidArgument, "cwd: %s is not a directory", errdefs.Quote(dir)).
+		if info, err := os.Stat(first.Dir); err != nil || !info.IsDir() {
+			return first, nil, errdefs.New(errdefs.InvalidArgument, "cwd: %s is not a directory", errdefs.Quote(first.Dir)).
 				WithHint("give the path of a directory that exists").WithDetail("field", "cwd")
 		}
-		prelude += "\\builtin cd -- " + engine.Quote(dir) + " || \\return 1\n"
-		undo += "\\builtin cd -- " + engine.Quote(s.cwd) + "\n"
 	}
 	for _, name := range slices.Sorted(maps.Keys(o.Env)) {
-		prelude += assign(name, o.Env[name])
+		first.Prelude += assign(name, o.Env[name])
 		var before *string
 		if value, ok := s.env[name]; ok {
 			before = &value
 		}
-		undo += assign(name, before)
+		undo.Prelude += assign(name, before)
 	}
-	return prelude, undo, nil
+	return first, undo, nil
 }
 
 func assign(name string, value *string) string {

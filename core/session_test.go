@@ -220,7 +220,13 @@ func TestNothingIsLeft(t *testing.T) {
 			return
 		}
 	}
-	t.Errorf("descriptors %d → %d, goroutines %d → %d, children %d", before, descriptors(t), goroutines, runtime.NumGoroutine(), children(t))
+	var open []string
+	links, _ := filepath.Glob("/proc/self/fd/*")
+	for _, link := range links {
+		target, _ := os.Readlink(link)
+		open = append(open, target)
+	}
+	t.Errorf("descriptors %d → %d %q, goroutines %d → %d, children %d", before, descriptors(t), open, goroutines, runtime.NumGoroutine(), children(t))
 }
 
 func descriptors(t *testing.T) int {

@@ -96,7 +96,7 @@ func (d *bashDriver) command(c Command, last report, stdinPath string, nonce uin
 	var b strings.Builder
 	b.Grow(len(c.Prelude) + len(c.Text) + 250)
 	b.WriteString("__ek_c=")
-	text := c.Prelude + last.traps + last.trace + restoreStatus("(POSIXLY_CORRECT=1;\\exit %d)\n", last, c) + c.Text
+	text := changeDir("\\builtin cd -- %s || \\return 1\n", c) + c.Prelude + last.traps + last.trace + restoreStatus("(POSIXLY_CORRECT=1;\\exit %d)\n", last, c) + c.Text
 	if last.traps == "" && last.trace == "" && wantsPipeStatus(c.Text) {
 		text += pipeStatusTail
 	}

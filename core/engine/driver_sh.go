@@ -45,7 +45,8 @@ func (d *shDriver) command(c Command, last report, stdinPath string, nonce uint6
 	}
 	var b strings.Builder
 	b.WriteString(`\eval `)
-	quoteTo(&b, c.Prelude+last.trace+restoreStatus("(\\exit %d)\n", last, c)+c.Text)
+	// There is nothing to return from at top level; the directory was there when the call was checked.
+	quoteTo(&b, changeDir("\\command cd -- %s || \\exit 1\n", c)+c.Prelude+last.trace+restoreStatus("(\\exit %d)\n", last, c)+c.Text)
 	b.WriteString(" <" + stdinPath + " >|" + d.stdoutPath + " 2>|" + d.stderrPath + " 8>&- 9>&-\n")
 	b.WriteString(d.ask(nonce))
 	return b.String()

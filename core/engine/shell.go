@@ -17,8 +17,9 @@ type Options struct {
 
 // A Command is one command for a shell.
 type Command struct {
-	// Prelude is the host's own shell lines that run before Text in the same evaluation.
-	Prelude, Text string
+	// Dir, if set, is an absolute directory to change to first; where that fails Text does not run. Prelude is the host's
+	// own shell lines that run next, and Text the command, all in one evaluation.
+	Dir, Prelude, Text string
 	// Own marks a command of the host, whose status the session does not see as $?.
 	Own bool
 	// Stdin is fed to the command; nil is end of file at once.

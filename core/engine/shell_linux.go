@@ -298,7 +298,6 @@ func (s *Shell) exitStatus() (status, signal int, known bool) {
 	if n, _ := s.messages.Read(message[:]); n > 0 && status > 128 {
 		signal = status - 128
 	}
-	s.messages.Close()
 	return status, signal, true
 }
 
@@ -352,6 +351,9 @@ func (s *Shell) closeFiles() {
 
 // closeNumbers frees the descriptors that are not files of the os package.
 func (s *Shell) closeNumbers() {
+	if s.messages != nil {
+		s.messages.Close() // not a number, but Run reads it after the shell's end
+	}
 	if s.report >= 0 {
 		unix.Close(s.report)
 	}

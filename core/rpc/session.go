@@ -45,14 +45,15 @@ func (s *Server) sessionCreate(ctx context.Context, r *wire.SessionCreate) (any,
 		return nil, err
 	}
 	s.mu.Lock()
-	closed := s.closed
+	// Nobody would take the reply of a cancelled call, and so nobody could close its session.
+	closed := s.closed || ctx.Err() != nil
 	if !closed {
 		s.sessions[session.ID()] = session
 	}
 	s.mu.Unlock()
 	if closed {
 		_ = session.Close()
-		return nil, errdefs.New(errdefs.Cancelled, "the server is closing")
+		return nil, errdefs.New(errdefs.Cancelled, "the call was cancelled while the session opened")
 	}
 	return session.Info(), nil
 }

@@ -1,7 +1,10 @@
 import asyncio
 import gc
 import os
+import pathlib
 import signal
+import subprocess
+import sys
 import threading
 import time
 
@@ -75,6 +78,19 @@ def test_interrupt(session):
         session.exec("sleep 60")
     assert time.monotonic() - begin < 5
     assert session.exec("echo on").stdout == "on\n"
+
+
+def test_exit_ends_what_runs(tmp_path):
+    program = "import execkit; s = execkit.create(); print(s.exec('sleep 298 & echo $!').stdout)"
+    pid = int(subprocess.run([sys.executable, "-c", program], capture_output=True, check=True).stdout)
+    for _ in range(200):
+        try:
+            if not pathlib.Path(f"/proc/{pid}/cmdline").read_bytes():
+                return
+        except FileNotFoundError:
+            return
+        time.sleep(0.01)
+    pytest.fail("the job outlived the interpreter")
 
 
 def test_fork_is_told_apart(session):

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 import base64
+import contextlib
 import dataclasses
 import os
 import warnings
@@ -110,8 +112,24 @@ def _exec_params(session_id: str, command: str, timeout: float | None, stdin: st
     return params
 
 
+_open: weakref.WeakSet[_Common] = weakref.WeakSet()
+
+
+def _close_all() -> None:
+    # The end of this process would end the shells, but not what they left in the background.
+    for session in list(_open):
+        if not session.closed:
+            session.closed = True
+            with contextlib.suppress(_errors.Error):  # a forked child has none of them
+                _ffi.call("session.destroy", {"session_id": session.id})
+
+
+atexit.register(_close_all)
+
+
 class _Common:
     def __init__(self, info: dict[str, Any]) -> None:
+        _open.add(self)
         self.info = info
         self.id: str = info["session_id"]
         self.closed = False
