@@ -37,7 +37,17 @@ func (sc *scanner) name(p, q int) int {
 	for e > q && (b[e-1] == '-' || b[e-1] == '.') {
 		e--
 	}
-	kind, c := nameOf(b[s:e])
+	kind, c := sc.nameOf(b[s:e])
+	if c == notSecret && bytes.EqualFold(b[s:e], []byte("key")) && s > 0 && b[s-1] == ' ' {
+		// "Your secret key is", "Unseal Key 1": the word before says what key it is.
+		w := s - 1
+		for w > 0 && s-w < 20 && isWord(b[w-1]) {
+			w--
+		}
+		if kind, c = sc.nameOf(append(append(append([]byte(nil), b[w:s-1]...), '_'), "key"...)); c == keyClass {
+			c = notSecret
+		}
+	}
 	if c == notSecret {
 		return -1
 	}
@@ -48,6 +58,23 @@ func (sc *scanner) name(p, q int) int {
 		return sc.cookie(e)
 	}
 	return sc.assignment(s, e, kind, c, flag)
+}
+
+// nameOf is the function of that name with a memory, because the same names come again and again.
+func (sc *scanner) nameOf(name []byte) (string, class) {
+	if n, ok := sc.names[string(name)]; ok {
+		return n.kind, n.class
+	}
+	kind, c := nameOf(name)
+	if sc.names != nil && len(sc.names) < 1024 {
+		sc.names[string(name)] = nameClass{kind, c}
+	}
+	return kind, c
+}
+
+type nameClass struct {
+	kind  string
+	class class
 }
 
 // assignment finds the value of the name at [s,e).
@@ -109,6 +136,9 @@ func (sc *scanner) assignment(s, e int, kind string, c class, flag bool) int {
 	case quotedName || op == ',' && i+1 == len(b):
 		j := sc.valueKey(i)
 		if j < 0 {
+			if len(bytes.TrimRight(b[i:], ", ")) == 0 {
+				sc.pendingName(s, e, quotedName, kind, c)
+			}
 			return -1
 		}
 		i = j
@@ -124,6 +154,9 @@ func (sc *scanner) assignment(s, e int, kind string, c class, flag bool) int {
 	}
 	if i == len(b) {
 		return -1
+	}
+	if !quotedName && s > 0 && (b[i] == '"' || b[i] == '\'') && (b[s-1] == b[i] || flag && s > 2 && (b[s-3] == b[i] || b[s-2] == b[i])) {
+		return -1 // "PWD="+dir: the quote ends a string that the name began
 	}
 	return sc.valueAt(i, v, kind, c)
 }
@@ -225,7 +258,7 @@ func (sc *scanner) valueAt(i int, v value, kind string, c class) int {
 	switch {
 	case j < len(b) && (b[j] == '"' || b[j] == '\'' || b[j] == '`'):
 		v.s, v.quoted, v.tight = j+1, true, false
-		v.e = closing(b, v.s, b[j], slashes)
+		v.e = sc.closing(v.s, b[j], slashes)
 	case bytes.HasPrefix(b[i:], []byte("\u201c")) || bytes.HasPrefix(b[i:], []byte("\u2018")):
 		v.s, v.quoted = i+3, true
 		v.e = bytes.Index(b[v.s:], []byte("\xe2\x80"))
@@ -240,7 +273,8 @@ func (sc *scanner) valueAt(i int, v value, kind string, c class) int {
 	}
 	if !v.quoted {
 		v.s = i
-		v.e = unquotedEnd(b, i, v)
+		// A prefix is enough to judge a long value, and keeps text full of names linear.
+		v.e = unquotedEnd(b[:min(len(b), i+2*maxJudge)], i, v)
 	}
 	if v.e <= v.s {
 		return -1
@@ -270,6 +304,9 @@ func (sc *scanner) valueAt(i int, v value, kind string, c class) int {
 	if !secretValue(b, v, c) {
 		return -1
 	}
+	if v.e == i+2*maxJudge {
+		v.e = unquotedEnd(b, i, v)
+	}
 	return sc.add(v.s, v.e, kind)
 }
 
@@ -291,6 +328,20 @@ func skipWords(b []byte, i, n int) int {
 		}
 	}
 	return i
+}
+
+// closing is the function of that name; that a quote did not close is remembered for the quotes behind it.
+func (sc *scanner) closing(i int, q byte, slashes int) int {
+	if !sc.spend(0) {
+		return -1
+	}
+	e := closing(sc.b, i, q, slashes)
+	if e < 0 {
+		sc.spend(min(len(sc.b)-i, maxValue))
+	} else {
+		sc.spend(e - i)
+	}
+	return e
 }
 
 // closing returns the position of the quote that ends a string begun before i, or -1. slashes is how many backslashes
@@ -325,7 +376,7 @@ func closing(b []byte, i int, q byte, slashes int) int {
 // unquotedEnd returns the end of a value without quotes.
 func unquotedEnd(b []byte, i int, v value) int {
 	end := min(len(b), i+maxValue)
-	j := i
+	j, pairs := i, 0
 	for ; j < end; j++ {
 		switch c := b[j]; {
 		case isSpace(c):
@@ -333,7 +384,7 @@ func unquotedEnd(b []byte, i int, v value) int {
 		case c == '"' || c == '\'' || c == '`' || c == '<' || c == '>':
 			return j
 		case c == '&' || c == ';' || c == ',':
-			if pairAfter(b, j+1) || j+1 == len(b) {
+			if pairs++; pairs > 8 || pairAfter(b, j+1) || j+1 == len(b) {
 				return j
 			}
 			if c == ',' && !v.tight {

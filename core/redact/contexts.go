@@ -33,6 +33,9 @@ func (sc *scanner) url(p int) int {
 	b := sc.b
 	s := p + 3
 	end, slash, at := s, -1, -1
+	if p < sc.urlEnd || !sc.spend(0) {
+		return -1
+	}
 	for end < len(b) && end-s < 1024 && !isSpace(b[end]) && b[end] != '"' && b[end] != '\'' && b[end] != '<' && b[end] != '>' && b[end] != '`' && b[end] != '\\' {
 		switch b[end] {
 		case '/', '?', '#':
@@ -46,7 +49,9 @@ func (sc *scanner) url(p int) int {
 		}
 		end++
 	}
+	sc.spend(end - s)
 	if at < 0 {
+		sc.urlEnd = end // nor is there one for the URLs inside this one
 		return -1
 	}
 	user := b[s:at]
@@ -203,6 +208,9 @@ func (sc *scanner) cookie(e int) int {
 	}
 	i++
 	end := -1
+	if !sc.spend(min(len(b)-i, 4096)) {
+		return -1
+	}
 	for n := 0; n < 64; n++ {
 		for i < len(b) && (b[i] == ' ' || b[i] == ';' || b[i] == '"' || b[i] == '\'' || b[i] == '\\') {
 			i++
@@ -239,7 +247,7 @@ func (sc *scanner) cookie(e int) int {
 func (sc *scanner) userFlag(p int) int {
 	b := sc.b
 	head := b[:p]
-	if !hasCommand(head, "curl", "wget", "http", "https", "smbclient", "lftp", "xh", "ab") {
+	if !sc.spend(min(p, 512)) || !hasCommand(head, "curl", "wget", "http", "https", "smbclient", "lftp", "xh", "ab") {
 		return -1
 	}
 	i := p + 2
@@ -269,7 +277,7 @@ func (sc *scanner) userFlag(p int) int {
 
 // hasCommand reports that one of the words is a command in head.
 func hasCommand(head []byte, words ...string) bool {
-	if len(head) > 512 {
+	if len(head) > 512 { // a command further away is another command
 		head = head[len(head)-512:]
 	}
 	for _, w := range words {
@@ -292,6 +300,9 @@ func hasCommand(head []byte, words ...string) bool {
 func (sc *scanner) passFlag(p int) int {
 	b := sc.b
 	head := b[:p]
+	if !sc.spend(min(p, 1024)) {
+		return -1
+	}
 	i := p + 3
 	attached := i < len(b) && b[i] != ' '
 	switch fold[b[p+2]] {
@@ -355,7 +366,7 @@ func (sc *scanner) identified(p int) int {
 // pgpass redacts the last field of a line of ~/.pgpass.
 func (sc *scanner) pgpass(p int) int {
 	b := bytes.TrimRight(sc.b, "\r")
-	if bytes.IndexByte(b, ' ') >= 0 || bytes.Count(b, []byte(":")) < 4 {
+	if !sc.spend(len(b)) || bytes.IndexByte(b, ' ') >= 0 || bytes.Count(b, []byte(":")) < 4 {
 		return -1
 	}
 	i := 0
@@ -393,7 +404,7 @@ func (sc *scanner) hash(p int) int {
 
 // netrc remembers that the next lines may hold the password of a netrc entry.
 func (sc *scanner) netrc(p int) int {
-	if len(bytes.TrimSpace(sc.b[:p])) == 0 {
+	if p < 40 && len(bytes.TrimSpace(sc.b[:p])) == 0 {
 		sc.st.netrc = 4
 	}
 	return -1
@@ -424,8 +435,11 @@ func (sc *scanner) spaced(s, e, i int, kind string, c class, flag bool) int {
 		}
 		return sc.valueAt(i, v, kind, c)
 	}
+	if !sc.spend(s + len(next)) {
+		return -1
+	}
 	lineStart := len(bytes.TrimSpace(b[:s])) == 0
-	f := bytes.Fields(next)
+	f := bytes.Fields(next[:min(len(next), maxValue)])
 	switch {
 	case len(f) == 1 && lineStart && sc.st.netrc > 0, bytes.Contains(b[:s], []byte(" login ")) || bytes.Contains(b[:s], []byte("login ")) && bytes.Contains(b[:s], []byte("machine ")):
 		if text := string(f[0]); placeholder(text) {
@@ -438,7 +452,10 @@ func (sc *scanner) spaced(s, e, i int, kind string, c class, flag bool) int {
 		return sc.valueAt(i, value{data: true}, kind, c)
 	}
 	k := keyPhrase(next)
-	if k == 0 && lineStart == false && c == passwordClass {
+	if bytes.HasPrefix(next, []byte("is generated for ")) {
+		k = 0
+	}
+	if k == 0 && !lineStart && c == passwordClass {
 		// "password for root@localhost: ..." as installers print it, the value being the last word.
 		if j := bytes.LastIndex(next, []byte(": ")); j > 0 && j < 60 && bytes.IndexByte(next[j+2:], ' ') < 0 && bytes.HasPrefix(next, []byte("is generated for ")) {
 			k = j + 2
@@ -492,8 +509,14 @@ func sqlStatement(head []byte) bool {
 // insert redacts the values that an INSERT statement gives to the column whose name begins at s.
 func (sc *scanner) insert(s int, kind string, c class) int {
 	b := sc.b
+	if sc.insertSeen == 0 {
+		sc.insertSeen = 1 + boolInt(bytes.Contains(bytes.ToLower(b), []byte("insert")))
+	}
+	if sc.insertSeen == 1 {
+		return -1
+	}
 	open := bytes.LastIndexByte(b[:s], '(')
-	if open < 0 || !bytes.Contains(bytes.ToLower(b[max(0, open-200):open]), []byte("insert")) {
+	if open < 0 || !sc.spend(len(b)-open) || !bytes.Contains(bytes.ToLower(b[max(0, open-200):open]), []byte("insert")) {
 		return -1
 	}
 	column := bytes.Count(b[open:s], []byte(","))

@@ -83,7 +83,13 @@ type scanner struct {
 	st *lineState
 	// nameEnd is the end of the last name, so that a name with several keywords is judged once.
 	nameEnd int
-	out     []span
+	names   map[string]nameClass
+	// budget bounds the bytes that are looked at more than once, so that adversarial text stays linear.
+	budget int
+	urlEnd int
+	// insert says whether the line holds an INSERT statement: 0 not known, 1 no, 2 yes.
+	insertSeen int
+	out        []span
 	// open is where a token begins that reaches the end of the text and may go on behind it, or -1; openAt is its pattern.
 	open    int
 	openPat pattern
@@ -100,7 +106,8 @@ func (sc *scanner) add(s, e int, kind string) int {
 // scan finds everything in sc.b. With tokensOnly it looks for token formats alone.
 func (sc *scanner) scan(tokensOnly bool) {
 	b, se := sc.b, sc.rs.search
-	sc.nameEnd, sc.open = 0, -1
+	sc.nameEnd, sc.open, sc.urlEnd = 0, -1, 0
+	sc.budget = 1<<14 + 16*len(b)
 	for p := se.next(b, 0); p >= 0; {
 		end := -1
 		h := se.hash(b[p:])
@@ -127,6 +134,12 @@ func (sc *scanner) scan(tokensOnly bool) {
 	}
 }
 
+// spend takes n from the budget and reports whether any is left.
+func (sc *scanner) spend(n int) bool {
+	sc.budget -= n
+	return sc.budget > 0
+}
+
 // format tries one token format whose keyword stands at p and returns the end of the token, or -1.
 func (sc *scanner) format(fi, p int) int {
 	f, pat, b := &formats[fi], sc.rs.patterns[fi], sc.b
@@ -139,7 +152,7 @@ func (sc *scanner) format(fi, p int) int {
 		for s = p; s > 0 && p-s < 200 && pat[0].has(b[s-1]); s-- {
 		}
 	}
-	if s < 0 || !sc.boundary(s) {
+	if s < 0 || isAlnum(f.Pattern[0]) && !sc.boundary(s) {
 		return -1
 	}
 	n, open := pat.match(b[s:])
@@ -151,6 +164,9 @@ func (sc *scanner) format(fi, p int) int {
 	}
 	e := s + n
 	if f.How&whole != 0 && e < len(b) && isWord(b[e]) {
+		return -1
+	}
+	if f.How&inBase64 != 0 && (e < len(b) && (b[e] == '+' || b[e] == '/' || b[e] == '=') || s > 0 && (b[s-1] == '+' || b[s-1] == '/') || s == 0 && (n == 64 || n == 76)) {
 		return -1
 	}
 	if !tokenLike(b[p+len(f.Key)*boolInt(f.How>>8 == 0):e], f.How) {

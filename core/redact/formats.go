@@ -24,6 +24,8 @@ const (
 	aroundWord
 	// anyMix: the token need not hold both letters and digits.
 	anyMix
+	// inBase64: the shape is common in base64 text, so nothing of that alphabet may stand around it.
+	inBase64
 	// privatePEM: the base64 text must be that of a private key.
 	privatePEM
 )
@@ -127,14 +129,14 @@ var formats = []format{
 	{"shopify-token", "shpca_", `shpca_[a-fA-F0-9]{32}`, 0, "shpca_{h32}", "shpca_"},
 	{"shopify-token", "shppa_", `shppa_[a-fA-F0-9]{32}`, 0, "shppa_{h32}", "shppa_"},
 	{"shopify-token", "shptka_", `shptka_[a-fA-F0-9]{32}`, 0, "shptka_{h32}", "shptka_"},
-	{"square-token", "eaaa", `EAAA[\w-]{56,}`, 0, "EAAA{w60}", "EAAA"},
+	{"square-token", "eaaa", `EAAA[\w-]{56,}`, inBase64, "EAAA{w60}", "EAAA"},
 	{"square-token", "sq0csp-", `sq0csp-[\w-]{22,}`, 0, "sq0csp-{w43}", "sq0csp-"},
 	{"square-token", "sq0atp-", `sq0atp-[\w-]{22,}`, 0, "sq0atp-{w22}", "sq0atp-"},
 	{"square-token", "sq0idp-", `sq0idp-[\w-]{22,}`, 0, "sq0idp-{w22}", "sq0idp-"},
-	{"facebook-token", "eaac", `EAAC[A-Za-z0-9]{40,}`, 0, "EAACEdEose0cBA{w130}", "EAAC"},
-	{"facebook-token", "eaab", `EAAB[A-Za-z0-9]{60,}`, 0, "EAAB{w130}", "EAAB"},
-	{"facebook-token", "eaag", `EAAG[A-Za-z0-9]{60,}`, 0, "EAAG{w130}", "EAAG"},
-	{"facebook-token", "eaam", `EAAM[A-Za-z0-9]{60,}`, 0, "EAAM{w130}", "EAAM"},
+	{"facebook-token", "eaac", `EAAC[A-Za-z0-9]{40,}`, inBase64, "EAACEdEose0cBA{w130}", "EAAC"},
+	{"facebook-token", "eaab", `EAAB[A-Za-z0-9]{60,}`, inBase64, "EAAB{w130}", "EAAB"},
+	{"facebook-token", "eaag", `EAAG[A-Za-z0-9]{60,}`, inBase64, "EAAG{w130}", "EAAG"},
+	{"facebook-token", "eaam", `EAAM[A-Za-z0-9]{60,}`, inBase64, "EAAM{w130}", "EAAM"},
 	{"telegram-bot-token", ":aa", `\d{8,10}:AA[\w-]{32,34}`, afterDigits, "{d10}:AA{w33}", "12:AA"},
 	{"jwt", "eyjh", `eyJh[\w-]{10,}.[\w-]{4,}.?[\w-]{0,}.?[\w-]{0,}.?[\w-]{0,}`, 0, "eyJhbGciOiJIUzI1NiJ9.{w40}.{w43}", "eyJhb"},
 	{"jwt", "eyj0", `eyJ0[\w-]{10,}.[\w-]{4,}.?[\w-]{0,}.?[\w-]{0,}.?[\w-]{0,}`, 0, "eyJ0eXAiOiJKV1QifQ9.{w40}.{w43}", "eyJ0"},

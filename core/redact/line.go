@@ -109,7 +109,7 @@ func (s *Stream) group(b []byte, n int, final bool) (end int, wait bool) {
 	text := first
 	if bytes.IndexByte(first, 0x1b) >= 0 {
 		s.v.strip(first)
-		text = append([]byte(nil), s.v.b...)
+		text = s.v.b
 	}
 	begin, complete := s.openToken(text)
 	if begin < 0 {
@@ -142,7 +142,7 @@ func (s *Stream) group(b []byte, n int, final bool) (end int, wait bool) {
 // openToken returns where the token begins that reaches the end of text, or -1, and whether it is complete there.
 func (s *Stream) openToken(text []byte) (begin int, complete bool) {
 	sc := &s.sc
-	*sc = scanner{rs: s.rs, r: s.r, b: text, st: &lineState{}, out: sc.out[:0]}
+	*sc = scanner{rs: s.rs, r: s.r, b: text, st: &s.scratch, out: sc.out[:0], names: s.names}
 	sc.scan(true)
 	for _, sp := range sc.out {
 		if sp.e == len(text) {
@@ -239,13 +239,13 @@ func (s *Stream) scanView(line []byte, v *view, tokensOnly bool) {
 		b = v.b
 	}
 	sc := &s.sc
-	*sc = scanner{rs: s.rs, r: s.r, b: b, st: &s.st, out: sc.out[:0]}
+	*sc = scanner{rs: s.rs, r: s.r, b: b, st: &s.st, out: sc.out[:0], names: s.names}
 	s.r.exact(sc)
 	if v == nil && bytes.IndexByte(b, '\n') >= 0 {
 		// A group of lines: names and contexts belong to one line each.
 		base := 0
 		for _, l := range bytes.SplitAfter(b, []byte("\n")) {
-			sub := scanner{rs: s.rs, r: s.r, b: bytes.TrimRight(l, "\r\n"), st: &s.st}
+			sub := scanner{rs: s.rs, r: s.r, b: bytes.TrimRight(l, "\r\n"), st: &s.st, names: s.names}
 			sub.scan(false)
 			for _, sp := range sub.out {
 				sc.out = append(sc.out, span{sp.s + base, sp.e + base, sp.kind})
@@ -267,7 +267,7 @@ func (s *Stream) scanView(line []byte, v *view, tokensOnly bool) {
 // pendingValue redacts the value on the line after the one that named it.
 func (s *Stream) pendingValue(line []byte, c class, kind string) {
 	sc := &s.sc
-	*sc = scanner{rs: s.rs, r: s.r, b: line, st: &s.st, out: sc.out[:0]}
+	*sc = scanner{rs: s.rs, r: s.r, b: line, st: &s.st, out: sc.out[:0], names: s.names}
 	i := 0
 	for i < len(line) && (isSpace(line[i]) || line[i] == '-' || line[i] == '"') {
 		i++

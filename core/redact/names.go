@@ -90,6 +90,8 @@ func nameOf(name []byte) (kind string, c class) {
 	}
 	has := func(s string) bool { return strings.HasSuffix(w, s) }
 	switch {
+	case string(name) == "PASS": // how test runners report
+		return "", notSecret
 	case prev == "no" || prev == "is" || prev == "has" || prev == "use" || prev == "ask" || prev == "need" || strings.HasPrefix(w, "nopass"):
 		return "", notSecret
 	case has("passphrase"), w == "phrase" && (prev == "pass" || prev == "seed" || prev == "recovery" || prev == "secret"):
@@ -99,7 +101,7 @@ func nameOf(name []byte) (kind string, c class) {
 	case has("password"), has("passwd"), has("passwort"), has("passcode"), w == "pwd" || w == "pass" || w == "userpass" || w == "dbpass",
 		len(words) > 1 && w == "pw", has("pwd") && w != "oldpwd" && w != "cwd", w == "word" && prev == "pass", w == "passin" || w == "passout":
 		return "password", passwordClass
-	case w == "pass" || w == "rootpw":
+	case w == "rootpw":
 		return "password", passwordClass
 	case has("secret"):
 		return "secret", tokenClass

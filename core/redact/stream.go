@@ -32,12 +32,14 @@ type Stream struct {
 	spans   []span
 	dropEnd bool // the line was swallowed with its end
 	v       view
+	names   map[string]nameClass
+	scratch lineState
 	counts  map[string]int
 }
 
 // Stream returns a new stream with the rules and values of r. Values that r learns later count from the next Write.
 func (r *Redactor) Stream() *Stream {
-	return &Stream{r: r, rs: builtin()}
+	return &Stream{r: r, rs: builtin(), names: make(map[string]nameClass)}
 }
 
 // Write appends to dst what of the stream so far is decided, and returns it. It keeps no reference to p.

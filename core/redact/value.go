@@ -31,7 +31,7 @@ func placeholder(v string) bool {
 		if v[0] == '$' && len(v) > 2 && !isWord(v[1]) && v[1] != '{' && v[1] != '(' {
 			break
 		}
-		if v[0] == '*' && strings.Trim(v, "*") != "" || v[0] == '&' && len(v) > 8 || v[0] == '$' && dollarSecret(v) {
+		if v[0] == '*' && strings.Trim(v, "*") != "" || v[0] == '&' && !wordy(v[1:]) || v[0] == '$' && dollarSecret(v) {
 			break
 		}
 		return true
@@ -131,7 +131,7 @@ func wordy(v string) bool {
 				return false
 			}
 			if i+1 < len(v) && isAlnum(v[i+1]) && !isDigit(v[i+1]) {
-				changes += 2
+				changes += 4
 			}
 			continue
 		case isAlnum(c):
@@ -228,7 +228,7 @@ func secretValue(b []byte, v value, c class) bool {
 			return digits > 0 && v.data && (v.quoted || v.tight) && len(text) >= 6 && !wordy(text)
 		}
 		if digits > 0 {
-			return !strings.ContainsAny(text, "(){}<>|") && (!wordy(text) || len(text) >= 16 && digits > 2)
+			return (v.quoted || v.tight && v.data || !strings.ContainsAny(text, "(){}<>|")) && (!wordy(text) || len(text) >= 16 && digits > 2)
 		}
 		return !wordy(text) && symbols*3 < len(text) && len(text) >= 12 && (v.quoted || v.data) && !strings.ContainsAny(text, "(){}<>|:,;\\")
 	}

@@ -23,7 +23,11 @@ func (v *view) push(c byte, at int) {
 
 // escape returns the length of the terminal sequence at the start of b: CSI, a string sequence such as OSC, or a short
 // one. A sequence that does not end is taken as its introducer only.
-func escape(b []byte) int {
+func escape(b []byte) int { return escapeTo(b, new(int)) }
+
+// escapeTo is escape for the sequences of one text: dead is how far from the end of b no string sequence ends, so that
+// it is not looked for again.
+func escapeTo(b []byte, dead *int) int {
 	if len(b) < 2 {
 		return len(b)
 	}
@@ -39,7 +43,11 @@ func escape(b []byte) int {
 		}
 		return 2
 	case ']', 'P', '^', '_', 'X':
-		for i := 2; i < len(b) && i < 4096; i++ {
+		if len(b) <= *dead {
+			return 2
+		}
+		i := 2
+		for ; i < len(b) && i < 4096; i++ {
 			if b[i] == 7 {
 				return i + 1
 			}
@@ -47,6 +55,7 @@ func escape(b []byte) int {
 				return i + 2
 			}
 		}
+		*dead = len(b)
 		return 2
 	case '(', ')', '#', ' ', '%':
 		return min(3, len(b))
@@ -57,10 +66,11 @@ func escape(b []byte) int {
 // strip removes terminal sequences and control characters and lets a backspace take back what stands before it.
 func (v *view) strip(line []byte) {
 	v.reset(len(line))
+	dead := 0
 	for i := 0; i < len(line); {
 		switch c := line[i]; {
 		case c == 0x1b:
-			i += escape(line[i:])
+			i += escapeTo(line[i:], &dead)
 			continue
 		case c == 8:
 			if n := len(v.b); n > 0 {
