@@ -38,6 +38,9 @@ type pendingDoc struct {
 func (b *builder) put(s string) { b.out.WriteString(s) }
 
 func (b *builder) issue(n syntax.Node, format string, args ...any) {
+	if len(b.s.issues) > 200 {
+		return // denied already; more would only cost time
+	}
 	sp := Span{}
 	if n != nil {
 		sp = spanOf(n)

@@ -16,7 +16,7 @@ type Limits struct {
 }
 
 // DefaultLimits holds far more than people and agents write, and little enough to be judged in a few milliseconds.
-var DefaultLimits = Limits{MaxBytes: 64 << 10, MaxDepth: 40, MaxCommands: 400, MaxWords: 6000}
+var DefaultLimits = Limits{MaxBytes: 32 << 10, MaxDepth: 40, MaxCommands: 400, MaxWords: 4000}
 
 func (l Limits) withDefaults() Limits {
 	d := DefaultLimits
@@ -30,6 +30,18 @@ func (l Limits) withDefaults() Limits {
 
 // maxOpenParens bounds what the recursive parser has to hold; nested parentheses also make it try arithmetic first.
 const maxOpenParens = 64
+
+// maxOpenBraces does the same for groups and ${…}; balanced JSON of any length stays below it.
+const maxOpenBraces = 100
+
+// maxWideCost bounds words outside ASCII: the parser's time for one grows with the square of its length.
+const maxWideCost = 2_000_000
+
+// maxNots bounds "! ! ! …", which nests without a closing word.
+const maxNots = 300
+
+// maxBlocks bounds if, while and their kin that are not closed; texts in other languages hold such words as well.
+const maxBlocks = 400
 
 // maxHeredocs bounds << operators before parsing: the parser rescans its pending documents at every line.
 const maxHeredocs = 128
@@ -55,9 +67,26 @@ func gate(text string, lim Limits) (hidden, conts []int, err *Error) {
 	if len(text) > lim.MaxBytes {
 		return nil, nil, &Error{Kind: "limit", Reason: fmt.Sprintf("the command is longer than %d bytes", lim.MaxBytes), Span: Span{0, lim.MaxBytes}}
 	}
-	open, docs := 0, 0
+	open, docs, braces, nots, brackets := 0, 0, 0, 0, 0
+	run, wide, cost, blocks := 0, false, 0, 0
 	for i := 0; i < len(text); {
 		c := text[i]
+		if c == ' ' || c == '\n' || c == '\t' {
+			switch text[i-run : i] {
+			case "if", "while", "until", "for", "select", "case":
+				if blocks++; blocks > maxBlocks {
+					return nil, nil, &Error{Kind: "limit", Reason: "blocks are nested too deep", Span: Span{i, i + 1}}
+				}
+			case "fi", "done", "esac", "fi;", "done;", "esac;":
+				blocks = max(blocks-1, 0)
+			}
+			run, wide = 0, false
+		} else if run++; wide || c >= utf8.RuneSelf {
+			if wide = true; cost+run > maxWideCost {
+				return nil, nil, &Error{Kind: "limit", Reason: "too much text outside ASCII without a space", Span: Span{i, i + 1}}
+			}
+			cost += run
+		}
 		if c >= utf8.RuneSelf {
 			r, n := utf8.DecodeRuneInString(text[i:])
 			switch {
@@ -69,6 +98,7 @@ func gate(text string, lim Limits) (hidden, conts []int, err *Error) {
 			case !unicode.IsGraphic(r) || unicode.Is(unicode.Zs, r) || unicode.Is(unicode.Mn, r):
 				hidden = append(hidden, i)
 			}
+			run += n - 1
 			i += n
 			continue
 		}
@@ -84,6 +114,26 @@ func gate(text string, lim Limits) (hidden, conts []int, err *Error) {
 		case c == ')':
 			if open > 0 {
 				open--
+			}
+		case c == '!' && i+1 < len(text) && (text[i+1] == ' ' || text[i+1] == '\t'):
+			if nots++; nots > maxNots {
+				return nil, nil, &Error{Kind: "limit", Reason: "too many negations", Span: Span{i, i + 1}}
+			}
+		case c == '[':
+			if brackets++; brackets > maxOpenBraces {
+				return nil, nil, &Error{Kind: "limit", Reason: "brackets are nested too deep", Span: Span{i, i + 1}}
+			}
+		case c == ']':
+			if brackets > 0 {
+				brackets--
+			}
+		case c == '{':
+			if braces++; braces > maxOpenBraces {
+				return nil, nil, &Error{Kind: "limit", Reason: "braces are nested too deep", Span: Span{i, i + 1}}
+			}
+		case c == '}':
+			if braces > 0 {
+				braces--
 			}
 		case c == '<' && i+1 < len(text) && text[i+1] == '<':
 			if docs++; docs > maxHeredocs {

@@ -278,6 +278,7 @@ func (b *builder) lit(x *wordBuilder, s string, m mode, first, last bool) {
 	if m == modeAssign && strings.Contains(s, ":~") {
 		b.s.issues = append(b.s.issues, Issue{"a tilde expansion inside a value", x.w.Span})
 	}
+	closing := strings.LastIndexByte(s, ']') // looked up once, so that many open brackets cost nothing
 	for i < len(s) {
 		c := s[i]
 		switch {
@@ -298,7 +299,7 @@ func (b *builder) lit(x *wordBuilder, s string, m mode, first, last bool) {
 			b.glob(x, s[i:i+1])
 			i++
 			continue
-		case c == '[' && m != modeAssign:
+		case c == '[' && m != modeAssign && i < closing:
 			if end := bracket(s[i:]); end > 0 {
 				b.glob(x, s[i:i+end])
 				i += end
@@ -324,12 +325,11 @@ func (b *builder) glob(x *wordBuilder, pat string) {
 	x.w.Parts = append(x.w.Parts, Part{Lit: pat})
 }
 
-// bracket returns the length of a bracket pattern at the start of s, 0 if there is none, -1 if it is one that is not
-// emitted unquoted.
+// bracket returns the length of a bracket pattern at the start of s, -1 if it is one that is not emitted unquoted.
 func bracket(s string) int {
-	end := strings.IndexByte(s[1:], ']')
+	end := strings.IndexByte(s[1:min(len(s), 66)], ']')
 	if end < 0 {
-		return 0
+		return -1
 	}
 	end++
 	if end == 1 {

@@ -144,6 +144,9 @@ func (c *check) functionReason(name string) string {
 	return ""
 }
 
+// Builtin reports whether bash itself provides the command.
+func Builtin(name string) bool { return builtinNames[name] }
+
 var builtinNames = set(`: . [ alias bg bind break builtin caller cd command compgen complete compopt continue declare dirs disown echo
 	enable eval exec exit export false fc fg getopts hash help history jobs kill let local logout mapfile popd printf pushd pwd
 	read readarray readonly return set shift shopt source suspend test times trap true type typeset ulimit umask unalias unset wait time`)

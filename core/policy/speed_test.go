@@ -1,0 +1,58 @@
+package policy
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+)
+
+// shapes are what a hostile text repeats to make a parser or the rules slow.
+var shapes = []string{"(", "{ ", "{", "$(", "`", "if true; then ", "while ", "case x in x) ", "! ", "''", "\"\"", "$x", "${x:-", "\"$(", "[[ ", "[[ ( ", "((", "$((", "1+", "a=(", "|cat ", "a|", "a&&", "a;", "a&", "a\n",
+	"<<E ", "<<E\n", "<<<a ", ">a ", "2>&1 ", "\\\n", " \\\n", "{a,b}", "{1..9}", "*", "[", "[a]", "~", "#\n", "f(){ ", "f()(", "for i in ", "for i in a; do ", "select x in ", "time ", "env ", "sudo ", "xargs ", "sh -c '", "a=b ", "\"", "'", "$'", "$'\\", "é", "\u0301", "\\", "export a ", "-", "git -C ", "find . ", "awk '", "sed s/a/", "<(", "((a", "let ", "coproc ", "@(", "?(a|", "a[", "${!", "$[", "if ", "fi;", "do ", "elif ", "function f ", "&>", "|&", ";;", "\t", " "}
+
+func TestNoShapeIsSlow(t *testing.T) {
+	limit := 20 * time.Millisecond
+	if raceEnabled {
+		limit *= 15
+	}
+	raw, _ := json.Marshal(map[string]any{"allow": []string{"ls", "echo", "cat", "env", "xargs", "sudo"}, "deny": []string{"git push", "rm"}, "deny_patterns": []string{`rm\s+-rf`}})
+	p, err := Load(raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, unit := range shapes {
+		for _, n := range []int{1 << 20, 32<<10 - 8} {
+			for _, pre := range []string{"", "ls "} {
+				text := pre + strings.Repeat(unit, n/len(unit))
+				best := time.Hour
+				var d string
+				for range 4 {
+					start := time.Now()
+					d = p.Check(text, nil).Decision
+					if best = min(best, time.Since(start)); best < limit/4 {
+						break
+					}
+				}
+				if best > limit {
+					t.Errorf("%q for %d bytes takes %v (%s)", unit, len(text), best, d)
+				}
+			}
+		}
+	}
+}
+
+func BenchmarkOrdinary(b *testing.B) {
+	raw, _ := json.Marshal(map[string]any{"default": "deny", "allow": []string{"ls", "cat", "grep", "head", "git log", "git status", "systemctl status", "docker ps", "find"}})
+	p, err := Load(raw)
+	if err != nil {
+		b.Fatal(err)
+	}
+	cmds := []string{"ls -la", "cat notes.txt | grep -v x | head -5", "git log --format='%h %s' -n 5 -- main.go", "systemctl status api || docker ps -a", "find . -name '*.go' -type f", `for f in a b; do cat "$f"; done`}
+	b.ReportAllocs()
+	for i := range b.N {
+		if d := p.Check(cmds[i%len(cmds)], nil); d.Decision != Allow {
+			b.Fatal(d)
+		}
+	}
+}
