@@ -16,8 +16,9 @@ func Quote(s string) string {
 		return "''"
 	}
 	ctl := false
-	for i := 0; i < len(s); i++ {
-		if (s[i] < ' ' && s[i] != '\n' && s[i] != '\t') || s[i] == 0x7f || s[i] >= utf8.RuneSelf && !utf8.ValidString(s) {
+	for _, r := range s {
+		// RuneError stands for bytes that are not UTF-8; what a person cannot see is spelled out.
+		if r < ' ' && r != '\n' && r != '\t' || r == 0x7f || r == utf8.RuneError || deceptive(r) {
 			ctl = true
 			break
 		}
@@ -95,6 +96,9 @@ func ansiC(s string) (string, bool) {
 			}
 			b.WriteByte(byte(n))
 		} else {
+			if n > 0x10ffff || n >= 0xd800 && n < 0xe000 {
+				return "", false
+			}
 			b.WriteRune(rune(n))
 		}
 		i = j - 1
