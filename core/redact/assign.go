@@ -3,7 +3,7 @@ package redact
 import "bytes"
 
 // maxValue bounds a value that no quote or space ends.
-const maxValue = 16 << 10
+const maxValue = MaxHold
 
 func nameByte(c byte) bool { return isWord(c) || c == '-' || c == '.' || c == '$' }
 
@@ -279,9 +279,9 @@ func (sc *scanner) valueAt(i int, v value, kind string, c class) int {
 	if v.e <= v.s {
 		return -1
 	}
-	if c == phraseClass && !v.quoted && v.data {
+	if c == phraseClass && !v.quoted && v.data && sc.spend(1024) {
 		// A phrase goes on to the end of the line.
-		rest := bytes.TrimRight(b[i:], " \t\r")
+		rest := bytes.TrimRight(b[i:min(len(b), i+512)], " \t\r")
 		if k := bytes.IndexAny(rest, "\"'`<>;&|"); k >= 0 {
 			rest = rest[:k]
 		}
@@ -291,7 +291,7 @@ func (sc *scanner) valueAt(i int, v value, kind string, c class) int {
 		}
 	}
 	if !v.quoted {
-		if n := grouped(bytesFields(b[v.s:min(len(b), v.s+200)])); n >= 4 {
+		if n := sc.groups(v.s); n >= 4 {
 			v.e = skipWords(b, v.s, n)
 			return sc.add(v.s, v.e, kind)
 		}
@@ -308,6 +308,15 @@ func (sc *scanner) valueAt(i int, v value, kind string, c class) int {
 		v.e = unquotedEnd(b, i, v)
 	}
 	return sc.add(v.s, v.e, kind)
+}
+
+// groups counts the words of four base32 digits that begin at i.
+func (sc *scanner) groups(i int) int {
+	b := sc.b
+	if i+9 >= len(b) || b[i+4] != ' ' || b[i+9] != ' ' {
+		return 0
+	}
+	return grouped(bytesFields(b[i:min(len(b), i+200)]))
 }
 
 func bytesFields(b []byte) []string {
@@ -373,11 +382,22 @@ func closing(b []byte, i int, q byte, slashes int) int {
 	return -1
 }
 
+// stops are the bytes that can end a value without quotes.
+var stops = func() (t [256]bool) {
+	for _, c := range []byte(" \t\r\n\x00\v\f\"'`<>&;,)]}\\") {
+		t[c] = true
+	}
+	return
+}()
+
 // unquotedEnd returns the end of a value without quotes.
 func unquotedEnd(b []byte, i int, v value) int {
 	end := min(len(b), i+maxValue)
 	j, pairs := i, 0
 	for ; j < end; j++ {
+		if !stops[b[j]] {
+			continue
+		}
 		switch c := b[j]; {
 		case isSpace(c):
 			return j

@@ -442,7 +442,7 @@ func (sc *scanner) spaced(s, e, i int, kind string, c class, flag bool) int {
 	f := bytes.Fields(next[:min(len(next), maxValue)])
 	switch {
 	case len(f) == 1 && lineStart && sc.st.netrc > 0, bytes.Contains(b[:s], []byte(" login ")) || bytes.Contains(b[:s], []byte("login ")) && bytes.Contains(b[:s], []byte("machine ")):
-		if text := string(f[0]); placeholder(text) {
+		if text := string(f[0]); len(f) > 3 || placeholder(text) || strings.IndexFunc(text, func(c rune) bool { return c < 0x80 && isAlnum(byte(c)) }) < 0 {
 			return -1
 		}
 		return sc.add(i, i+len(f[0]), kind)
@@ -473,7 +473,7 @@ func (sc *scanner) spaced(s, e, i int, kind string, c class, flag bool) int {
 	for end < len(b) && !isSpace(b[end]) {
 		end++
 	}
-	if w := strings.TrimRight(string(b[i:end]), ".,;!"); wordy(w) && grouped(bytesFields(b[i:min(len(b), i+200)])) < 4 && b[i] != '"' && b[i] != '\'' {
+	if w := strings.TrimRight(string(b[i:end]), ".,;!"); wordy(w) && sc.groups(i) < 4 && b[i] != '"' && b[i] != '\'' {
 		return -1
 	}
 	return sc.valueAt(i, value{}, kind, c)

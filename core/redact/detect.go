@@ -166,10 +166,14 @@ func (sc *scanner) format(fi, p int) int {
 	if f.How&whole != 0 && e < len(b) && isWord(b[e]) {
 		return -1
 	}
-	if f.How&inBase64 != 0 && (e < len(b) && (b[e] == '+' || b[e] == '/' || b[e] == '=') || s > 0 && (b[s-1] == '+' || b[s-1] == '/') || s == 0 && (n == 64 || n == 76)) {
+	if f.How&inBase64 != 0 && (e < len(b) && (b[e] == '+' || b[e] == '/' || b[e] == '=') || s > 0 && (b[s-1] == '+' || b[s-1] == '/') || s == 0 && e == len(b) && (n == 76 || n == 64 && bytes.IndexAny(b[s:e], "-_") < 0)) {
 		return -1
 	}
-	if !tokenLike(b[p+len(f.Key)*boolInt(f.How>>8 == 0):e], f.How) {
+	body := s
+	if f.How>>8 == 0 && f.How&aroundWord == 0 {
+		body = p + len(f.Key)
+	}
+	if !tokenLike(b[body:e], f.How) {
 		return -1
 	}
 	if f.How&privatePEM != 0 && !privateBase64(b[s:e]) {

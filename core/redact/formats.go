@@ -35,10 +35,10 @@ func backOf(n int) how { return how(n) << 8 }
 
 // formats are the built-in token formats, in no particular order: of several matches the longest wins.
 var formats = []format{
-	{"aws-access-key-id", "akia", `AKIA[A-Z0-9]{16}`, whole, "AKIA{u16}", "AKIAIOSFODNN7EXAMPLE"},
-	{"aws-access-key-id", "asia", `ASIA[A-Z0-9]{16}`, whole, "ASIA{u16}", "ASIA PACIFIC"},
-	{"aws-access-key-id", "abia", `ABIA[A-Z0-9]{16}`, whole, "ABIA{u16}", "ABIA"},
-	{"aws-access-key-id", "acca", `ACCA[A-Z0-9]{16}`, whole, "ACCA{u16}", "ACCA"},
+	{"aws-access-key-id", "akia", `AKIA[A-Z0-9]{16}`, whole | anyMix, "AKIA{u16}", "AKIAIOSFODNN7EXAMPLE"},
+	{"aws-access-key-id", "asia", `ASIA[A-Z0-9]{16}`, whole | anyMix, "ASIA{u16}", "ASIA PACIFIC"},
+	{"aws-access-key-id", "abia", `ABIA[A-Z0-9]{16}`, whole | anyMix, "ABIA{u16}", "ABIA"},
+	{"aws-access-key-id", "acca", `ACCA[A-Z0-9]{16}`, whole | anyMix, "ACCA{u16}", "ACCA"},
 	{"aws-bedrock-key", "absk", `ABSK[A-Za-z0-9+/]{40,}={0,2}`, 0, "ABSK{w60}", "ABSKILLED"},
 	{"github-token", "ghp_", `ghp_\w{30,}`, 0, "ghp_{w36}", "ghp_ tokens were introduced"},
 	{"github-token", "gho_", `gho_\w{30,}`, 0, "gho_{w36}", "gho_name"},
@@ -113,7 +113,7 @@ var formats = []format{
 	{"newrelic-key", "nriq-", `NRIQ-[\w-]{20,}`, 0, "NRIQ-{w32}", "NRIQ-"},
 	{"newrelic-key", "nrjs-", `NRJS-[a-f0-9]{16,}`, 0, "NRJS-{h19}", "NRJS-"},
 	{"newrelic-key", "nrra-", `NRRA-[a-f0-9]{30,}`, 0, "NRRA-{h42}", "NRRA-"},
-	{"newrelic-key", "nral", `[a-f0-9]{36}NRAL`, backOf(36), "{h36}NRAL", "NRAL"},
+	{"newrelic-key", "nral", `[a-f0-9-]{36}NRAL`, backOf(36), "{h36}NRAL", "NRAL"},
 	{"databricks-token", "dapi", `dapi[a-f0-9]{32}-?\d{0,2}`, 0, "dapi{h32}", "dapi"},
 	{"databricks-token", "dose", `dose[a-f0-9]{32}`, 0, "dose{h32}", "dose"},
 	{"vault-token", "hvs.", `hvs.[\w-]{20,}`, 0, "hvs.{w24}", "hvs."},
@@ -129,7 +129,7 @@ var formats = []format{
 	{"shopify-token", "shpca_", `shpca_[a-fA-F0-9]{32}`, 0, "shpca_{h32}", "shpca_"},
 	{"shopify-token", "shppa_", `shppa_[a-fA-F0-9]{32}`, 0, "shppa_{h32}", "shppa_"},
 	{"shopify-token", "shptka_", `shptka_[a-fA-F0-9]{32}`, 0, "shptka_{h32}", "shptka_"},
-	{"square-token", "eaaa", `EAAA[\w-]{56,}`, inBase64, "EAAA{w60}", "EAAA"},
+	{"square-token", "eaaa", `EAAA[\w-]{56,}`, inBase64, "EAAA{w30}-{w29}", "EAAA"},
 	{"square-token", "sq0csp-", `sq0csp-[\w-]{22,}`, 0, "sq0csp-{w43}", "sq0csp-"},
 	{"square-token", "sq0atp-", `sq0atp-[\w-]{22,}`, 0, "sq0atp-{w22}", "sq0atp-"},
 	{"square-token", "sq0idp-", `sq0idp-[\w-]{22,}`, 0, "sq0idp-{w22}", "sq0idp-"},

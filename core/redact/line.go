@@ -296,6 +296,9 @@ func (s *Stream) pendingValue(line []byte, c class, kind string) {
 func (s *Stream) emit(dst, line []byte, sent, end int) []byte {
 	at := sent
 	for _, sp := range s.spans {
+		if s.idle && sp.s < sent && sp.e > sent {
+			sp.s = sent // Idle let out its beginning before it was known
+		}
 		if sp.s < sent || sp.s >= end {
 			continue // out already, or to be decided again
 		}
@@ -364,13 +367,16 @@ func (s *Stream) Idle(dst []byte) []byte {
 	s.find(line)
 	s.st = saved
 	cut := len(line)
-	if c := line[cut-1]; !isSpace(c) && bytes.IndexByte([]byte(":?>$#])%"), c) < 0 {
+	if c := line[cut-1]; !isSpace(c) && c != ':' && c != '?' && c != '>' || bytes.Contains(line[max(0, bytes.LastIndexByte(line, ' ')):], []byte("://")) {
 		for cut > s.sent && !isSpace(line[cut-1]) {
 			cut--
 		}
 	}
 	if esc := bytes.LastIndexByte(line, 0x1b); esc >= 0 && esc < cut && esc+escape(line[esc:]) >= len(line)-1 {
 		cut = esc
+	}
+	if i := bytes.Index(line, pemBegin); i >= 0 {
+		cut = min(cut, i) // of a key block only the whole line tells
 	}
 	for _, sp := range s.spans {
 		if sp.e >= cut {
@@ -381,6 +387,6 @@ func (s *Stream) Idle(dst []byte) []byte {
 		return dst
 	}
 	dst = s.emit(dst, line, s.sent, cut)
-	s.sent = cut
+	s.sent, s.idle = cut, true
 	return dst
 }

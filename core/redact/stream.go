@@ -26,6 +26,7 @@ type Stream struct {
 	buf []byte // the line that is not decided yet, and all lines a wrapped token needs
 	// sent is how much of buf is out already, of an overlong line or by Idle.
 	sent int
+	idle bool // sent was moved by Idle
 	// swallow: a secret longer than a window goes on until a byte that cannot be part of it.
 	swallow bool
 	sc      scanner
@@ -60,7 +61,7 @@ func (s *Stream) Write(dst, p []byte) []byte {
 // Flush ends the stream: it appends what was held back, redacted, and makes the stream ready for another.
 func (s *Stream) Flush(dst []byte) []byte {
 	dst = s.process(dst, true)
-	s.buf, s.sent, s.swallow, s.st = s.buf[:0], 0, false, lineState{}
+	s.buf, s.sent, s.idle, s.swallow, s.st = s.buf[:0], 0, false, false, lineState{}
 	return dst
 }
 
@@ -115,7 +116,7 @@ func (s *Stream) process(dst []byte, final bool) []byte {
 				end++
 			}
 			pos = end
-			s.sent = pos
+			s.sent, s.idle = pos, false
 			continue
 		case len(buf)-pos >= MaxHold:
 			dst, pos = s.window(dst, pos)

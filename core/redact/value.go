@@ -112,7 +112,7 @@ func expression(v string, loose bool) bool {
 			j++
 		}
 		if j == len(v) || v[j] == '(' || v[j] == '[' || v[j] == ',' || v[j] == ')' || v[j] == ';' {
-			return wordy(strings.NewReplacer(".", "_", "?", "", "!", "").Replace(v[:j]))
+			return wordy(v[:j])
 		}
 		i = j
 	}
@@ -127,7 +127,7 @@ func wordy(v string) bool {
 		c := v[i]
 		switch {
 		case isDigit(c):
-			if run++; run > 3 {
+			if run++; run > 4 {
 				return false
 			}
 			if i+1 < len(v) && isAlnum(v[i+1]) && !isDigit(v[i+1]) {
@@ -142,7 +142,7 @@ func wordy(v string) bool {
 			if i > 1 && isLower(c) && isUpper(v[i-1]) && isUpper(v[i-2]) {
 				changes += 2
 			}
-		case c == '_' || c == '-' || c == '.':
+		case c == '_' || c == '-' || c == '.' || c == '?' || c == '!':
 		default:
 			return false
 		}
@@ -184,11 +184,11 @@ func random(v string) bool {
 func secretValue(b []byte, v value, c class) bool {
 	text := string(b[v.s:min(v.e, v.s+maxJudge)])
 	whole := v.e-v.s <= maxJudge
-	if placeholder(text) || len(text) < 4 || reference(text) {
+	if !v.quoted && expression(text, v.code || !v.data) || placeholder(text) || len(text) < 4 || reference(text) {
 		return false
 	}
-	if !v.quoted && expression(text, v.code || !v.data) {
-		return false
+	if !v.quoted && len(text) <= 18 && (strings.HasPrefix(text, "0x") || strings.HasPrefix(text, "0X")) {
+		return false // a numeric constant
 	}
 	if c == keyClass {
 		return random(strings.TrimRight(text, ";,"))
@@ -211,7 +211,7 @@ func secretValue(b []byte, v value, c class) bool {
 	switch {
 	case c == passwordClass || c == phraseClass:
 		if digits > 0 && !(v.code && !v.quoted && letters > 0 && wordy(strings.TrimRight(text, ",;)"))) {
-			return letters+symbols > 0 || v.tight || v.quoted || v.data
+			return letters+symbols > 0 || v.tight || v.quoted
 		}
 		if symbols > 0 {
 			return v.quoted && !strings.ContainsAny(text, "()[]{}<>:/,;|") || !v.quoted && v.data && !strings.ContainsAny(text, "()[]{}<>:,;|\"'`")
