@@ -51,6 +51,10 @@ func (b *builder) compound(st *syntax.Stmt) []int {
 	case *syntax.CaseClause:
 		outs = b.caseClause(c)
 	case *syntax.FuncDecl:
+		if b.depth != 1 || st.Background || st.Negated {
+			// if false; then touch() { ls; }; fi; touch x - the call would reach the program.
+			b.issue(c, "a function that may not come to be defined")
+		}
 		b.funcDecl(c)
 	case *syntax.TestClause:
 		b.put("[[ ")
@@ -231,9 +235,12 @@ func (b *builder) funcDecl(c *syntax.FuncDecl) {
 		b.issue(c, "a function with an unusual name")
 	}
 	if b.s.funcs == nil {
-		b.s.funcs = map[string]bool{}
+		b.s.funcs = map[string]int{}
 	}
-	b.s.funcs[name] = true
+	if _, again := b.s.funcs[name]; again {
+		b.issue(c, "a function that is defined twice")
+	}
+	b.s.funcs[name] = 1 << 30 // not before the end of its body
 	outer := b.fn
 	b.fn = name
 	b.put(name + "() ")
@@ -243,6 +250,7 @@ func (b *builder) funcDecl(c *syntax.FuncDecl) {
 		b.issue(c, "a function whose body is not a group")
 	}
 	b.stmt(c.Body)
+	b.s.funcs[name] = len(b.s.commands)
 	b.fn = outer
 }
 

@@ -16,7 +16,7 @@ type Limits struct {
 }
 
 // DefaultLimits holds far more than people and agents write, and little enough to be judged in a few milliseconds.
-var DefaultLimits = Limits{MaxBytes: 32 << 10, MaxDepth: 40, MaxCommands: 400, MaxWords: 4000}
+var DefaultLimits = Limits{MaxBytes: 32 << 10, MaxDepth: 40, MaxCommands: 400, MaxWords: 3000}
 
 func (l Limits) withDefaults() Limits {
 	d := DefaultLimits

@@ -13,10 +13,11 @@ type Script struct {
 	text     string
 	commands []Command
 	issues   []Issue
-	funcs    map[string]bool
-	out      string
-	names    []nameAt
-	arith    []ArithName
+	// funcs holds for each function the index of the first command after its definition.
+	funcs map[string]int
+	out   string
+	names []nameAt
+	arith []ArithName
 	// arithSets are names that arithmetic assigns, always an integer.
 	arithSets []string
 }
@@ -99,8 +100,12 @@ func (s *Script) Commands() []Command { return s.commands }
 // Issues lists what cannot be vetted; a fence denies a script that has any.
 func (s *Script) Issues() []Issue { return s.issues }
 
-// Defines reports whether the script defines a function of that name.
-func (s *Script) Defines(name string) bool { return s.funcs[name] }
+// Defines reports whether command number cmd, if it is called name, is a function of the script: one that is defined
+// before it without any condition. Before its definition the same name is a program.
+func (s *Script) Defines(name string, cmd int) bool {
+	at, ok := s.funcs[name]
+	return ok && (cmd >= at || cmd < len(s.commands) && s.commands[cmd].Func == name)
+}
 
 // Functions returns the names of the functions that the script defines.
 func (s *Script) Functions() []string {
@@ -128,7 +133,7 @@ func (s *Script) EmitWith(resolve func(name string) string) string {
 	for _, n := range s.names {
 		out = append(out, s.out[last:n.start]...)
 		name := s.commands[n.cmd].Words[0].Value
-		if !s.funcs[name] {
+		if !s.Defines(name, n.cmd) {
 			name = resolve(name)
 		}
 		out = append(out, Quote(name)...)

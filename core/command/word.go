@@ -149,7 +149,7 @@ type wordBuilder struct {
 func (x *wordBuilder) static(s string, quoted bool) {
 	x.val.WriteString(s)
 	x.run.WriteString(s)
-	if n := len(x.w.Parts); n > 0 && x.w.Parts[n-1].Param == "" && !x.w.Parts[n-1].Subst && x.w.Parts[n-1].Quoted == quoted {
+	if n := len(x.w.Parts); n > 0 && x.w.Parts[n-1].Param == "" && !x.w.Parts[n-1].Subst && x.w.Parts[n-1].Quoted == quoted && len(x.w.Parts[n-1].Lit) < 256 {
 		x.w.Parts[n-1].Lit += s
 		return
 	}

@@ -28,6 +28,7 @@ var builtinRules = map[string]func(c *check, words []command.Word) string{
 	"printf": printfRule, "unset": unsetRule, "getopts": getoptsRule, "set": setRule, "wait": waitRule,
 	"trap":  onlyListing("-p", "-l"),
 	"alias": onlyListing("-p"), "shopt": onlyListing("-q", "-p"), "hash": onlyListing("-r", "-l", "-t"),
+	"jobs":    onlyListing("-l", "-p", "-r", "-s", "-n"), // -x runs a command
 	"history": onlyListing(), "command": commandRule, "kill": nil, "umask": nil,
 }
 

@@ -20,6 +20,8 @@ type check struct {
 	d    wire.Decision
 	// deep bounds launchers inside launchers.
 	deep int
+	// cur is the number of the command that is judged.
+	cur int
 }
 
 func newCheck(p *Policy, s *Session, sc *command.Script, text string) *check {
@@ -126,6 +128,7 @@ func (c *check) fence() {
 		}
 	}
 	for i := range cmds {
+		c.cur = i
 		c.command(&cmds[i])
 	}
 	if len(cmds) == 0 && c.d.Decision == Allow && len(c.d.Rules) == 0 {
@@ -208,7 +211,7 @@ func (c *check) grant(words []command.Word, cmd *command.Command) (id, decision,
 		return "shell.dynamic", Deny, "the name of the command is not known before it runs: " + name.Reason
 	}
 	n := name.Value
-	if cmd != nil && c.sc.Defines(n) {
+	if cmd != nil && c.sc.Defines(n, c.cur) {
 		return "shell.function", Allow, ""
 	}
 	if c.s.funcs[n] != nil {

@@ -86,3 +86,6 @@ func (p *Policy) writeReason(target string, cdUsed bool) string {
 	}
 	return "writing to " + target + " is not granted"
 }
+
+// EnvReason returns why a command must not be given the exported variable name, or "".
+func (p *Policy) EnvReason(name string) string { return p.assignReason(name, true) }

@@ -12,9 +12,12 @@ var shapes = []string{"(", "{ ", "{", "$(", "`", "if true; then ", "while ", "ca
 	"<<E ", "<<E\n", "<<<a ", ">a ", "2>&1 ", "\\\n", " \\\n", "{a,b}", "{1..9}", "*", "[", "[a]", "~", "#\n", "f(){ ", "f()(", "for i in ", "for i in a; do ", "select x in ", "time ", "env ", "sudo ", "xargs ", "sh -c '", "a=b ", "\"", "'", "$'", "$'\\", "é", "\u0301", "\\", "export a ", "-", "git -C ", "find . ", "awk '", "sed s/a/", "<(", "((a", "let ", "coproc ", "@(", "?(a|", "a[", "${!", "$[", "if ", "fi;", "do ", "elif ", "function f ", "&>", "|&", ";;", "\t", " "}
 
 func TestNoShapeIsSlow(t *testing.T) {
-	limit := 20 * time.Millisecond
+	// The bar is 20 ms on a quiet machine, which the log shows; the test fails where a shape costs several times that,
+	// because a busy machine must not.
+	bar, worst := 20*time.Millisecond, time.Duration(0)
+	limit := 4 * bar
 	if raceEnabled {
-		limit *= 15
+		limit *= 10
 	}
 	raw, _ := json.Marshal(map[string]any{"allow": []string{"ls", "echo", "cat", "env", "xargs", "sudo"}, "deny": []string{"git push", "rm"}, "deny_patterns": []string{`rm\s+-rf`}})
 	p, err := Load(raw)
@@ -27,12 +30,16 @@ func TestNoShapeIsSlow(t *testing.T) {
 				text := pre + strings.Repeat(unit, n/len(unit))
 				best := time.Hour
 				var d string
-				for range 4 {
+				for range 6 {
 					start := time.Now()
 					d = p.Check(text, nil).Decision
-					if best = min(best, time.Since(start)); best < limit/4 {
+					if best = min(best, time.Since(start)); best < bar/4 {
 						break
 					}
+				}
+				if best > worst {
+					worst = best
+					t.Logf("%v for %q, %d bytes (%s)", best, unit, len(text), d)
 				}
 				if best > limit {
 					t.Errorf("%q for %d bytes takes %v (%s)", unit, len(text), best, d)
