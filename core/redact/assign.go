@@ -37,6 +37,9 @@ func (sc *scanner) name(p, q int) int {
 	for e > q && (b[e-1] == '-' || b[e-1] == '.') {
 		e--
 	}
+	if s > 1 && b[s-1] == ':' && (b[s-2] == ':' || isDigit(b[s-2]) && e < len(b) && b[e] == ':') {
+		return -1 // the last part of a qualified name or of an ARN, not a key
+	}
 	kind, c := sc.nameOf(b[s:e])
 	if c == notSecret && bytes.EqualFold(b[s:e], []byte("key")) && s > 0 && b[s-1] == ' ' {
 		// "Your secret key is", "Unseal Key 1": the word before says what key it is.

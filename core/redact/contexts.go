@@ -68,7 +68,7 @@ func (sc *scanner) url(p int) int {
 		}
 		return -1
 	}
-	if bytes.IndexByte(user, '{') >= 0 || bytes.IndexByte(user, '(') >= 0 || bytes.IndexByte(user, ',') >= 0 {
+	if bytes.Contains(user, []byte("&lt;")) || bytes.IndexByte(user, '[') >= 0 || bytes.IndexByte(user, '{') >= 0 || bytes.IndexByte(user, '(') >= 0 || bytes.IndexByte(user, ',') >= 0 {
 		return -1
 	}
 	text := string(user[colon+1:])
@@ -350,11 +350,13 @@ func (sc *scanner) passFlag(p int) int {
 // identified redacts the password of SQL's IDENTIFIED BY.
 func (sc *scanner) identified(p int) int {
 	b := sc.b
-	end := min(len(b), p+120)
-	i := bytes.IndexByte(b[p:end], '\'')
-	if i < 0 || !bytes.Contains(bytes.ToLower(b[p:p+i]), []byte(" by")) {
+	rest := bytes.ToLower(b[p+len("identified") : min(len(b), p+48)])
+	word, quote, ok := bytes.Cut(rest, []byte("'"))
+	words := bytes.Fields(word)
+	if !ok || len(quote) == 0 || len(words) == 0 || len(words) > 2 || string(words[0]) != "by" || len(words) == 2 && string(words[1]) != "password" {
 		return -1
 	}
+	i := len("identified") + len(word)
 	s := p + i + 1
 	e := closing(b, s, '\'', 0)
 	if e <= s || placeholder(string(b[s:min(e, s+maxJudge)])) {

@@ -36,7 +36,8 @@ var trailing = map[string]bool{"prod": true, "production": true, "dev": true, "s
 var plainToken = map[string]bool{"next": true, "page": true, "eos": true, "bos": true, "pad": true, "unk": true,
 	"sep": true, "cls": true, "mask": true, "continuation": true, "cancellation": true, "start": true, "end": true,
 	"stop": true, "special": true, "max": true, "min": true, "num": true, "per": true, "invalidation": true,
-	"lex": true, "last": true, "first": true, "prev": true, "cancel": true, "ct": true, "client": true}
+	"lex": true, "last": true, "first": true, "prev": true, "cancel": true, "ct": true, "client": true, "idempotency": true,
+	"change": true, "creation": true, "request": true, "lock": true, "resume": true, "unexpected": true, "multiline": true}
 
 // before "key", these words make it a secret.
 var secretKey = map[string]bool{"api": true, "access": true, "secret": true, "private": true, "encryption": true,

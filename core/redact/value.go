@@ -44,7 +44,7 @@ func placeholder(v string) bool {
 	if plainValues[strings.TrimRight(low, ".,;:!?")] {
 		return true
 	}
-	if strings.HasPrefix(low, "your") || strings.HasPrefix(low, "xxx") || strings.HasPrefix(low, "...") || strings.HasPrefix(low, "<") {
+	if strings.HasPrefix(low, "your") || strings.HasPrefix(low, "xxx") || strings.HasPrefix(low, "...") || strings.HasPrefix(low, "&lt;") || strings.HasPrefix(low, "&#") {
 		return true
 	}
 	if strings.Contains(v, "[REDACTED") || strings.Contains(low, "placeholder") || strings.Contains(low, "-here") || strings.Contains(low, "_here") ||
@@ -116,7 +116,20 @@ func expression(v string, loose bool) bool {
 		}
 		i = j
 	}
-	return loose && wordy(strings.TrimRight(v, ",;)}"))
+	if !loose {
+		return false
+	}
+	v = strings.TrimRight(v, ",;)}")
+	if i >= len(v) && !isDigit(v[0]) {
+		// A variable is often named after what it holds.
+		low := strings.ToLower(v)
+		for _, w := range [...]string{"key", "secret", "token", "passw", "value"} {
+			if strings.Contains(low, w) {
+				return true
+			}
+		}
+	}
+	return wordy(v)
 }
 
 // wordy reports a name or a word as people write them: lower case, Capitalised, UPPER, camelCase, snake_case, with
