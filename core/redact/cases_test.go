@@ -3,6 +3,7 @@ package redact
 import (
 	"bufio"
 	"encoding/json"
+	"math/rand"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -17,6 +18,32 @@ type testCase struct {
 	Secrets                   []string
 	Chunks                    []int
 	ChunkUnit                 string `json:"chunk_unit"`
+	// Make are templates of the secrets, in our own cases: <<0>> in the text stands for the first, <<0:2:9>> for a part
+	// of it. So no file of the project holds what looks like a live secret.
+	Make []string
+}
+
+var part = regexp.MustCompile(`<<(\d+)(?::(\d+):(\d+))?>>`)
+
+// fill writes out the templates of a case.
+func (c *testCase) fill(seed int64) {
+	rnd := rand.New(rand.NewSource(seed))
+	for _, m := range c.Make {
+		c.Secrets = append(c.Secrets, expand(rnd, m))
+	}
+	if len(c.Make) > 0 {
+		c.Text = part.ReplaceAllStringFunc(c.Text, func(m string) string {
+			f := part.FindStringSubmatch(m)
+			k, _ := strconv.Atoi(f[1])
+			s := c.Secrets[k]
+			if f[2] != "" {
+				from, _ := strconv.Atoi(f[2])
+				to, _ := strconv.Atoi(f[3])
+				s = s[from:to]
+			}
+			return s
+		})
+	}
 }
 
 func loadCases(t testing.TB, path string) []testCase {
@@ -34,6 +61,7 @@ func loadCases(t testing.TB, path string) []testCase {
 		if err := json.Unmarshal(sc.Bytes(), &c); err != nil {
 			t.Fatalf("%s: %v", path, err)
 		}
+		c.fill(int64(len(out)))
 		out = append(out, c)
 	}
 	return out

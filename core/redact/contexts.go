@@ -443,7 +443,7 @@ func (sc *scanner) spaced(s, e, i int, kind string, c class, flag bool) int {
 	lineStart := len(bytes.TrimSpace(b[:s])) == 0
 	f := bytes.Fields(next[:min(len(next), maxValue)])
 	switch {
-	case len(f) == 1 && lineStart && sc.st.netrc > 0, bytes.Contains(b[:s], []byte(" login ")) || bytes.Contains(b[:s], []byte("login ")) && bytes.Contains(b[:s], []byte("machine ")):
+	case len(f) == 1 && lineStart && sc.st.netrc > 0, netrcLine(b[:s]):
 		if text := string(f[0]); len(f) > 3 || placeholder(text) || strings.IndexFunc(text, func(c rune) bool { return c < 0x80 && isAlnum(byte(c)) }) < 0 {
 			return -1
 		}
@@ -479,6 +479,12 @@ func (sc *scanner) spaced(s, e, i int, kind string, c class, flag bool) int {
 		return -1
 	}
 	return sc.valueAt(i, value{}, kind, c)
+}
+
+// netrcLine reports that head is the beginning of a netrc entry.
+func netrcLine(head []byte) bool {
+	head = bytes.TrimLeft(head, " \t")
+	return bytes.HasPrefix(head, []byte("machine ")) || bytes.HasPrefix(head, []byte("default ")) || bytes.HasPrefix(head, []byte("login "))
 }
 
 // keyPhrase returns the length of "is", "is:", "1:" and the like at the start of b, or 0.

@@ -18,6 +18,7 @@ func expand(rnd *rand.Rand, s string) string {
 		'w': "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789",
 		'h': "0123456789abcdef", 'u': "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789",
 		'l': "abcdefghijklmnopqrstuvwxyz0123456789", 'a': "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ", 'd': "0123456789",
+		'b': "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+/",
 	}
 	var b strings.Builder
 	for i := 0; i < len(s); i++ {
