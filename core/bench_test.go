@@ -14,8 +14,8 @@ import (
 func BenchmarkThroughput(b *testing.B) {
 	const bytes = 1 << 30
 	const command = "yes | head -c 1073741824"
-	b.Run("execkit", func(b *testing.B) {
-		s := open(b, execkit.Config{})
+	measure := func(b *testing.B, redact execkit.RedactOptions) {
+		s := open(b, execkit.Config{Redact: &redact})
 		b.SetBytes(bytes)
 		for b.Loop() {
 			r, err := s.Exec(context.Background(), command, execkit.ExecOptions{Timeout: -1})
@@ -26,7 +26,9 @@ func BenchmarkThroughput(b *testing.B) {
 		var m runtime.MemStats
 		runtime.ReadMemStats(&m)
 		b.ReportMetric(float64(m.Sys)/(1<<20), "MiB-host")
-	})
+	}
+	b.Run("execkit", func(b *testing.B) { measure(b, execkit.RedactOptions{}) })
+	b.Run("execkit-redact-off", func(b *testing.B) { measure(b, execkit.RedactOptions{Disabled: true}) })
 	b.Run("plain", func(b *testing.B) {
 		b.SetBytes(bytes)
 		for b.Loop() {
@@ -64,4 +66,12 @@ func BenchmarkThousandSessions(b *testing.B) {
 		}
 	}
 	b.ReportMetric(float64(after.Sys-before.Sys)/1000/1024, "KiB/session")
+}
+
+// One command with everything that the default session does to it: policy, redaction, budget.
+func BenchmarkExec(b *testing.B) {
+	s := open(b, execkit.Config{})
+	for b.Loop() {
+		exec(b, s, "true")
+	}
 }

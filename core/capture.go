@@ -6,42 +6,57 @@ import (
 
 	"github.com/execkit/execkit/core/budget"
 	"github.com/execkit/execkit/core/clean"
+	"github.com/execkit/execkit/core/redact"
 	"github.com/execkit/execkit/core/wire"
 )
 
-// A capture takes one stream of a command through clean and budget. Its memory is bounded whatever arrives.
+// A capture takes one stream of a command through clean, redact and budget. Its memory is bounded whatever arrives.
 //
-// The bytes are kept twice, cleaned and as they came: output that turns out not to be text is returned as it was, and
-// that is known only at the end.
+// From the first chunk that is not UTF-8 on, the stream is taken for binary and no longer cleaned, so that its bytes
+// come out as they were; what was text before that stays cleaned.
 type capture struct {
 	cleaner *clean.Cleaner
-	text    *budget.Keeper
-	raw     *budget.Keeper
+	hide    *redact.Stream
+	kept    *budget.Keeper
 	spool   *budget.Spool
-	buf     []byte
 	utf8    utf8Check
 	any     bool
-	// emit, if set, gets the cleaned text as it comes, cut between runes.
-	emit func(p []byte)
-	held []byte
+	raw     bool // nothing is cleaned
+	// emit, if set, gets the redacted text as it comes, cut between runes.
+	emit           func(p []byte)
+	cleaned, shown []byte // buffers
+	held           []byte
 }
 
-func newCapture(o budget.Options) *capture {
+func newCapture(o budget.Options, r *redact.Redactor, raw bool) *capture {
 	spool := budget.NewSpool()
-	return &capture{cleaner: clean.New(), text: budget.NewKeeper(o, spool), raw: budget.NewKeeper(o, nil), spool: spool}
+	return &capture{cleaner: clean.New(), hide: r.Stream(), kept: budget.NewKeeper(o, spool), spool: spool, raw: raw}
 }
 
 // Write implements io.Writer; it never fails.
 func (c *capture) Write(p []byte) (int, error) {
 	c.any = true
 	c.utf8.write(p)
-	c.raw.Write(p)
-	c.buf = c.cleaner.Write(c.buf[:0], p)
-	c.text.Write(c.buf)
-	if c.emit != nil {
-		c.emitWhole(c.buf)
+	if !c.raw && c.utf8.broken {
+		c.show(c.hide.Write(c.shown[:0], c.cleaner.Flush(c.cleaned[:0])))
+		c.raw = true
+	}
+	if c.raw {
+		c.show(c.hide.Write(c.shown[:0], p))
+	} else {
+		c.cleaned = c.cleaner.Write(c.cleaned[:0], p)
+		c.show(c.hide.Write(c.shown[:0], c.cleaned))
 	}
 	return len(p), nil
+}
+
+// show passes redacted text on.
+func (c *capture) show(p []byte) {
+	c.kept.Write(p)
+	if c.emit != nil {
+		c.emitWhole(p)
+	}
+	c.shown = p
 }
 
 // emitWhole emits p but for a rune that its end cuts.
@@ -54,26 +69,21 @@ func (c *capture) emitWhole(p []byte) {
 
 // finish ends the stream.
 func (c *capture) finish() {
-	rest := c.cleaner.Flush(c.buf[:0])
-	c.text.Write(rest)
-	if c.emit != nil {
-		c.emit(append(c.held, rest...))
+	c.show(c.hide.Flush(c.hide.Write(c.shown[:0], c.cleaner.Flush(c.cleaned[:0]))))
+	if c.emit != nil && len(c.held) > 0 {
+		c.emit(c.held)
 	}
 }
 
 // isText reports whether every byte so far was part of valid UTF-8.
 func (c *capture) isText() bool { return c.utf8.valid() }
 
-// output returns the stream for a result: text, or base64 of the bytes as they came.
+// output returns the stream for a result, in base64 where the result as a whole is binary.
 func (c *capture) output(binary bool) (text string, report *wire.BudgetReport, truncated bool) {
 	if !c.any {
 		return "", nil, false
 	}
-	keeper := c.text
-	if binary {
-		keeper = c.raw
-	}
-	kept, report, truncated := keeper.Finish()
+	kept, report, truncated := c.kept.Finish()
 	if binary {
 		return base64.StdEncoding.EncodeToString(kept), report, truncated
 	}

@@ -33,6 +33,12 @@ type Config struct {
 	CloseOnExit bool
 	// Budget is the default budget of a command.
 	Budget *wire.Budget
+	// Policy decides which commands run; nil allows everything but asks before destructive commands. Approve answers what
+	// the policy asks; without it an ask blocks.
+	Policy  *Policy
+	Approve Approver
+	// Redact says what is hidden from results; nil hides what the built-in rules find.
+	Redact *RedactOptions
 	// Label is free text for the caller's own use.
 	Label string
 }

@@ -57,6 +57,8 @@ func (s *Session) Exec(ctx context.Context, command string, o ExecOptions) (*Res
 type job struct {
 	session        *Session
 	shell          *engine.Shell
+	asked          string // the caller's command; command holds what the policy lets run
+	decision       wire.Decision
 	command        engine.Command
 	undo           *engine.Command // takes back what held for this command only; nil for nothing
 	raw            bool
@@ -85,6 +87,14 @@ func (s *Session) prepare(ctx context.Context, command string, o ExecOptions) (_
 			s.running.Unlock()
 		}
 	}()
+	if err := s.guard.admitEnv(o.Env); err != nil {
+		return nil, err
+	}
+	// Nothing of a command reaches a shell before the policy has let it through.
+	text, decision, err := s.guard.admit(ctx, ApprovalRequest{SessionID: s.id, Target: "local", Cwd: s.Info().Cwd}, command)
+	if err != nil {
+		return nil, s.hideSecrets(err)
+	}
 	shell, err := s.liveShell(ctx)
 	if err != nil {
 		return nil, err
@@ -94,8 +104,10 @@ func (s *Session) prepare(ctx context.Context, command string, o ExecOptions) (_
 		return nil, err
 	}
 	s.setBusy()
-	j := &job{session: s, shell: shell, command: first, undo: undo, raw: o.Raw, stdout: newCapture(limitsOf(limits, "stdout")), stderr: newCapture(limitsOf(limits, "stderr"))}
-	j.command.Text, j.command.Stdin, j.command.Timeout = command, o.Stdin, s.timeout(o.Timeout)
+	j := &job{session: s, shell: shell, command: first, undo: undo, raw: o.Raw,
+		asked: command, decision: decision,
+		stdout: newCapture(limitsOf(limits, "stdout"), s.redact, o.Raw), stderr: newCapture(limitsOf(limits, "stderr"), s.redact, o.Raw)}
+	j.command.Text, j.command.Stdin, j.command.Timeout = text, o.Stdin, s.timeout(o.Timeout)
 	j.command.Stdout, j.command.Stderr = j.stdout, j.stderr
 	return j, nil
 }
@@ -103,16 +115,33 @@ func (s *Session) prepare(ctx context.Context, command string, o ExecOptions) (_
 func (j *job) run(ctx context.Context) (*Result, error) {
 	defer j.session.running.Unlock()
 	out := j.shell.Run(ctx, j.command)
+	j.session.guard.ran(j.asked)
 	if j.undo != nil && !out.Exited {
 		restored := j.shell.Run(context.WithoutCancel(ctx), *j.undo)
 		out.Cwd, out.Env, out.Exited = restored.Cwd, restored.Env, restored.Exited
 	}
-	result := j.session.result(j.command.Text, out, j.stdout, j.stderr, j.raw)
+	result := j.session.result(j.asked, out, j.stdout, j.stderr, j.raw)
+	result.Decision = &j.decision
 	if out.Cancelled {
 		return nil, errdefs.New(errdefs.Cancelled, "the command was cancelled and stopped after %d ms", result.DurationMS).
 			WithOutcome(errdefs.Ran).WithDetail("result", result).WithCause(ctx.Err())
 	}
 	return result, nil
+}
+
+// hideSecrets redacts the texts of an error that quotes a command.
+func (s *Session) hideSecrets(err error) error {
+	e := errdefs.From(err)
+	e.Message = redactText(s.redact, e.Message)
+	if reason, ok := e.Details["reason"].(string); ok {
+		e.Details["reason"] = redactText(s.redact, reason)
+	}
+	if rules, ok := e.Details["rules"].([]wire.RuleRef); ok {
+		for i := range rules {
+			rules[i].Reason = redactText(s.redact, rules[i].Reason)
+		}
+	}
+	return e
 }
 
 // undoTimeout bounds the restoring of what held for one command; it is a cd and a few exports.
@@ -189,10 +218,15 @@ func (s *Session) result(command string, out engine.Outcome, stdout, stderr *cap
 	stdout.finish()
 	stderr.finish()
 	r := &Result{
-		Command: command, Encoding: "utf-8", DurationMS: out.Duration.Milliseconds(), TimedOut: out.TimedOut,
+		Command: redactText(s.redact, command), Encoding: "utf-8", DurationMS: out.Duration.Milliseconds(), TimedOut: out.TimedOut,
 		ShellExited: out.Exited, EnvDelta: s.settle(out), PipeStatus: out.PipeStatus,
 	}
+	if r.EnvDelta != nil {
+		learnEnv(s.redact, r.EnvDelta.Set)
+		redactDelta(s.redact, r.EnvDelta)
+	}
 	r.Cwd = s.Info().Cwd
+	r.Redactions = mergeCounts(stdout.hide.Counts(), stderr.hide.Counts())
 	binary := raw || !stdout.isText() || !stderr.isText()
 	if binary {
 		r.Encoding = "base64"
@@ -210,7 +244,7 @@ func (s *Session) result(command string, out engine.Outcome, stdout, stderr *cap
 		r.Signal = unix.SignalName(unix.Signal(out.Signal))
 	}
 	for _, p := range out.Jobs {
-		r.Jobs = append(r.Jobs, wire.Job{PID: p.PID, Command: p.Command})
+		r.Jobs = append(r.Jobs, wire.Job{PID: p.PID, Command: redactText(s.redact, p.Command)})
 	}
 	r.Hint = s.hintFor(r)
 	return r

@@ -13,6 +13,7 @@ import (
 	"github.com/execkit/execkit/core/budget"
 	"github.com/execkit/execkit/core/engine"
 	"github.com/execkit/execkit/core/errdefs"
+	"github.com/execkit/execkit/core/redact"
 	"github.com/execkit/execkit/core/wire"
 )
 
@@ -22,6 +23,8 @@ type Session struct {
 	config  Config
 	path    string
 	outputs outputs
+	guard   *guard
+	redact  *redact.Redactor
 
 	running sync.Mutex // held while a command runs
 
@@ -61,6 +64,17 @@ func Open(ctx context.Context, target string, config Config) (*Session, error) {
 		name, value, _ := strings.Cut(entry, "=")
 		s.env[name] = value
 	}
+	if s.guard, err = newGuard(config.Policy, config.Approve, s.env["PATH"]); err != nil {
+		return nil, err
+	}
+	options := redact.Options{}
+	if config.Redact != nil {
+		options = *config.Redact
+	}
+	if s.redact, err = redact.New(options); err != nil {
+		return nil, err
+	}
+	learnEnv(s.redact, s.env)
 	if _, err := s.liveShell(ctx); err != nil {
 		return nil, err
 	}
@@ -78,9 +92,9 @@ func (s *Session) Info() wire.SessionInfo {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	info := wire.SessionInfo{
-		SessionID: s.id, Transport: "local", Target: "local", Shell: s.path, Cwd: s.cwd,
+		SessionID: s.id, Transport: "local", Target: "local", Shell: s.path, Cwd: redactText(s.redact, s.cwd),
 		Capabilities: []string{"split_streams", "env_delta", "jobs"},
-		Enforcement:  map[string]any{"kernel": false, "policy": false},
+		Enforcement:  map[string]any{"policy": true, "fence": s.guard.policy.Fence(), "kernel": false},
 		Label:        s.config.Label, Busy: s.busy,
 	}
 	if s.shell != nil {

@@ -116,12 +116,15 @@ const quoteLimit = 200
 // Quote makes text that a target or an agent controls safe for a message: control and invisible characters are
 // escaped, so that it can neither drive a terminal nor hide, and it is cut at 200 bytes.
 func Quote(s string) string {
-	cut := len(s) > quoteLimit
-	if cut {
-		s = s[:quoteLimit]
+	if len(s) > quoteLimit {
+		return `"` + Visible(s[:quoteLimit]) + `"…`
 	}
+	return `"` + Visible(s) + `"`
+}
+
+// Visible escapes every control and invisible character, quote and backslash of s, whole.
+func Visible(s string) string {
 	var b strings.Builder
-	b.WriteByte('"')
 	for i := 0; i < len(s); {
 		r, n := utf8.DecodeRuneInString(s[i:])
 		switch {
@@ -140,10 +143,6 @@ func Quote(s string) string {
 			b.WriteRune(r)
 		}
 		i += n
-	}
-	b.WriteByte('"')
-	if cut {
-		b.WriteString("…")
 	}
 	return b.String()
 }

@@ -181,6 +181,14 @@ func (p *Policy) Warnings() []string { return p.warnings }
 // Fence reports whether the policy denies or asks by default, so that the shell must run the emitted script.
 func (p *Policy) Fence() bool { return p.def != Allow }
 
+// Judges reports whether any command can be refused or asked about, so that it has to be understood before it runs.
+func (p *Policy) Judges() bool { return p.Fence() || p.icept != "off" || p.Refuses() || len(p.ask) > 0 }
+
+// Refuses reports whether the policy holds anything but allowances and the intercept.
+func (p *Policy) Refuses() bool {
+	return p.def == Deny || len(p.deny) > 0 || len(p.patterns) > 0 || len(p.envDeny) > 0
+}
+
 // Limits are the bounds for the parser.
 func (p *Policy) Limits() command.Limits { return p.limits }
 

@@ -11,6 +11,7 @@ import (
 
 	execkit "github.com/execkit/execkit/core"
 	"github.com/execkit/execkit/core/errdefs"
+	"github.com/execkit/execkit/core/redact"
 	"github.com/execkit/execkit/core/wire"
 )
 
@@ -29,7 +30,15 @@ func (s *Server) sessionCreate(ctx context.Context, r *wire.SessionCreate) (any,
 	if err != nil {
 		return nil, err
 	}
-	config := execkit.Config{Cwd: r.Cwd, Env: r.Env, BaseEnv: r.HostEnv, Shell: r.Shell, Timeout: timeout, Budget: r.Budget, Label: r.Label}
+	rules, err := execkit.LoadPolicy(r.Policy)
+	if err != nil {
+		return nil, err
+	}
+	hide, err := redact.FromWire(r.Redact)
+	if err != nil {
+		return nil, err
+	}
+	config := execkit.Config{Policy: rules, Redact: &hide, Cwd: r.Cwd, Env: r.Env, BaseEnv: r.HostEnv, Shell: r.Shell, Timeout: timeout, Budget: r.Budget, Label: r.Label}
 	if r.InheritEnv != nil && !*r.InheritEnv {
 		config.BaseEnv = []string{}
 	}
@@ -61,12 +70,11 @@ func (s *Server) sessionCreate(ctx context.Context, r *wire.SessionCreate) (any,
 // refuseUnsupported names the first option that this version cannot honour. An option is never ignored: a caller who
 // asks for a fence or redaction must not get a session without it.
 func refuseUnsupported(r *wire.SessionCreate) error {
-	off := string(r.Redact) == "false"
 	for _, o := range []struct {
 		name string
 		set  bool
 	}{
-		{"policy", given(r.Policy)}, {"redact", given(r.Redact) && !off}, {"audit", given(r.Audit)},
+		{"audit", given(r.Audit)},
 		{"idle_timeout_ms", r.IdleTimeoutMS != 0}, {"workspace", given(r.Workspace)}, {"quotas", given(r.Quotas)},
 		{"ssh", given(r.SSH)}, {"docker", given(r.Docker)}, {"k8s", given(r.K8s)}, {"sandbox", given(r.Sandbox)},
 		{"reconnect", r.Reconnect != nil && *r.Reconnect},

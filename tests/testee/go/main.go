@@ -12,6 +12,7 @@ import (
 
 	execkit "github.com/execkit/execkit/core"
 	"github.com/execkit/execkit/core/errdefs"
+	"github.com/execkit/execkit/core/redact"
 	"github.com/execkit/execkit/core/wire"
 )
 
@@ -20,6 +21,8 @@ type request struct {
 	Params struct {
 		SessionID string             `json:"session_id"`
 		Shell     string             `json:"shell"`
+		Policy    json.RawMessage    `json:"policy"`
+		Redact    json.RawMessage    `json:"redact"`
 		Cwd       string             `json:"cwd"`
 		Env       map[string]*string `json:"env"`
 		Command   string             `json:"command"`
@@ -60,7 +63,15 @@ func perform(sessions map[string]*execkit.Session, r *request) (any, error) {
 	p := r.Params
 	switch r.Method {
 	case "session.create":
-		s, err := execkit.Open(ctx, "local", execkit.Config{Shell: p.Shell, Cwd: p.Cwd, Env: p.Env})
+		policy, err := execkit.LoadPolicy(p.Policy)
+		if err != nil {
+			return nil, err
+		}
+		hide, err := redact.FromWire(p.Redact)
+		if err != nil {
+			return nil, err
+		}
+		s, err := execkit.Open(ctx, "local", execkit.Config{Policy: policy, Redact: &hide, Shell: p.Shell, Cwd: p.Cwd, Env: p.Env})
 		if err != nil {
 			return nil, err
 		}

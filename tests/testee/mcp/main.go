@@ -39,7 +39,12 @@ func main() {
 		if err := json.Unmarshal(line, &r); err != nil {
 			log.Fatal(err)
 		}
-		delete(r.Params, "shell") // not the agent's to choose
+		if why := agentsOwn(r.Params); why != "" {
+			if err := out.Encode(map[string]any{"ok": false, "error": map[string]any{"code": "testee_cannot", "message": why}}); err != nil {
+				log.Fatal(err)
+			}
+			continue
+		}
 		if ms, ok := r.Params["timeout_ms"].(float64); ok {
 			delete(r.Params, "timeout_ms")
 			r.Params["timeout_secs"] = ms / 1000
@@ -52,6 +57,23 @@ func main() {
 			log.Fatal(err)
 		}
 	}
+}
+
+// agentsOwn turns the options of session.create into those that an agent has, or says which one it has not.
+func agentsOwn(params map[string]any) string {
+	delete(params, "shell")
+	if policy, ok := params["policy"].(map[string]any); ok {
+		allow, ok := policy["allow"]
+		if !ok {
+			return "an agent cannot switch the intercept off"
+		}
+		delete(params, "policy")
+		params["allow"] = allow
+	}
+	if _, ok := params["redact"]; ok {
+		return "an agent cannot choose what is redacted"
+	}
+	return ""
 }
 
 // envelope is what the model reads, as the envelope of the JSON API.

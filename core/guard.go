@@ -1,0 +1,219 @@
+package execkit
+
+import (
+	"context"
+	"encoding/json"
+	"maps"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/execkit/execkit/core/errdefs"
+	"github.com/execkit/execkit/core/policy"
+	"github.com/execkit/execkit/core/wire"
+)
+
+// A Policy decides which commands run. Make one with [LoadPolicy] or [DefaultDeny]; it may be shared by sessions.
+type Policy = policy.Policy
+
+// LoadPolicy reads the policy object of the contract. Nil gives the default: everything is allowed, and a person is
+// asked before a destructive command runs.
+func LoadPolicy(object json.RawMessage) (*Policy, error) { return policy.Load(object) }
+
+// DefaultDeny returns a policy under which only these programs run, each given as a name or with leading arguments
+// ("systemctl status").
+func DefaultDeny(allow ...string) (*Policy, error) {
+	object, err := json.Marshal(map[string]any{"default": "deny", "allow": allow})
+	if err != nil {
+		return nil, err
+	}
+	return policy.Load(object)
+}
+
+// An ApprovalRequest is what a person is asked.
+type ApprovalRequest struct {
+	SessionID string
+	Target    string
+	Cwd       string
+	// Command is the exact text, with every control and invisible character made visible.
+	Command  string
+	Decision wire.Decision
+}
+
+// An Approver asks a person whether a command may run. Returning false, an error, or not returning before ctx ends
+// blocks the command. It is called from the goroutine of the command, never for two commands of one session at once.
+type Approver func(ctx context.Context, r ApprovalRequest) (bool, error)
+
+// approvalTimeout is how long an approver may take; a person who does not answer has not agreed.
+const approvalTimeout = 10 * time.Minute
+
+// A guard is the policy's part of one session.
+type guard struct {
+	policy   *policy.Policy
+	approve  Approver
+	mu       sync.Mutex // guards session, which has no lock of its own
+	session  *policy.Session
+	programs map[string]string // absolute paths, pinned when the session opened
+}
+
+func newGuard(p *policy.Policy, approve Approver, path string) (*guard, error) {
+	if p == nil {
+		var err error
+		if p, err = policy.Load(nil); err != nil {
+			return nil, err
+		}
+	}
+	if p.Enforce == "require" {
+		return nil, errdefs.New(errdefs.Unsupported, "policy: enforce \"require\" asks for the kernel's part of the fence, which this version does not have").
+			WithHint("use enforce \"auto\"; the parser's part holds").WithDetail("field", "enforce")
+	}
+	g := &guard{policy: p, approve: approve, session: p.NewSession(), programs: make(map[string]string)}
+	if p.Fence() {
+		for _, name := range p.Programs() {
+			if found := lookPath(name, path); found != "" {
+				g.programs[name] = found
+			}
+		}
+	}
+	return g, nil
+}
+
+// lookPath finds a program in the directories of the session's own PATH.
+func lookPath(name, path string) string {
+	if strings.Contains(name, "/") || policy.Builtin(name) {
+		return ""
+	}
+	for _, dir := range filepath.SplitList(path) {
+		if !filepath.IsAbs(dir) {
+			continue // a relative entry means another program in every directory
+		}
+		if found, err := exec.LookPath(filepath.Join(dir, name)); err == nil {
+			return found
+		}
+	}
+	return ""
+}
+
+// admit decides on a command. It returns the text that the shell has to run: under a fence never the caller's own, but
+// the one written anew from the vetted tree.
+func (g *guard) admit(ctx context.Context, r ApprovalRequest, command string) (text string, d wire.Decision, err error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if !g.policy.Judges() {
+		return command, wire.Decision{Decision: policy.Allow}, nil
+	}
+	d, script := g.session.CheckScript(command)
+	if d.Decision == policy.Deny && !g.policy.Refuses() {
+		d = askInstead(d)
+	}
+	switch d.Decision {
+	case policy.Deny:
+		return "", d, refusal(d)
+	case policy.Ask:
+		if err := g.ask(ctx, r, command, &d); err != nil {
+			return "", d, err
+		}
+	}
+	if !g.policy.Fence() {
+		return command, d, nil
+	}
+	if script == nil {
+		return "", d, refusal(d)
+	}
+	text = script.EmitWith(func(name string) string {
+		if path, ok := g.programs[name]; ok {
+			return path
+		}
+		return name
+	})
+	if text == "" && strings.TrimSpace(command) != "" && len(script.Commands()) > 0 {
+		return "", d, refusal(d)
+	}
+	return text, d, nil
+}
+
+// askInstead is the verdict on a command that cannot be understood, where the policy denies nothing: a person can read
+// it. What is not valid shell at all stays an error that says where.
+func askInstead(d wire.Decision) wire.Decision {
+	for i := range d.Rules {
+		if rule := &d.Rules[i]; rule.Decision == policy.Deny {
+			if rule.ID == "text.syntax" || !strings.HasPrefix(rule.ID, "text.") {
+				return d
+			}
+			rule.Decision = policy.Ask
+		}
+	}
+	d.Decision = policy.Ask
+	return d
+}
+
+// admitEnv decides on variables that are set for one command: under a fence they are as much a way in as the command.
+func (g *guard) admitEnv(env map[string]*string) error {
+	if !g.policy.Fence() {
+		return nil
+	}
+	for _, name := range slices.Sorted(maps.Keys(env)) {
+		if why := g.policy.EnvReason(name); why != "" {
+			return errdefs.New(errdefs.Blocked, "env: %s: %s", errdefs.Quote(name), why).
+				WithHint("leave the variable out").WithDetail("source", "policy").WithDetail("reason", why)
+		}
+	}
+	return nil
+}
+
+func (g *guard) ask(ctx context.Context, r ApprovalRequest, command string, d *wire.Decision) error {
+	if g.approve == nil {
+		e := refusal(*d)
+		e.Code = errdefs.ApprovalRequired
+		e.Message = "the command needs a person's approval and nobody can be asked: " + d.Reason
+		return e.WithHint("give the session an approver, or switch the rule off in the policy")
+	}
+	ctx, cancel := context.WithTimeout(ctx, approvalTimeout)
+	defer cancel()
+	r.Command, r.Decision = visible(command), *d
+	yes, err := g.approve(ctx, r)
+	if err == nil && ctx.Err() != nil {
+		err = ctx.Err()
+	}
+	if !yes || err != nil {
+		return refusal(*d).WithDetail("source", "approver").WithHint("a person was asked and did not approve").WithCause(err)
+	}
+	d.ApprovedBy = "approver"
+	return nil
+}
+
+// ran records a command that was handed to the shell.
+func (g *guard) ran(command string) {
+	if !g.policy.Judges() {
+		return
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.session.Observe(command)
+}
+
+// refusal is the error of a command that does not run.
+func refusal(d wire.Decision) *errdefs.Error {
+	source := "policy"
+	for _, rule := range d.Rules {
+		switch {
+		case rule.ID == "text.syntax":
+			return errdefs.New(errdefs.SyntaxError, "%s", d.Reason).
+				WithHint("correct the command; the policy has to understand it before it runs").WithDetail("span", rule.Span)
+		case rule.ID == "text.limit":
+			source = "limits"
+		case rule.Decision == d.Decision && strings.HasPrefix(rule.ID, "intercept."):
+			source = "intercept"
+		}
+	}
+	e := errdefs.New(errdefs.Blocked, "the command was blocked: %s", d.Reason).
+		WithHint("it did not run; ask for what the policy allows").
+		WithDetail("source", source).WithDetail("rules", d.Rules).WithDetail("reason", d.Reason)
+	if i := slices.IndexFunc(d.Rules, func(r wire.RuleRef) bool { return r.Decision == d.Decision }); i >= 0 {
+		e.WithDetail("span", d.Rules[i].Span)
+	}
+	return e
+}
