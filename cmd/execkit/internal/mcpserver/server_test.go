@@ -99,13 +99,27 @@ func TestLimits(t *testing.T) {
 	}
 }
 
-// What asks for a fence is refused while there is none, never dropped.
+// What cannot be had is refused by name, never dropped.
 func TestNothingIsIgnored(t *testing.T) {
 	c := connect(t, Settings{})
 	for _, arguments := range []map[string]any{
-		{"allow": []string{"ls"}}, {"deny": []string{"rm"}}, {"workspace": "/w"}, {"paths": []string{"/w"}}, {"transport": "ssh", "host": "h"}, {"container": "c"},
+		{"workspace": "/w"}, {"paths": []string{"/w"}}, {"transport": "ssh", "host": "h"}, {"container": "c"},
 	} {
 		if r, failed := call(t, context.Background(), c, "session_create", arguments); !failed || r["error"].(map[string]any)["code"] != "unsupported" {
+			t.Errorf("%v: %v", arguments, r)
+		}
+	}
+}
+
+func TestTheAgentsOwnFence(t *testing.T) {
+	c := connect(t, Settings{})
+	for _, arguments := range []map[string]any{{"allow": []string{"echo"}}, {"allow": []string{}}, {"deny": []string{"rm"}}} {
+		info, failed := call(t, context.Background(), c, "session_create", arguments)
+		if failed {
+			t.Fatal(info)
+		}
+		r, failed := call(t, context.Background(), c, "session_exec", map[string]any{"session_id": info["session_id"], "command": "echo a; rm -f x"})
+		if !failed || r["error"].(map[string]any)["code"] != "blocked" {
 			t.Errorf("%v: %v", arguments, r)
 		}
 	}
