@@ -62,13 +62,26 @@ def test_errors(session):
         execkit.call("session.exec", {"sesion_id": "x"})
     assert "session_id" in e.value.hint and isinstance(e.value, ValueError)
     with pytest.raises(execkit.Unsupported):
-        execkit.create(policy={"default": "deny"})
+        execkit.create(audit="/nonexistent/log")
     with pytest.raises(execkit.InvalidArgument):
         session.exec("a\0b")
     session.close()
     session.close()
     with pytest.raises(execkit.SessionNotFound):
         session.exec("true")
+
+
+def test_policy_and_redaction():
+    policy = execkit.Policy.default_deny(allow=["ls", "echo", "env", "grep"])
+    with execkit.create(policy=policy, env={"AWS_SECRET_ACCESS_KEY": "wJalrXUtnFEMIK7MDENGbPxRfiCYzzTESTKEY001"}) as s:
+        with pytest.raises(execkit.Blocked) as e:
+            s.exec("rm -rf /var/lib")
+        assert e.value.outcome == "not_run" and e.value.details["rules"] and isinstance(e.value, PermissionError)
+        assert s.exec("env | grep AWS_SECRET").stdout == "AWS_SECRET_ACCESS_KEY=[REDACTED]\n"
+    with execkit.create() as s, pytest.raises(execkit.ApprovalRequired):
+        s.exec("rm -rf /var/lib/x")
+    with pytest.raises(execkit.InvalidArgument):
+        execkit.create(policy=execkit.Policy(defualt="deny"))
 
 
 def test_interrupt(session):

@@ -10,6 +10,7 @@ from __future__ import annotations
 from . import _errors
 from ._errors import *  # noqa: F403
 from ._ffi import call, library
+from ._policy import Policy
 from ._session import AsyncSession, CommandFailed, ExecResult, Session, acall
 
 __version__ = "0.1.0"
@@ -26,6 +27,7 @@ __all__ = [
     "AsyncSession",
     "CommandFailed",
     "ExecResult",
+    "Policy",
     "Session",
     "abi_version",
     "acall",
