@@ -41,13 +41,13 @@ func (sc *scanner) name(p, q int) int {
 		return -1 // the last part of a qualified name or of an ARN, not a key
 	}
 	kind, c := sc.nameOf(b[s:e])
-	if c == notSecret && bytes.EqualFold(b[s:e], []byte("key")) && s > 0 && b[s-1] == ' ' {
+	if c == notSecret && (bytes.EqualFold(b[s:e], []byte("key")) || bytes.EqualFold(b[s:e], []byte("phrase"))) && s > 0 && b[s-1] == ' ' {
 		// "Your secret key is", "Unseal Key 1": the word before says what key it is.
 		w := s - 1
 		for w > 0 && s-w < 20 && isWord(b[w-1]) {
 			w--
 		}
-		if kind, c = sc.nameOf(append(append(append([]byte(nil), b[w:s-1]...), '_'), "key"...)); c == keyClass {
+		if kind, c = sc.nameOf(append(append(append([]byte(nil), b[w:s-1]...), '_'), b[s:e]...)); c == keyClass {
 			c = notSecret
 		}
 	}
@@ -113,6 +113,8 @@ func (sc *scanner) assignment(s, e int, kind string, c class, flag bool) int {
 		return -1
 	case op == ':' && i+1 < len(b) && b[i+1] == '=':
 		i += 2
+	case op == ':' && string(b[s:e]) == "PASS" && !quotedName:
+		return -1 // how test runners report
 	case op == ':':
 		i++
 		v.tight = i < len(b) && !isSpace(b[i]) && !spaced
@@ -161,6 +163,7 @@ func (sc *scanner) assignment(s, e int, kind string, c class, flag bool) int {
 	if !quotedName && s > 0 && (b[i] == '"' || b[i] == '\'') && (b[s-1] == b[i] || flag && s > 2 && (b[s-3] == b[i] || b[s-2] == b[i])) {
 		return -1 // "PWD="+dir: the quote ends a string that the name began
 	}
+	v.line = op == ':' && len(bytes.TrimLeft(b[:s], " \t\"'-")) == 0
 	return sc.valueAt(i, v, kind, c)
 }
 
@@ -288,7 +291,7 @@ func (sc *scanner) valueAt(i int, v value, kind string, c class) int {
 		if k := bytes.IndexAny(rest, "\"'`<>;&|"); k >= 0 {
 			rest = rest[:k]
 		}
-		if f := bytes.Fields(rest); len(f) > 1 && len(f) <= 24 && !sentence(string(rest)) {
+		if f := bytes.Fields(rest); len(f) > 1 && len(f) <= 24 && (mnemonicLike(string(rest)) || len(f) <= 8 && !sentence(string(rest))) {
 			v.e = i + len(bytes.TrimRight(rest, " \t"))
 			v.quoted = true
 		}
@@ -449,7 +452,13 @@ func codeAfter(b []byte, i int) bool {
 // element reads the text of an XML element that begins at i.
 func (sc *scanner) element(i int, kind string, c class) int {
 	b := sc.b
+	if bytes.HasPrefix(b[i:], []byte("<![CDATA[")) {
+		i += len("<![CDATA[")
+	}
 	end := bytes.IndexByte(b[i:min(len(b), i+maxValue)], '<')
+	if k := bytes.Index(b[i:min(len(b), i+maxValue)], []byte("]]>")); k >= 0 && (end < 0 || k < end) {
+		end = k
+	}
 	if end <= 0 {
 		return -1
 	}

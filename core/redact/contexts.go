@@ -21,8 +21,10 @@ var contexts = []struct {
 	{[]string{"identified"}, (*scanner).identified},
 	{[]string{":*:", ":5432:", ":5433:", ":6432:"}, (*scanner).pgpass},
 	{[]string{"$1$", "$2a$", "$2b$", "$2y$", "$5$", "$6$", "$7$", "$y$", "$gy$", "$apr1$", "$argon2", "$pbkdf2", "$scrypt$",
-		"pbkdf2_sha", "{ssha", "$sha1$", "$md5$"}, (*scanner).hash},
+		"pbkdf2_sha", "{ssha", "{sha}", "$sha1$", "$md5$"}, (*scanner).hash},
 	{[]string{"machine ", "login "}, (*scanner).netrc},
+	{[]string{"| chpasswd", "| sudo chpasswd", "| sudo -s"}, (*scanner).piped},
+	{[]string{"kind: secret"}, (*scanner).kubernetes},
 	{[]string{"bearer "}, (*scanner).bearer},
 	// Lines of private key blocks are handled before the search; see pem.go.
 	{[]string{"-----begin ", "private-lines"}, func(*scanner, int) int { return -1 }},
@@ -404,6 +406,54 @@ func (sc *scanner) hash(p int) int {
 	return sc.add(p, e, "password-hash")
 }
 
+// piped redacts what echo or printf gives to a command that reads a password.
+func (sc *scanner) piped(p int) int {
+	b := sc.b
+	e := len(bytes.TrimRight(b[:p], " "))
+	if e == 0 || !sc.spend(p) || !hasCommand(b[max(0, p-300):e], "echo", "printf") {
+		return -1
+	}
+	q := byte(' ')
+	if b[e-1] == '"' || b[e-1] == '\'' {
+		q = b[e-1]
+		e--
+	}
+	s := bytes.LastIndexByte(b[:e], q) + 1
+	if k := bytes.IndexByte(b[s:e], ':'); k > 0 && fold[b[p+2]] == 'c' {
+		s += k + 1
+	}
+	if text := string(b[s:e]); s == 0 || len(text) < 3 || placeholder(text) {
+		return -1
+	}
+	return sc.add(s, e, "password")
+}
+
+// kubernetes remembers that the values of the next data block are secrets whatever their names.
+func (sc *scanner) kubernetes(p int) int {
+	if p == 0 && len(bytes.TrimSpace(sc.b[p+len("kind: secret"):])) == 0 {
+		sc.st.secret = 1
+	}
+	return -1
+}
+
+// secretData redacts a line of the data block of a Kubernetes Secret.
+func (sc *scanner) secretData() {
+	b := bytes.TrimRight(sc.b, " \r")
+	if len(b) == 0 || b[0] != ' ' {
+		if bytes.HasPrefix(b, []byte("data:")) || bytes.HasPrefix(b, []byte("stringData:")) {
+			sc.st.secret = 2
+		} else if sc.st.secret == 2 || bytes.HasPrefix(b, []byte("---")) {
+			sc.st.secret = 0
+		}
+		return
+	}
+	if i := bytes.Index(b, []byte(": ")); sc.st.secret == 2 && i > 0 && bytes.IndexByte(b[i+2:], ' ') < 0 {
+		if text := string(b[i+2 : min(len(b), i+2+maxJudge)]); len(text) >= 4 && !placeholder(text) {
+			sc.add(i+2, len(b), "secret")
+		}
+	}
+}
+
 // netrc remembers that the next lines may hold the password of a netrc entry.
 func (sc *scanner) netrc(p int) int {
 	if p < 40 && len(bytes.TrimSpace(sc.b[:p])) == 0 {
@@ -448,7 +498,7 @@ func (sc *scanner) spaced(s, e, i int, kind string, c class, flag bool) int {
 			return -1
 		}
 		return sc.add(i, i+len(f[0]), kind)
-	case len(f) == 1 && (hasCommand(b[:s], "set", "setenv", "setx", "SET")) && e > s && (b[e] == ' '):
+	case len(f) == 1 && (hasCommand(b[:s], "set", "setenv", "setx", "SET", "ENV")) && e > s && (b[e] == ' '):
 		return sc.valueAt(i, v, kind, c)
 	case next[0] == '\'' && c == passwordClass && sqlStatement(b[:s]):
 		return sc.valueAt(i, value{data: true}, kind, c)

@@ -71,6 +71,8 @@ type lineState struct {
 	pendingKind string
 	// netrc counts down the lines after a machine or login line.
 	netrc int
+	// secret: 1 behind "kind: Secret", 2 in its data block.
+	secret int
 	// block: inside a private key block; see pem.go.
 	block pemState
 }

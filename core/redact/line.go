@@ -253,6 +253,9 @@ func (s *Stream) scanView(line []byte, v *view, tokensOnly bool) {
 			base += len(l)
 		}
 	} else {
+		if v == nil && s.st.secret > 0 {
+			sc.secretData()
+		}
 		sc.scan(tokensOnly)
 		s.r.custom(sc)
 	}

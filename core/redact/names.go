@@ -91,11 +91,9 @@ func nameOf(name []byte) (kind string, c class) {
 	}
 	has := func(s string) bool { return strings.HasSuffix(w, s) }
 	switch {
-	case string(name) == "PASS": // how test runners report
-		return "", notSecret
 	case prev == "no" || prev == "is" || prev == "has" || prev == "use" || prev == "ask" || prev == "need" || strings.HasPrefix(w, "nopass"):
 		return "", notSecret
-	case has("passphrase"), w == "phrase" && (prev == "pass" || prev == "seed" || prev == "recovery" || prev == "secret"):
+	case has("passphrase"), w == "phrase" && (prev == "backup" || prev == "mnemonic" || prev == "pass" || prev == "seed" || prev == "recovery" || prev == "secret"):
 		return "passphrase", phraseClass
 	case has("mnemonic"):
 		return "mnemonic", phraseClass

@@ -16,6 +16,8 @@ type value struct {
 	tight bool
 	// data: the name begins its line, its argument or its pair, so that this is data and not an expression in code.
 	data bool
+	// line: name, colon and value are alone on their line, as in YAML.
+	line bool
 	// code: an argument list or an expression goes on after the value.
 	code bool
 }
@@ -200,7 +202,7 @@ func secretValue(b []byte, v value, c class) bool {
 	if !v.quoted && expression(text, v.code || !v.data) || placeholder(text) || len(text) < 4 || reference(text) {
 		return false
 	}
-	if !v.quoted && len(text) <= 18 && (strings.HasPrefix(text, "0x") || strings.HasPrefix(text, "0X")) {
+	if !v.quoted && len(text) <= 18 && strings.HasPrefix(strings.ToLower(text), "0x") && strings.Trim(text[2:], "0123456789abcdefABCDEF,;)") == "" {
 		return false // a numeric constant
 	}
 	if c == keyClass {
@@ -208,7 +210,7 @@ func secretValue(b []byte, v value, c class) bool {
 	}
 	if whole && v.quoted && bytes.IndexByte(b[v.s:v.e], ' ') >= 0 {
 		// Messages are quoted too. A secret of several words is called a phrase, or has what a sentence has not.
-		return c == phraseClass || c == passwordClass && strings.ContainsAny(text, "0123456789") && !sentence(text) || mnemonicLike(text)
+		return c == phraseClass && !sentence(text) || c == passwordClass && v.data && (strings.ContainsAny(text, "0123456789") || fourWords(text)) && !sentence(text) || mnemonicLike(text)
 	}
 	digits, letters, symbols := 0, 0, 0
 	for i := range len(text) {
@@ -232,7 +234,8 @@ func secretValue(b []byte, v value, c class) bool {
 		if v.quoted {
 			return (v.data || !wordy(text)) && len(text) >= 5
 		}
-		return v.data && v.tight && len(text) >= 5 || !wordy(text) && len(text) >= 8
+		return v.data && v.tight && len(text) >= 5 || !wordy(text) && len(text) >= 8 ||
+			v.line && len(text) >= 6 && len(bytes.TrimSpace(b[v.e:])) == 0 && strings.Trim(text, "abcdefghijklmnopqrstuvwxyz-_") == ""
 	default:
 		if letters == 0 {
 			return digits >= 10
@@ -254,7 +257,18 @@ func sentence(v string) bool {
 			return true
 		}
 	}
-	return strings.Count(v, " ") > 8
+	return false
+}
+
+// fourWords reports a password of four to six lower-case words that do not name a password themselves.
+func fourWords(v string) bool {
+	f := strings.Fields(v)
+	for _, w := range f {
+		if len(w) < 3 || strings.Trim(w, "abcdefghijklmnopqrstuvwxyz") != "" || plainValues[w] {
+			return false
+		}
+	}
+	return len(f) >= 4 && len(f) <= 6
 }
 
 // mnemonicLike reports a seed phrase (twelve or more short lower-case words) or a key in groups of four.
