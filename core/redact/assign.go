@@ -285,7 +285,7 @@ func (sc *scanner) valueAt(i int, v value, kind string, c class) int {
 	if v.e <= v.s {
 		return -1
 	}
-	if c == phraseClass && !v.quoted && v.data && sc.spend(1024) {
+	if c == phraseClass && !v.quoted && v.data && sc.spend(4096) {
 		// A phrase goes on to the end of the line.
 		rest := bytes.TrimRight(b[i:min(len(b), i+512)], " \t\r")
 		if k := bytes.IndexAny(rest, "\"'`<>;&|"); k >= 0 {

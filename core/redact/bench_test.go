@@ -97,3 +97,13 @@ func BenchmarkRedact(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkBuild is what the first redactor of a process pays.
+func BenchmarkBuild(b *testing.B) {
+	b.ReportAllocs()
+	for range b.N {
+		if buildRules().search == nil {
+			b.Fatal("no rules")
+		}
+	}
+}

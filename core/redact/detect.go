@@ -29,7 +29,9 @@ type ruleset struct {
 	patterns []pattern // by index of formats
 }
 
-var builtin = sync.OnceValue(func() *ruleset {
+var builtin = sync.OnceValue(buildRules)
+
+func buildRules() *ruleset {
 	rs := &ruleset{patterns: make([]pattern, len(formats))}
 	at := make(map[string]int)
 	var words []string
@@ -62,7 +64,7 @@ var builtin = sync.OnceValue(func() *ruleset {
 	}
 	rs.search = newSearcher(words, 3, true)
 	return rs
-})
+}
 
 // lineState is what one line leaves for the next.
 type lineState struct {

@@ -209,12 +209,14 @@ func (s *Stream) find(line []byte) {
 		s.v.join(line, cont)
 		s.scanView(line, &s.v, !cont)
 	}
-	if bytes.IndexByte(line, 0x1b) >= 0 || bytes.IndexByte(line, 8) >= 0 {
-		s.v.strip(line)
-		s.scanView(line, &s.v, false)
-	}
-	if encoded(line) && s.v.decode(line) {
-		s.scanView(line, &s.v, false)
+	s.decoded(line, 0)
+	if bytes.IndexByte(line, '\n') >= 0 {
+		// The joined text hides where a token ends with its line.
+		base := 0
+		for _, l := range bytes.SplitAfter(line, []byte("\n")) {
+			s.decoded(bytes.TrimRight(l, "\r\n"), base)
+			base += len(l)
+		}
 	}
 	if len(s.spans) > 1 {
 		sort.SliceStable(s.spans, func(i, j int) bool { return s.spans[i].s < s.spans[j].s })
@@ -230,6 +232,22 @@ func (s *Stream) find(line []byte) {
 	}
 	after.pending, after.pendingKind = s.st.pending, s.st.pendingKind
 	s.st = after
+}
+
+// decoded scans the views of a part of a line, which begins at base, without terminal sequences and without encoding.
+func (s *Stream) decoded(part []byte, base int) {
+	from := len(s.spans)
+	if bytes.IndexByte(part, 0x1b) >= 0 || bytes.IndexByte(part, 8) >= 0 {
+		s.v.strip(part)
+		s.scanView(part, &s.v, false)
+	}
+	if encoded(part) && s.v.decode(part) {
+		s.scanView(part, &s.v, false)
+	}
+	for i := range s.spans[from:] {
+		s.spans[from+i].s += base
+		s.spans[from+i].e += base
+	}
 }
 
 // scanView scans a view of line, or the line itself when v is nil, and adds what it finds to s.spans.

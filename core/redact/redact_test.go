@@ -152,6 +152,43 @@ func TestLongLines(t *testing.T) {
 	}
 }
 
+// TestCanaries hides thousands of generated secrets at random places of ordinary text, some cut by terminal sequences,
+// and looks for each of them in what comes out.
+func TestCanaries(t *testing.T) {
+	r := mustNew(t, Options{})
+	rnd := rand.New(rand.NewSource(11))
+	ordinaryLines := strings.SplitAfter(string(logText(200_000)), "\n")
+	kinds := []string{"ghp_{w36}", "AKIA{u15}7", "glpat-{w19}7", "sk_live_{w23}7", "npm_{w35}7", "hvs.{w23}7", "xoxb-{d12}-{d12}-{w23}7"}
+	places := []string{"%s\n", "token: %s\n", "x %s y ", `{"k": "%s"}`, "https://h/?t=%s&x=1\n", "export A='%s'\n", "\t%s\r\n"}
+	var b strings.Builder
+	var canaries []string
+	for range 4000 {
+		for range rnd.Intn(4) {
+			b.WriteString(ordinaryLines[rnd.Intn(len(ordinaryLines))])
+		}
+		c := expand(rnd, kinds[rnd.Intn(len(kinds))])
+		canaries = append(canaries, c)
+		if rnd.Intn(4) == 0 {
+			n := 1 + rnd.Intn(len(c)-1)
+			c = c[:n] + "\x1b[1;31m" + c[n:]
+		}
+		fmt.Fprintf(&b, places[rnd.Intn(len(places))], c)
+	}
+	s := r.Stream()
+	var out []byte
+	for p := []byte(b.String()); len(p) > 0; {
+		n := min(len(p), 1+rnd.Intn(5000))
+		out = s.Write(out, p[:n])
+		p = p[n:]
+	}
+	text := transform("strip-ansi", string(s.Flush(out)))
+	for _, c := range canaries {
+		if strings.Contains(text, c) {
+			t.Errorf("%s survives", c)
+		}
+	}
+}
+
 // TestIdempotent redacts what is redacted already.
 func TestIdempotent(t *testing.T) {
 	for _, o := range []Options{{}, {Labels: true}} {
