@@ -4,12 +4,15 @@ import (
 	"context"
 	"encoding/json"
 	"maps"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
 	"time"
+
+	yaml "go.yaml.in/yaml/v3"
 
 	"github.com/execkit/execkit/core/errdefs"
 	"github.com/execkit/execkit/core/policy"
@@ -22,6 +25,35 @@ type Policy = policy.Policy
 // LoadPolicy reads the policy object of the contract. Nil gives the default: everything is allowed, and a person is
 // asked before a destructive command runs.
 func LoadPolicy(object json.RawMessage) (*Policy, error) { return policy.Load(object) }
+
+// LoadPolicyFile reads a policy from a file: JSON, or YAML where the name ends in .yaml or .yml.
+func LoadPolicyFile(path string) (*Policy, error) {
+	object, err := PolicyObject(path)
+	if err != nil {
+		return nil, err
+	}
+	return policy.Load(object)
+}
+
+// PolicyObject reads the policy object of a file as JSON, without checking it.
+func PolicyObject(path string) (json.RawMessage, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, errdefs.New(errdefs.InvalidArgument, "policy: %v", err).WithHint("give the path of a JSON or YAML file")
+	}
+	if ext := filepath.Ext(path); ext != ".yaml" && ext != ".yml" {
+		return text, nil
+	}
+	var value any
+	if err := yaml.Unmarshal(text, &value); err != nil {
+		return nil, errdefs.New(errdefs.InvalidArgument, "policy: %s: %v", path, err)
+	}
+	object, err := json.Marshal(value)
+	if err != nil {
+		return nil, errdefs.New(errdefs.InvalidArgument, "policy: %s: %v", path, err).WithHint("every key has to be a string")
+	}
+	return object, nil
+}
 
 // DefaultDeny returns a policy under which only these programs run, each given as a name or with leading arguments
 // ("systemctl status").

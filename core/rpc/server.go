@@ -42,6 +42,8 @@ func NewServer() *Server {
 	s.methods["exec.start"] = method(s.execStart)
 	s.methods["exec.events"] = method(s.execEvents)
 	s.methods["exec.stop"] = method(s.execStop)
+	s.methods["policy.check"] = method(s.policyCheck)
+	s.methods["redact.text"] = method(s.redactText)
 	s.methods["output.read"] = method(s.outputRead)
 	return s
 }

@@ -84,6 +84,21 @@ func TestEvents(t *testing.T) {
 	}
 }
 
+func TestChecksRunNothing(t *testing.T) {
+	s := NewServer()
+	defer s.Close()
+	e := call(t, s, "policy.check", `{"policy":{"default":"deny","allow":["ls"]},"command":"ls | rm x","history":["cd /"]}`)
+	if e.Result["decision"] != "deny" || e.Result["span"].(map[string]any)["start"] != 5.0 || len(e.Result["commands"].([]any)) != 2 {
+		t.Errorf("%+v", e)
+	}
+	if e := call(t, s, "policy.check", `{"command":"ls"}`); e.Result["decision"] != "allow" {
+		t.Errorf("%+v", e)
+	}
+	if e := call(t, s, "redact.text", `{"text":"PASSWORD=hunter2-horse","redact":{"labels":true}}`); !strings.Contains(e.Result["text"].(string), "PASSWORD=[REDACTED:") {
+		t.Errorf("%+v", e)
+	}
+}
+
 func TestBadRequests(t *testing.T) {
 	s := NewServer()
 	defer s.Close()

@@ -84,6 +84,11 @@ def test_policy_and_redaction():
         execkit.create(policy=execkit.Policy(defualt="deny"))
 
 
+def test_checks_run_nothing():
+    assert execkit.policy_check(execkit.Policy.default_deny(allow=["ls"]), "rm x")["decision"] == "deny"
+    assert execkit.redact("PASSWORD=hunter2-horse") == "PASSWORD=[REDACTED]"
+
+
 def test_interrupt(session):
     threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT)).start()
     begin = time.monotonic()

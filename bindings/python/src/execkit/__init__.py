@@ -11,7 +11,7 @@ from . import _errors
 from ._errors import *  # noqa: F403
 from ._ffi import call, library
 from ._policy import Policy
-from ._session import AsyncSession, CommandFailed, ExecResult, Session, acall
+from ._session import AsyncSession, CommandFailed, ExecResult, Session, acall, policy_check, redact
 
 __version__ = "0.1.0"
 
@@ -33,6 +33,8 @@ __all__ = [
     "acall",
     "call",
     "create",
+    "policy_check",
+    "redact",
     "Error",
     *(cls.__name__ for cls in _errors.BY_CODE.values()),
 ]

@@ -247,3 +247,17 @@ class AsyncSession(_Common):
 
     async def __aexit__(self, *exc: object) -> None:
         await self.close()
+
+
+def policy_check(policy: dict[str, Any] | None, command: str, history: list[str] | None = None) -> dict[str, Any]:
+    """Return the verdict of a policy on a command, without running anything.
+
+    The result has decision ("allow", "ask" or "deny"), reason, rules, span and commands. history holds the commands
+    that ran before in the same session.
+    """
+    return _ffi.call("policy.check", _given(policy=policy, command=command, history=history))
+
+
+def redact(text: str, **options: Any) -> str:
+    """Return text with its secrets hidden. options: labels, values, rules, allow, off."""
+    return _ffi.call("redact.text", _given(text=text, redact=options or None))["text"]
