@@ -35,8 +35,9 @@ type Config struct {
 	Budget *wire.Budget
 	// Policy decides which commands run; nil allows everything but asks before destructive commands. Approve answers what
 	// the policy asks; without it an ask blocks.
-	Policy  *Policy
-	Approve Approver
+	// Narrow, if set, must let a command run too: with it a caller who is not trusted can only take away.
+	Policy, Narrow *Policy
+	Approve        Approver
 	// Redact says what is hidden from results; nil hides what the built-in rules find.
 	Redact *RedactOptions
 	// Label is free text for the caller's own use.

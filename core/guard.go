@@ -14,6 +14,7 @@ import (
 
 	yaml "go.yaml.in/yaml/v3"
 
+	"github.com/execkit/execkit/core/command"
 	"github.com/execkit/execkit/core/errdefs"
 	"github.com/execkit/execkit/core/policy"
 	"github.com/execkit/execkit/core/wire"
@@ -84,33 +85,58 @@ const approvalTimeout = 10 * time.Minute
 
 // A guard is the policy's part of one session.
 type guard struct {
-	policy   *policy.Policy
-	approve  Approver
-	mu       sync.Mutex // guards session, which has no lock of its own
-	session  *policy.Session
-	programs map[string]string // absolute paths, pinned when the session opened
+	// policies must all let a command run; with a second one a caller who is not trusted narrows the first.
+	policies               []*policy.Policy
+	sessions               []*policy.Session // what earlier commands mean to each
+	approve                Approver
+	mu                     sync.Mutex        // guards sessions, which have no lock of their own
+	programs               map[string]string // absolute paths, pinned when the session opened
+	fence, judges, refuses bool
 }
 
-func newGuard(p *policy.Policy, approve Approver, path string) (*guard, error) {
-	if p == nil {
-		var err error
-		if p, err = policy.Load(nil); err != nil {
-			return nil, err
+func newGuard(c *Config, path string) (*guard, error) {
+	g := &guard{approve: c.Approve, programs: make(map[string]string)}
+	for _, p := range []*policy.Policy{c.Policy, c.Narrow} {
+		if p == nil && len(g.policies) > 0 {
+			continue
 		}
-	}
-	if p.Enforce == "require" {
-		return nil, errdefs.New(errdefs.Unsupported, "policy: enforce \"require\" asks for the kernel's part of the fence, which this version does not have").
-			WithHint("use enforce \"auto\"; the parser's part holds").WithDetail("field", "enforce")
-	}
-	g := &guard{policy: p, approve: approve, session: p.NewSession(), programs: make(map[string]string)}
-	if p.Fence() {
-		for _, name := range p.Programs() {
-			if found := lookPath(name, path); found != "" {
-				g.programs[name] = found
+		if p == nil {
+			var err error
+			if p, err = policy.Load(nil); err != nil {
+				return nil, err
+			}
+		}
+		if p.Enforce == "require" {
+			return nil, errdefs.New(errdefs.Unsupported, "policy: enforce \"require\" asks for the kernel's part of the fence, which this version does not have").
+				WithHint("use enforce \"auto\"; the parser's part holds").WithDetail("field", "enforce")
+		}
+		g.policies, g.sessions = append(g.policies, p), append(g.sessions, p.NewSession())
+		g.fence, g.judges, g.refuses = g.fence || p.Fence(), g.judges || p.Judges(), g.refuses || p.Refuses()
+		if p.Fence() {
+			for _, name := range p.Programs() {
+				if found := lookPath(name, path); found != "" {
+					g.programs[name] = found
+				}
 			}
 		}
 	}
 	return g, nil
+}
+
+// check asks every policy. The strictest decision wins; the rules of all are told.
+func (g *guard) check(text string) (d wire.Decision, script *command.Script) {
+	for i, s := range g.sessions {
+		one, parsed := s.CheckScript(text)
+		if i == 0 {
+			d, script = one, parsed
+			continue
+		}
+		d.Rules = append(d.Rules, one.Rules...)
+		if policy.Stricter(one.Decision, d.Decision) {
+			d.Decision, d.Reason = one.Decision, one.Reason
+		}
+	}
+	return d, script
 }
 
 // lookPath finds a program in the directories of the session's own PATH.
@@ -134,11 +160,11 @@ func lookPath(name, path string) string {
 func (g *guard) admit(ctx context.Context, r ApprovalRequest, command string) (text string, d wire.Decision, err error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if !g.policy.Judges() {
+	if !g.judges {
 		return command, wire.Decision{Decision: policy.Allow}, nil
 	}
-	d, script := g.session.CheckScript(command)
-	if d.Decision == policy.Deny && !g.policy.Refuses() {
+	d, script := g.check(command)
+	if d.Decision == policy.Deny && !g.refuses {
 		d = askInstead(d)
 	}
 	switch d.Decision {
@@ -149,7 +175,7 @@ func (g *guard) admit(ctx context.Context, r ApprovalRequest, command string) (t
 			return "", d, err
 		}
 	}
-	if !g.policy.Fence() {
+	if !g.fence {
 		return command, d, nil
 	}
 	if script == nil {
@@ -184,11 +210,15 @@ func askInstead(d wire.Decision) wire.Decision {
 
 // admitEnv decides on variables that are set for one command: under a fence they are as much a way in as the command.
 func (g *guard) admitEnv(env map[string]*string) error {
-	if !g.policy.Fence() {
+	if !g.fence {
 		return nil
 	}
 	for _, name := range slices.Sorted(maps.Keys(env)) {
-		if why := g.policy.EnvReason(name); why != "" {
+		for _, p := range g.policies {
+			why := p.EnvReason(name)
+			if why == "" || !p.Fence() {
+				continue
+			}
 			return errdefs.New(errdefs.Blocked, "env: %s: %s", errdefs.Quote(name), why).
 				WithHint("leave the variable out").WithDetail("source", "policy").WithDetail("reason", why)
 		}
@@ -219,12 +249,14 @@ func (g *guard) ask(ctx context.Context, r ApprovalRequest, command string, d *w
 
 // ran records a command that was handed to the shell.
 func (g *guard) ran(command string) {
-	if !g.policy.Judges() {
+	if !g.judges {
 		return
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.session.Observe(command)
+	for _, s := range g.sessions {
+		s.Observe(command)
+	}
 }
 
 // refusal is the error of a command that does not run.

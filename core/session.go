@@ -64,7 +64,7 @@ func Open(ctx context.Context, target string, config Config) (*Session, error) {
 		name, value, _ := strings.Cut(entry, "=")
 		s.env[name] = value
 	}
-	if s.guard, err = newGuard(config.Policy, config.Approve, s.env["PATH"]); err != nil {
+	if s.guard, err = newGuard(&config, s.env["PATH"]); err != nil {
 		return nil, err
 	}
 	options := redact.Options{}
@@ -94,7 +94,7 @@ func (s *Session) Info() wire.SessionInfo {
 	info := wire.SessionInfo{
 		SessionID: s.id, Transport: "local", Target: "local", Shell: s.path, Cwd: redactText(s.redact, s.cwd),
 		Capabilities: []string{"split_streams", "env_delta", "jobs"},
-		Enforcement:  map[string]any{"policy": true, "fence": s.guard.policy.Fence(), "kernel": false},
+		Enforcement:  map[string]any{"policy": true, "fence": s.guard.fence, "kernel": false},
 		Label:        s.config.Label, Busy: s.busy,
 	}
 	if s.shell != nil {

@@ -30,6 +30,9 @@ func rank(d string) int {
 	return 0
 }
 
+// Stricter reports whether decision a is stricter than b.
+func Stricter(a, b string) bool { return rank(a) > rank(b) }
+
 // A Policy is loaded once and read-only afterwards; it may be used by many goroutines.
 type Policy struct {
 	def      string

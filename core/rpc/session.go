@@ -34,11 +34,17 @@ func (s *Server) sessionCreate(ctx context.Context, r *wire.SessionCreate) (any,
 	if err != nil {
 		return nil, err
 	}
+	var narrow *execkit.Policy
+	if given(r.NarrowPolicy) {
+		if narrow, err = execkit.LoadPolicy(r.NarrowPolicy); err != nil {
+			return nil, err
+		}
+	}
 	hide, err := redact.FromWire(r.Redact)
 	if err != nil {
 		return nil, err
 	}
-	config := execkit.Config{Policy: rules, Redact: &hide, Cwd: r.Cwd, Env: r.Env, BaseEnv: r.HostEnv, Shell: r.Shell, Timeout: timeout, Budget: r.Budget, Label: r.Label}
+	config := execkit.Config{Policy: rules, Narrow: narrow, Redact: &hide, Cwd: r.Cwd, Env: r.Env, BaseEnv: r.HostEnv, Shell: r.Shell, Timeout: timeout, Budget: r.Budget, Label: r.Label}
 	if r.InheritEnv != nil && !*r.InheritEnv {
 		config.BaseEnv = []string{}
 	}

@@ -8,6 +8,8 @@ type SessionCreate struct {
 	Transport json.RawMessage `json:"transport,omitempty"`
 	// Policy is the policy object; see core/policy. Absent means {"default":"allow","intercept":"ask"}.
 	Policy json.RawMessage `json:"policy,omitempty"`
+	// NarrowPolicy, if given, must let a command run as well: what an untrusted caller asks for can only take away.
+	NarrowPolicy json.RawMessage `json:"narrow_policy,omitempty"`
 	// Redact is true, false or an options object; see core/redact.
 	Redact json.RawMessage `json:"redact,omitempty"`
 	Budget *Budget         `json:"budget,omitempty"`

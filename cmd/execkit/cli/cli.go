@@ -44,7 +44,7 @@ type command struct {
 
 func commands() []command {
 	return []command{
-		execCommand(), shellCommand(), rpcCommand(), mcpCommand(), doctorCommand(), setupCommand(), completionCommand(), versionCommand(),
+		execCommand(), shellCommand(), policyCommand(), redactCommand(), rpcCommand(), mcpCommand(), doctorCommand(), setupCommand(), completionCommand(), versionCommand(),
 	}
 }
 

@@ -34,9 +34,16 @@ func TestCommandLine(t *testing.T) {
 		{name: "error as JSON", args: "exec --json --cwd /nonexistent -- true", status: 125, stdout: `"code":"invalid_argument"`},
 		{name: "shell", args: "shell", stdin: "v=1\necho $v\n(exit 3)\n", status: 3, stdout: "1\n"},
 		{name: "rpc", args: "rpc", stdin: `{"id":"x","method":"version.get"}` + "\nnope\n", stdout: `{"id":"x","reply":{"ok":true`},
+		{name: "blocked", args: "exec -- rm -rf /nonexistent/x", status: 126, stderr: "approval"},
+		{name: "policy file", args: "exec --policy testdata/fence.yaml -- cat x", status: 126, stderr: "blocked"},
+		{name: "policy check", args: "policy check --policy testdata/fence.yaml -- ls", stdout: "allow\n"},
+		{name: "policy explain", args: "policy explain --policy testdata/fence.yaml -- ls;cat", status: 126, stdout: "default"},
+		{name: "policy stream", args: "policy check --policy testdata/fence.yaml", stdin: `{"command":"ls"}` + "\n" + `{"command":"cat x"}`, status: 126, stdout: "allow\ndeny"},
+		{name: "policy missing", args: "policy check --policy /nonexistent -- ls", status: 125, stderr: "nonexistent"},
+		{name: "redact", args: "redact --labels", stdin: "PASSWORD=hunter2-horse\nplain\n", stdout: "PASSWORD=[REDACTED:password]\nplain\n"},
 		{name: "setup", args: "setup claude", stdout: "mcpServers"},
 		{name: "setup typo", args: "setup cluade", status: 125, stderr: `"claude"`},
-		{name: "completion", args: "completion bash", stdout: "exec shell rpc mcp"},
+		{name: "completion", args: "completion bash", stdout: "exec shell policy redact rpc mcp"},
 		{name: "doctor", args: "doctor", stdout: "a local session opens"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -9,6 +9,7 @@ import (
 	"math"
 	"strings"
 
+	execkit "github.com/execkit/execkit/core"
 	"github.com/execkit/execkit/core/errdefs"
 	"github.com/execkit/execkit/core/rpc"
 	"github.com/execkit/execkit/core/wire"
@@ -16,13 +17,14 @@ import (
 
 // sessionFlags are the flags of the commands that open a session.
 type sessionFlags struct {
-	transport, cwd string
-	timeout        float64
+	transport, cwd, policy string
+	timeout                float64
 }
 
 func (f *sessionFlags) bind(fs *flag.FlagSet) {
 	fs.StringVar(&f.transport, "transport", "local", "the target, a `URL`")
 	fs.StringVar(&f.cwd, "cwd", "", "the first directory, `DIR`")
+	fs.StringVar(&f.policy, "policy", "", "a policy `FILE`, JSON or YAML")
 	fs.Float64Var(&f.timeout, "timeout", 30, "how many `SECONDS` a command may take, 0 for no limit")
 }
 
@@ -33,7 +35,15 @@ func (f *sessionFlags) request() (map[string]any, error) {
 			WithHint("give seconds, or 0 for no limit")
 	}
 	// Rounded up, since 0 would mean no limit at all.
-	return map[string]any{"transport": f.transport, "cwd": f.cwd, "timeout_ms": int64(math.Ceil(f.timeout * 1000))}, nil
+	request := map[string]any{"transport": f.transport, "cwd": f.cwd, "timeout_ms": int64(math.Ceil(f.timeout * 1000))}
+	if f.policy != "" {
+		object, err := execkit.PolicyObject(f.policy)
+		if err != nil {
+			return nil, err
+		}
+		request["policy"] = object
+	}
+	return request, nil
 }
 
 // open makes a session and returns its id.

@@ -3,6 +3,8 @@ package mcpserver
 import (
 	"context"
 	"encoding/json"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -125,6 +127,29 @@ func TestTheAgentsOwnFence(t *testing.T) {
 	}
 }
 
+// An agent can take away from what the operator allows, and add nothing.
+func TestAnAgentOnlyNarrows(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "policy.yaml")
+	if err := os.WriteFile(file, []byte("default: deny\nallow: [echo, cat]\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	settings, err := SettingsFrom(only("EXECKIT_MCP_POLICY_FILE", file))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := connect(t, settings)
+	info, failed := call(t, context.Background(), c, "session_create", map[string]any{"allow": []string{"echo", "rm"}})
+	if failed {
+		t.Fatal(info)
+	}
+	for command, want := range map[string]bool{"echo a": true, "rm x": false, "cat /dev/null": false} {
+		r, failed := call(t, context.Background(), c, "session_exec", map[string]any{"session_id": info["session_id"], "command": command})
+		if failed == want {
+			t.Errorf("%s: %v", command, r)
+		}
+	}
+}
+
 func TestSettings(t *testing.T) {
 	for _, bad := range []string{"x", "-1", "0", "1.5"} {
 		if _, err := SettingsFrom(only("EXECKIT_MCP_MAX_SESSIONS", bad)); err == nil {
@@ -132,7 +157,7 @@ func TestSettings(t *testing.T) {
 		}
 	}
 	// A fence that the operator asks for and this version lacks keeps the server from starting.
-	if _, err := SettingsFrom(only("EXECKIT_MCP_POLICY_FILE", "/p")); err == nil {
+	if _, err := SettingsFrom(only("EXECKIT_MCP_POLICY_FILE", "/nonexistent")); err == nil {
 		t.Error("a policy file is ignored")
 	}
 	limits := func(name string) string {

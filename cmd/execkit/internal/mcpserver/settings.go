@@ -1,9 +1,12 @@
 package mcpserver
 
 import (
+	"encoding/json"
+	"fmt"
 	"strconv"
 	"time"
 
+	execkit "github.com/execkit/execkit/core"
 	"github.com/execkit/execkit/core/errdefs"
 )
 
@@ -15,12 +18,15 @@ type Settings struct {
 	MaxSessions int
 	// SessionTTL closes a session this long after it was opened, whatever it does.
 	SessionTTL time.Duration
+	// Policy is the operator's policy object; an agent's own allow and deny can only narrow it. Nil is the default.
+	Policy json.RawMessage
 }
 
 // largest bounds every setting: a year in seconds, far from overflowing a Duration.
 const largest = 365 * 24 * 3600
 
-// SettingsFrom reads EXECKIT_MCP_EXEC_TIMEOUT and EXECKIT_MCP_SESSION_TTL (seconds) and EXECKIT_MCP_MAX_SESSIONS.
+// SettingsFrom reads EXECKIT_MCP_EXEC_TIMEOUT and EXECKIT_MCP_SESSION_TTL (seconds), EXECKIT_MCP_MAX_SESSIONS and
+// EXECKIT_MCP_POLICY_FILE (JSON or YAML).
 // A value that cannot be honoured is an error: a server without the limit its operator set must not start.
 func SettingsFrom(getenv func(string) string) (Settings, error) {
 	var s Settings
@@ -45,12 +51,22 @@ func SettingsFrom(getenv func(string) string) (Settings, error) {
 	}
 	for _, name := range []string{
 		"AUDIT", "AUDIT_DIR", "AUDIT_RETENTION_DAYS", "KEY_DIR", "KNOWN_HOSTS", "INSECURE_ACCEPT_ANY_HOSTKEY",
-		"POLICY_FILE", "WATCH_WEB", "WATCH_PORT", "WATCH_OPEN",
+		"WATCH_WEB", "WATCH_PORT", "WATCH_OPEN",
 	} {
 		if getenv("EXECKIT_MCP_"+name) != "" {
 			return Settings{}, errdefs.New(errdefs.Unsupported, "EXECKIT_MCP_%s is not available in this version", name).
 				WithHint("unset it if the server may run without it")
 		}
+	}
+	if file := getenv("EXECKIT_MCP_POLICY_FILE"); file != "" {
+		object, err := execkit.PolicyObject(file)
+		if err == nil {
+			_, err = execkit.LoadPolicy(object)
+		}
+		if err != nil {
+			return Settings{}, fmt.Errorf("EXECKIT_MCP_POLICY_FILE: %w", err)
+		}
+		s.Policy = object
 	}
 	return s, nil
 }

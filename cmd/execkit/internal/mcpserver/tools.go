@@ -138,7 +138,7 @@ func create(s *server, ctx context.Context, arguments json.RawMessage) (any, err
 		if a.Allow != nil {
 			fallback = "deny"
 		}
-		if r.Policy, err = json.Marshal(map[string]any{"default": fallback, "allow": a.Allow, "deny": a.Deny}); err != nil {
+		if r.NarrowPolicy, err = json.Marshal(map[string]any{"default": fallback, "allow": a.Allow, "deny": a.Deny}); err != nil {
 			return nil, err
 		}
 	}
@@ -157,6 +157,7 @@ func create(s *server, ctx context.Context, arguments json.RawMessage) (any, err
 	if err != nil {
 		return nil, err
 	}
+	r.Policy = s.settings.Policy
 	result, err := s.do(ctx, "session.create", r)
 	info, _ := result.(wire.SessionInfo)
 	settle(info.SessionID)
