@@ -284,6 +284,9 @@ func (c *check) arguments(words []command.Word, granted int) string {
 		if granted < 2 {
 			return base + " runs any program it is given; only a full command line can be granted"
 		}
+		if len(words) > granted && (commandsAnywhere[base] || optionsOnly(words[1:granted])) {
+			return base + " would take a program from the arguments that the entry does not spell out"
+		}
 		return ""
 	}
 	pr := profiles[base]
@@ -291,6 +294,16 @@ func (c *check) arguments(words []command.Word, granted int) string {
 		return ""
 	}
 	return pr.judge(c, base, words, granted)
+}
+
+// optionsOnly reports whether an entry names no script: the next argument would be one (python3 -u FILE).
+func optionsOnly(words []command.Word) bool {
+	for _, w := range words {
+		if !strings.HasPrefix(w.Value, "-") {
+			return false
+		}
+	}
+	return true
 }
 
 func (c *check) launch(l launcher, words []command.Word, granted int) string {

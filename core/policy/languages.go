@@ -410,9 +410,6 @@ func sshArgs(c *check, words []command.Word, granted int) string {
 		}
 		return "ssh without a command opens a shell on the other host"
 	}
-	if i < granted {
-		return ""
-	}
 	var parts []string
 	for _, w := range words[i:] {
 		if !w.Static {
@@ -423,6 +420,13 @@ func sshArgs(c *check, words []command.Word, granted int) string {
 	sc, err := command.Parse(strings.Join(parts, " "), c.p.limits)
 	if err != nil || len(sc.Issues()) > 0 || len(sc.Commands()) != 1 || len(sc.Commands()[0].Redirs) > 0 || len(sc.Commands()[0].Assigns) > 0 || len(sc.Commands()[0].Words) == 0 {
 		return "what ssh runs cannot be vetted"
+	}
+	// ssh joins its words with blanks for the other shell, so the words after what the entry grants must stay words there.
+	if i < granted {
+		if inner := sc.Commands()[0].Words; len(inner) != len(parts) {
+			return "what ssh runs is not the words that it is given"
+		}
+		return ""
 	}
 	if _, d, why := c.grant(sc.Commands()[0].Words, nil); d != Allow {
 		return orElse(why, "what ssh runs is not granted")

@@ -8,6 +8,9 @@ var interpreters = set(`sh bash dash zsh ksh mksh ash rbash fish csh tcsh yash p
 	guile sbcl clisp swipl erl elixir iex ocaml racket java jrunscript go-run cscript wscript msbuild awk-run ansible
 	ansible-playbook salt puppet chef socat nc ncat netcat telnet ftp sftp lftp gnuplot octave maxima ffmpeg-run mail mutt`)
 
+// commandsAnywhere take commands of their own from options even after their operands (vim FILE -c ':!sh').
+var commandsAnywhere = set(`vim vi view nvim ex emacs emacsclient gdb lldb screen tmux m4 socat ncat nc expect ansible-playbook gnuplot mail mutt`)
+
 // profiles holds the programs that people grant most, by name. What is missing here has no options known to run or to
 // write something else.
 var profiles map[string]*profile
