@@ -95,6 +95,10 @@ func (m *matcher) script(sc *command.Script, at *command.Span) {
 		if len(argvs[i]) == 0 {
 			continue
 		}
+		// A name that is made by another command while it runs, with arguments: what it destroys nobody can say.
+		if len(cmd.Words) > 1 && !cmd.Words[0].Static && len(cmd.Words[0].Substs) > 0 {
+			m.hit("hidden-command", "the name of a command is made while it runs", sp)
+		}
 		c := call{args: argvs[i], cmd: cmd}
 		for _, f := range cmd.Feeds {
 			c.feeds = append(c.feeds, argvs[f])

