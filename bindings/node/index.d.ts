@@ -42,12 +42,68 @@ export interface BudgetReport {
 /** An object of the JSON API whose fields may be written in camelCase. */
 export type Options = Record<string, unknown>;
 
+/** One rule of a policy, with examples that are checked when the policy is loaded. */
+export interface PolicyEntry {
+  /** The name of the program, such as `"git"`. */
+  program: string;
+  /** The arguments that must come first, such as `["status"]`. */
+  argsPrefix?: string[];
+  /** Arguments that the entry does not stand for, such as `["--upload-pack"]`. */
+  argsDeny?: string[];
+  /** Told when the entry decides. */
+  reason?: string;
+  /** Commands that this entry must decide. */
+  match?: string[];
+  /** Commands that this entry must not decide. */
+  notMatch?: string[];
+}
+
+/** A program (`"ls"`), a program with leading arguments (`"systemctl status"`) or an object. */
+export type PolicyRule = string | PolicyEntry;
+
+/** What a policy says. The strictest decision that matches wins. */
+export interface PolicyFields {
+  /** What happens to a command that no entry decides. Default: `"deny"` if `allow` has entries, otherwise `"allow"`. */
+  default?: 'deny' | 'ask' | 'allow';
+  allow?: PolicyRule[];
+  ask?: PolicyRule[];
+  deny?: PolicyRule[];
+  /** RE2 patterns; a command with a match is denied. */
+  denyPatterns?: string[];
+  /** What happens to known dangerous commands; `off` names rules to leave out. Default: `"ask"`. */
+  intercept?: 'ask' | 'deny' | 'off' | { mode?: 'ask' | 'deny' | 'off'; off?: string[] };
+  /** The paths that may be written. */
+  write?: string[];
+  /** Patterns of variables that a command may not set. */
+  env?: { deny?: string[] };
+  interactive?: boolean;
+  enforce?: 'auto' | 'require' | 'off';
+  /** Bounds of a command's text; beyond them it is denied. */
+  limits?: { maxBytes?: number; maxDepth?: number; maxCommands?: number; maxWords?: number };
+}
+
+/** What {@link redact} and the option `redact` hide beside the built-in rules. */
+export interface RedactOptions {
+  /** Write the kind into each mark: `[REDACTED:password]`. */
+  labels?: boolean;
+  /** Secrets that are known. */
+  values?: string[];
+  /** RE2 patterns whose first group, or whole match, is a secret; the examples are checked. */
+  rules?: Array<{ name: string; pattern: string; match?: string[]; notMatch?: string[] }>;
+  /** Texts to leave alone. */
+  allow?: string[];
+  /** Kinds that are not hidden, such as `"jwt"`. */
+  off?: string[];
+}
+
 /** The options of {@link Session.create}. Nested objects take camelCase keys; names in `env` are sent as they are. */
 export interface CreateOptions {
   /** A target URL such as `"local"`, or the object it stands for. Default: `"local"`. */
   transport?: string | ({ type: string } & Options);
-  policy?: Options;
-  redact?: boolean | Options;
+  /** What may run. Default: everything that the intercept does not ask about. */
+  policy?: Policy | PolicyFields;
+  /** What is hidden in output, in events and in the command of a result. Default: true. */
+  redact?: boolean | RedactOptions;
   budget?: Budget;
   audit?: string | Options;
   /** The first directory. Default: that of this process, on this machine. */
@@ -126,6 +182,17 @@ export interface Decision {
   reason?: string;
   rules?: Array<{ id: string; decision: string; reason?: string; span?: Span }>;
   approvedBy?: string;
+}
+
+/** What {@link policyCheck} found. */
+export interface Verdict extends Decision {
+  rules: NonNullable<Decision['rules']>;
+  /** The part of the command that the decision is about. */
+  span?: Span;
+  /** The simple commands in the text. */
+  commands: string[];
+  /** What is odd in the policy itself. */
+  warnings?: string[];
 }
 
 /** What one command came to. A non-zero exit and a timeout are results, not errors. */
@@ -210,6 +277,43 @@ export class Session {
   /** The same as close(), for `await using`. */
   [Symbol.asyncDispose](): Promise<void>;
 }
+
+/** A policy as a value: a frozen copy of its fields. The core checks it where it is used, and InvalidArgument names a mistake. */
+export class Policy {
+  constructor(fields?: PolicyFields);
+  /**
+   * A policy under which only what `allow` lists runs.
+   *
+   * ```js
+   * Policy.defaultDeny({ allow: ['ls', 'systemctl status', { program: 'git', argsPrefix: ['log'], argsDeny: ['--output'] }] });
+   * ```
+   */
+  static defaultDeny(fields?: Omit<PolicyFields, 'default'>): Policy;
+  /** A policy under which everything runs that `deny`, `ask` and the intercept let through. */
+  static defaultAllow(fields?: Omit<PolicyFields, 'default'>): Policy;
+  readonly default?: PolicyFields['default'];
+  readonly allow?: PolicyRule[];
+  readonly ask?: PolicyRule[];
+  readonly deny?: PolicyRule[];
+  readonly denyPatterns?: string[];
+  readonly intercept?: PolicyFields['intercept'];
+  readonly write?: string[];
+  readonly env?: PolicyFields['env'];
+  readonly interactive?: boolean;
+  readonly enforce?: PolicyFields['enforce'];
+  readonly limits?: PolicyFields['limits'];
+}
+
+/**
+ * Asks for the verdict of a policy on a command, without running anything.
+ *
+ * @param policy null or undefined for the default policy.
+ * @param history the commands that ran before in the same session.
+ */
+export function policyCheck(policy: Policy | PolicyFields | null | undefined, command: string, history?: string[]): Promise<Verdict>;
+
+/** Returns text with its secrets hidden. */
+export function redact(text: string, options?: boolean | RedactOptions): Promise<string>;
 
 /**
  * Runs one method of the JSON API, with snake_case names in and out.

@@ -4,6 +4,9 @@ import execkit from './index.js';
 export const {
   Session,
   ExecResult,
+  Policy,
+  policyCheck,
+  redact,
   call,
   abiVersion,
   ExecKitError,

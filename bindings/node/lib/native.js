@@ -139,4 +139,9 @@ function abiVersion() {
   return library().abiVersion();
 }
 
-module.exports = { submit, cancel, guard, unguard, abiVersion };
+/** Runs the command line, as a program of its own would, and returns its exit status. JavaScript stands still meanwhile. */
+function main(args) {
+  return library().main(args);
+}
+
+module.exports = { submit, cancel, guard, unguard, abiVersion, main };

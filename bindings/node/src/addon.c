@@ -27,6 +27,7 @@ typedef struct {
   __typeof__(&execkit_queue_take) take;
   __typeof__(&execkit_queue_close) queue_close;
   __typeof__(&execkit_call) call;
+  __typeof__(&execkit_main) main;
   __typeof__(&execkit_free) free_string;
   int64_t queue; /* 0 when there is none */
   Guard *guards;
@@ -94,7 +95,8 @@ static void close_queue(Instance *in) {
 /* load(path): throws what the dynamic linker says. */
 static napi_value load(napi_env env, napi_callback_info info) {
   static const char *const names[] = {"execkit_abi_version", "execkit_queue_open", "execkit_submit", "execkit_cancel",
-                                      "execkit_queue_take", "execkit_queue_close", "execkit_call", "execkit_free"};
+                                      "execkit_queue_take", "execkit_queue_close", "execkit_call", "execkit_free",
+                                      "execkit_main"};
   void *symbols[sizeof names / sizeof *names], *handle;
   napi_value argv[1];
   Instance *in = enter(env, info, 1, argv, 0);
@@ -122,6 +124,7 @@ static napi_value load(napi_env env, napi_callback_info info) {
   in->queue_close = (__typeof__(in->queue_close))symbols[5];
   in->call = (__typeof__(in->call))symbols[6];
   in->free_string = (__typeof__(in->free_string))symbols[7];
+  in->main = (__typeof__(in->main))symbols[8];
   return undefined(env);
 }
 
@@ -271,6 +274,34 @@ static napi_value finish(napi_env env, napi_callback_info info) {
   return undefined(env);
 }
 
+/* main(args): runs the command line on this thread and returns its exit status. The arguments do not hold the name of a
+ * program. */
+static napi_value main_(napi_env env, napi_callback_info info) {
+  uint32_t count = 0, made = 0;
+  char **list;
+  napi_value argv[1], result = NULL;
+  Instance *in = enter(env, info, 1, argv, 1);
+  if (in == NULL) return NULL;
+  if (napi_get_array_length(env, argv[0], &count) != napi_ok) {
+    napi_throw_type_error(env, NULL, "execkit addon: an array is expected");
+    return NULL;
+  }
+  list = calloc((size_t)count + 2, sizeof *list);
+  if (list == NULL) {
+    napi_throw_error(env, NULL, "execkit addon: out of memory");
+    return NULL;
+  }
+  list[0] = "execkit";
+  for (; made < count; made++) {
+    napi_value item;
+    if (napi_get_element(env, argv[0], made, &item) != napi_ok || (list[made + 1] = text(env, item)) == NULL) break;
+  }
+  if (made == count) napi_create_int32(env, in->main((int)count + 1, list), &result);
+  while (made > 0) free(list[made--]);
+  free(list);
+  return result;
+}
+
 static void finalize(napi_env env, void *data, void *hint) {
   (void)env;
   (void)hint;
@@ -283,7 +314,8 @@ NAPI_MODULE_INIT() {
     napi_callback function;
   } table[] = {{"load", load},     {"abiVersion", abi_version}, {"open", open_queue}, {"submit", submit},
                {"cancel", cancel}, {"take", take},              {"close", close_},    {"guard", guard},
-               {"unguard", unguard}, {"finish", finish}};
+               {"unguard", unguard}, {"finish", finish},
+               {"main", main_}};
   Instance *in = calloc(1, sizeof *in);
   if (in == NULL || napi_set_instance_data(env, in, finalize, NULL) != napi_ok) {
     free(in);
