@@ -109,6 +109,37 @@ func (sc *scanner) passFlag(p int) int {
 	return sc.add(i, e, "password")
 }
 
+// fromLiteral redacts the values of kubectl create secret --from-literal=NAME=VALUE, whatever the name.
+func (sc *scanner) fromLiteral(p int) int {
+	b := sc.b
+	if !sc.spend(min(p, 512)) || !hasCommand(b[:p], "create secret", "secret generic") {
+		return -1
+	}
+	i := p + len("--from-literal")
+	if i >= len(b) || b[i] != '=' && b[i] != ' ' {
+		return -1
+	}
+	i++
+	q := byte(0)
+	if i < len(b) && (b[i] == '"' || b[i] == '\'') {
+		q = b[i]
+		i++
+	}
+	e := i
+	for e < len(b) && b[e] != q && (q != 0 || !isSpace(b[e])) {
+		e++
+	}
+	k := bytes.IndexByte(b[i:e], '=')
+	if k < 0 {
+		return -1
+	}
+	s := i + k + 1
+	if text := string(b[s:min(e, s+maxJudge)]); len(text) < 3 || placeholder(text) || reference(text) {
+		return -1
+	}
+	return sc.add(s, e, "password")
+}
+
 // piped redacts what echo or printf gives to a command that reads a password.
 func (sc *scanner) piped(p int) int {
 	b := sc.b

@@ -18,6 +18,7 @@ var contexts = []struct {
 	{[]string{":thin:"}, (*scanner).oracle},
 	{[]string{" -u", " --user", " --proxy-user"}, (*scanner).userFlag},
 	{[]string{" -p", " -a ", " -w ", " -k "}, (*scanner).passFlag},
+	{[]string{"--from-literal"}, (*scanner).fromLiteral},
 	{[]string{"identified"}, (*scanner).identified},
 	{[]string{":*:", ":5432:", ":5433:", ":6432:"}, (*scanner).pgpass},
 	{[]string{"$1$", "$2a$", "$2b$", "$2y$", "$5$", "$6$", "$7$", "$y$", "$gy$", "$apr1$", "$argon2", "$pbkdf2", "$scrypt$",
