@@ -10,8 +10,9 @@ import (
 // is made of nothing else: export -p prints the environment, and the status in a variable that is exported for just
 // that moment.
 //
-// The line that reports is a line of its own: an error makes these shells abandon the line it is in, and then what they
-// have read ahead; the engine notices and asks again. They read their input in blocks, so a command cannot read the nonce.
+// Command and report are one line. An error makes these shells abandon it; the engine notices and asks again. A second
+// line would be read ahead: busybox reads through stdio, and an applet that it forks without an exec (sort, head) would
+// take that line, with the nonce, for its own input.
 type shDriver struct {
 	stdoutPath, stderrPath string
 }
@@ -47,7 +48,7 @@ func (d *shDriver) command(c Command, last report, stdinPath string, nonce uint6
 	b.WriteString(`\eval `)
 	// There is nothing to return from at top level; the directory was there when the call was checked.
 	quoteTo(&b, changeDir("\\command cd -- %s || \\exit 1\n", c)+c.Prelude+last.trace+restoreStatus("(\\exit %d)\n", last, c)+c.Text)
-	b.WriteString(" <" + stdinPath + " >|" + d.stdoutPath + " 2>|" + d.stderrPath + " 8>&- 9>&-\n")
+	b.WriteString(" <" + stdinPath + " >|" + d.stdoutPath + " 2>|" + d.stderrPath + " 8>&- 9>&-;")
 	b.WriteString(d.ask(nonce))
 	return b.String()
 }
