@@ -38,6 +38,8 @@ type Config struct {
 	// Narrow, if set, must let a command run too: with it a caller who is not trusted can only take away.
 	Policy, Narrow *Policy
 	Approve        Approver
+	// ApprovalTimeout is how long a question to a person stands: ten minutes when 0.
+	ApprovalTimeout time.Duration
 	// Redact says what is hidden from results; nil hides what the built-in rules find.
 	Redact *RedactOptions
 	// Label is free text for the caller's own use.

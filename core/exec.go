@@ -18,6 +18,7 @@ import (
 	"github.com/execkit/execkit/core/budget"
 	"github.com/execkit/execkit/core/engine"
 	"github.com/execkit/execkit/core/errdefs"
+	"github.com/execkit/execkit/core/policy"
 	"github.com/execkit/execkit/core/wire"
 )
 
@@ -38,6 +39,10 @@ type ExecOptions struct {
 	Env map[string]*string
 	// Raw returns both streams as base64 of the bytes as they came.
 	Raw bool
+	// Approve answers what the policy asks about this command, in place of the session's Approver. ApproveByEvent, for
+	// Start alone, asks with an approval_required event instead, which Running.Answer answers.
+	Approve        Approver
+	ApproveByEvent bool
 }
 
 // exitTimedOut is the exit code of a command that reached its deadline, as timeout(1) has it.
@@ -46,7 +51,15 @@ const exitTimedOut = 124
 // Exec runs a command to its end and returns its result. When ctx ends first, the command is stopped and the error is
 // [ErrCancelled], with the result so far in Details["result"]; the session stays usable.
 func (s *Session) Exec(ctx context.Context, command string, o ExecOptions) (*Result, error) {
-	job, err := s.prepare(ctx, command, o)
+	if o.ApproveByEvent {
+		return nil, errdefs.New(errdefs.InvalidArgument, "an approval by event needs a command that is started").
+			WithHint("use Start (exec.start), or give an approver")
+	}
+	p, err := s.propose(command, o)
+	if err != nil {
+		return nil, err
+	}
+	job, err := p.admit(ctx, s.approver(o))
 	if err != nil {
 		return nil, err
 	}
@@ -57,7 +70,7 @@ func (s *Session) Exec(ctx context.Context, command string, o ExecOptions) (*Res
 type job struct {
 	session        *Session
 	shell          *engine.Shell
-	asked          string // the caller's command; command holds what the policy lets run
+	asked          string // the command that was judged; command holds what the policy lets run
 	decision       wire.Decision
 	command        engine.Command
 	undo           *engine.Command // takes back what held for this command only; nil for nothing
@@ -65,8 +78,19 @@ type job struct {
 	stdout, stderr *capture
 }
 
-// prepare checks everything that can be refused and takes the session. The job must be run.
-func (s *Session) prepare(ctx context.Context, command string, o ExecOptions) (_ *job, err error) {
+// A proposal is a command that holds the session while it is decided whether it may run.
+type proposal struct {
+	session *Session
+	command string // an edit replaces it
+	options ExecOptions
+	verdict verdict
+	limits  budget.Options
+	emit    func(stream string, p []byte) // nil without a reader of events
+}
+
+// propose checks everything that can be refused without asking anyone and takes the session. The proposal must be
+// admitted.
+func (s *Session) propose(command string, o ExecOptions) (_ *proposal, err error) {
 	if err := checkCommand(command); err != nil {
 		return nil, err
 	}
@@ -91,7 +115,32 @@ func (s *Session) prepare(ctx context.Context, command string, o ExecOptions) (_
 		return nil, err
 	}
 	// Nothing of a command reaches a shell before the policy has let it through.
-	text, decision, err := s.guard.admit(ctx, ApprovalRequest{SessionID: s.id, Target: "local", Cwd: s.Info().Cwd}, command)
+	v, err := s.guard.judge(command)
+	if err != nil {
+		return nil, s.hideSecrets(err)
+	}
+	return &proposal{session: s, command: command, options: o, verdict: v, limits: limits}, nil
+}
+
+// asks reports whether a person has to be asked first.
+func (p *proposal) asks() bool { return p.verdict.decision.Decision == policy.Ask }
+
+// admit has a person asked where the policy wants one and makes the command ready. The job must be run; after an error
+// the session is free again.
+func (p *proposal) admit(ctx context.Context, approve Approver) (_ *job, err error) {
+	s := p.session
+	defer func() {
+		if err != nil {
+			s.running.Unlock()
+		}
+	}()
+	var agreed string
+	if p.asks() {
+		if agreed, err = p.approval(ctx, approve); err != nil {
+			return nil, s.hideSecrets(err)
+		}
+	}
+	text, err := s.guard.emit(p.command, p.verdict)
 	if err != nil {
 		return nil, s.hideSecrets(err)
 	}
@@ -99,15 +148,24 @@ func (s *Session) prepare(ctx context.Context, command string, o ExecOptions) (_
 	if err != nil {
 		return nil, err
 	}
-	first, undo, err := s.forOneCommand(o)
+	if agreed != "" && agreed != p.digest() {
+		// A shell that had to be replaced may be in another directory than the one that the person read.
+		return nil, p.refused("the directory changed after a person approved the command", nil)
+	}
+	first, undo, err := s.forOneCommand(p.options)
 	if err != nil {
 		return nil, err
 	}
 	s.setBusy()
-	j := &job{session: s, shell: shell, command: first, undo: undo, raw: o.Raw,
-		asked: command, decision: decision,
-		stdout: newCapture(limitsOf(limits, "stdout"), s.redact, o.Raw), stderr: newCapture(limitsOf(limits, "stderr"), s.redact, o.Raw)}
-	j.command.Text, j.command.Stdin, j.command.Timeout = text, o.Stdin, s.timeout(o.Timeout)
+	raw := p.options.Raw
+	j := &job{session: s, shell: shell, command: first, undo: undo, raw: raw,
+		asked: p.command, decision: p.verdict.decision,
+		stdout: newCapture(limitsOf(p.limits, "stdout"), s.redact, raw), stderr: newCapture(limitsOf(p.limits, "stderr"), s.redact, raw)}
+	if p.emit != nil {
+		j.stdout.emit = func(b []byte) { p.emit("stdout", b) }
+		j.stderr.emit = func(b []byte) { p.emit("stderr", b) }
+	}
+	j.command.Text, j.command.Stdin, j.command.Timeout = text, p.options.Stdin, s.timeout(p.options.Timeout)
 	j.command.Stdout, j.command.Stderr = j.stdout, j.stderr
 	return j, nil
 }

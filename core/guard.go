@@ -1,7 +1,6 @@
 package execkit
 
 import (
-	"context"
 	"encoding/json"
 	"maps"
 	"os"
@@ -10,7 +9,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"time"
 
 	yaml "go.yaml.in/yaml/v3"
 
@@ -66,36 +64,18 @@ func DefaultDeny(allow ...string) (*Policy, error) {
 	return policy.Load(object)
 }
 
-// An ApprovalRequest is what a person is asked.
-type ApprovalRequest struct {
-	SessionID string
-	Target    string
-	Cwd       string
-	// Command is the exact text, with every control and invisible character made visible.
-	Command  string
-	Decision wire.Decision
-}
-
-// An Approver asks a person whether a command may run. Returning false, an error, or not returning before ctx ends
-// blocks the command. It is called from the goroutine of the command, never for two commands of one session at once.
-type Approver func(ctx context.Context, r ApprovalRequest) (bool, error)
-
-// approvalTimeout is how long an approver may take; a person who does not answer has not agreed.
-const approvalTimeout = 10 * time.Minute
-
 // A guard is the policy's part of one session.
 type guard struct {
 	// policies must all let a command run; with a second one a caller who is not trusted narrows the first.
 	policies               []*policy.Policy
 	sessions               []*policy.Session // what earlier commands mean to each
-	approve                Approver
 	mu                     sync.Mutex        // guards sessions, which have no lock of their own
 	programs               map[string]string // absolute paths, pinned when the session opened
 	fence, judges, refuses bool
 }
 
 func newGuard(c *Config, path string) (*guard, error) {
-	g := &guard{approve: c.Approve, programs: make(map[string]string)}
+	g := &guard{programs: make(map[string]string)}
 	for _, p := range []*policy.Policy{c.Policy, c.Narrow} {
 		if p == nil && len(g.policies) > 0 {
 			continue
@@ -155,42 +135,49 @@ func lookPath(name, path string) string {
 	return ""
 }
 
-// admit decides on a command. It returns the text that the shell has to run: under a fence never the caller's own, but
-// the one written anew from the vetted tree.
-func (g *guard) admit(ctx context.Context, r ApprovalRequest, command string) (text string, d wire.Decision, err error) {
+// A verdict is what the policies say of one text.
+type verdict struct {
+	decision wire.Decision
+	script   *command.Script // nil where the text could not be parsed or is not judged
+}
+
+// judge decides on a command. What is denied comes back as an error; what a person has to decide comes back with the
+// decision ask.
+func (g *guard) judge(command string) (verdict, error) {
+	if !g.judges {
+		return verdict{decision: wire.Decision{Decision: policy.Allow}}, nil
+	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if !g.judges {
-		return command, wire.Decision{Decision: policy.Allow}, nil
-	}
 	d, script := g.check(command)
 	if d.Decision == policy.Deny && !g.refuses {
 		d = askInstead(d)
 	}
-	switch d.Decision {
-	case policy.Deny:
-		return "", d, refusal(d)
-	case policy.Ask:
-		if err := g.ask(ctx, r, command, &d); err != nil {
-			return "", d, err
-		}
+	if d.Decision == policy.Deny {
+		return verdict{}, refusal(d)
 	}
+	return verdict{decision: d, script: script}, nil
+}
+
+// emit returns the text that the shell has to run: under a fence never the caller's own, but the one written anew from
+// the vetted tree.
+func (g *guard) emit(command string, v verdict) (string, error) {
 	if !g.fence {
-		return command, d, nil
+		return command, nil
 	}
-	if script == nil {
-		return "", d, refusal(d)
+	if v.script == nil {
+		return "", refusal(v.decision)
 	}
-	text = script.EmitWith(func(name string) string {
+	text := v.script.EmitWith(func(name string) string {
 		if path, ok := g.programs[name]; ok {
 			return path
 		}
 		return name
 	})
-	if text == "" && strings.TrimSpace(command) != "" && len(script.Commands()) > 0 {
-		return "", d, refusal(d)
+	if text == "" && strings.TrimSpace(command) != "" && len(v.script.Commands()) > 0 {
+		return "", refusal(v.decision)
 	}
-	return text, d, nil
+	return text, nil
 }
 
 // askInstead is the verdict on a command that cannot be understood, where the policy denies nothing: a person can read
@@ -223,27 +210,6 @@ func (g *guard) admitEnv(env map[string]*string) error {
 				WithHint("leave the variable out").WithDetail("source", "policy").WithDetail("reason", why)
 		}
 	}
-	return nil
-}
-
-func (g *guard) ask(ctx context.Context, r ApprovalRequest, command string, d *wire.Decision) error {
-	if g.approve == nil {
-		e := refusal(*d)
-		e.Code = errdefs.ApprovalRequired
-		e.Message = "the command needs a person's approval and nobody can be asked: " + d.Reason
-		return e.WithHint("give the session an approver, or switch the rule off in the policy")
-	}
-	ctx, cancel := context.WithTimeout(ctx, approvalTimeout)
-	defer cancel()
-	r.Command, r.Decision = visible(command), *d
-	yes, err := g.approve(ctx, r)
-	if err == nil && ctx.Err() != nil {
-		err = ctx.Err()
-	}
-	if !yes || err != nil {
-		return refusal(*d).WithDetail("source", "approver").WithHint("a person was asked and did not approve").WithCause(err)
-	}
-	d.ApprovedBy = "approver"
 	return nil
 }
 

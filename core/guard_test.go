@@ -66,9 +66,9 @@ func TestBlockedSaysWhy(t *testing.T) {
 func TestApproval(t *testing.T) {
 	var asked []execkit.ApprovalRequest
 	answer := false
-	s := open(t, execkit.Config{Approve: func(_ context.Context, r execkit.ApprovalRequest) (bool, error) {
+	s := open(t, execkit.Config{Approve: func(_ context.Context, r execkit.ApprovalRequest) (execkit.Approval, error) {
 		asked = append(asked, r)
-		return answer, nil
+		return execkit.Approval{Approve: answer}, nil
 	}})
 	exec(t, s, "mkdir d")
 	if _, err := s.Exec(context.Background(), "rm -rf d", execkit.ExecOptions{}); !errors.Is(err, execkit.ErrBlocked) {

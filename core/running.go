@@ -29,30 +29,59 @@ type Running struct {
 	bytes   int
 	skipped int
 	arrived chan struct{} // capacity 1
+
+	questions questions
 }
 
-// Start runs a command and returns at once. ctx ends the command, not only the start.
+// Start runs a command and returns at once, also where a person has to be asked first: what the person decides is in
+// the events and in what Wait returns. ctx ends the command, not only the start.
 func (s *Session) Start(ctx context.Context, command string, o ExecOptions) (*Running, error) {
-	job, err := s.prepare(ctx, command, o)
+	p, err := s.propose(command, o)
 	if err != nil {
 		return nil, err
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	r := &Running{id: newID("e"), cancel: cancel, done: make(chan struct{}), arrived: make(chan struct{}, 1)}
-	job.stdout.emit = func(p []byte) { r.output("stdout", p) }
-	job.stderr.emit = func(p []byte) { r.output("stderr", p) }
-	r.push(Event{Type: "started", PID: job.shell.PID()})
-	go func() {
-		defer cancel()
-		r.result, r.err = job.run(ctx)
-		if r.err != nil {
-			r.push(Event{Type: "finished", Error: r.err})
-		} else {
-			r.push(Event{Type: "finished", Result: r.result})
+	p.emit = r.output
+	approve := s.approver(o)
+	if o.ApproveByEvent {
+		approve = r.ask
+	}
+	if !p.asks() || approve == nil {
+		// Nobody is waited for, so a refusal is Start's own.
+		job, err := p.admit(ctx, approve)
+		if err != nil {
+			cancel()
+			return nil, err
 		}
-		close(r.done)
+		go r.follow(ctx, job)
+		return r, nil
+	}
+	go func() {
+		job, err := p.admit(ctx, approve)
+		if err != nil {
+			r.finish(nil, err)
+			return
+		}
+		r.follow(ctx, job)
 	}()
 	return r, nil
+}
+
+func (r *Running) follow(ctx context.Context, j *job) {
+	r.push(Event{Type: "started", PID: j.shell.PID()})
+	r.finish(j.run(ctx))
+}
+
+func (r *Running) finish(result *Result, err error) {
+	r.result, r.err = result, err
+	if err != nil {
+		r.push(Event{Type: "finished", Error: err})
+	} else {
+		r.push(Event{Type: "finished", Result: result})
+	}
+	r.cancel()
+	close(r.done)
 }
 
 // ID returns the identifier of the running command.

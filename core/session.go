@@ -26,7 +26,10 @@ type Session struct {
 	guard   *guard
 	redact  *redact.Redactor
 
-	running sync.Mutex // held while a command runs
+	running sync.Mutex // held while a command is decided on and runs
+	grants  grants     // guarded by running
+	ended   context.Context
+	end     context.CancelFunc // ends what waits for a person when the session closes
 
 	mu     sync.Mutex // guards what follows
 	shell  *engine.Shell
@@ -60,6 +63,7 @@ func Open(ctx context.Context, target string, config Config) (*Session, error) {
 		return nil, err
 	}
 	s := &Session{id: newID("s"), config: config, path: path, cwd: dir, env: make(map[string]string, len(env))}
+	s.ended, s.end = context.WithCancel(context.Background())
 	for _, entry := range env {
 		name, value, _ := strings.Cut(entry, "=")
 		s.env[name] = value
@@ -151,6 +155,7 @@ func (s *Session) Close() error {
 	shell := s.shell
 	s.shell, s.closed = nil, true
 	s.mu.Unlock()
+	s.end()
 	if shell != nil {
 		shell.Close()
 	}

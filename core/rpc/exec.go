@@ -73,3 +73,16 @@ func (s *Server) execStop(_ context.Context, r *wire.ExecRef) (any, error) {
 	running.Stop()
 	return struct{}{}, nil
 }
+
+func (s *Server) execApprove(_ context.Context, r *wire.ExecApprove) (any, error) {
+	running, err := s.runningCommand(r.ExecID)
+	if err != nil {
+		return nil, err
+	}
+	if r.RememberMS < 0 || r.RememberMS > maxTimeoutMS {
+		return nil, errdefs.New(errdefs.InvalidArgument, "remember_ms: %d is out of range", r.RememberMS).WithDetail("field", "remember_ms")
+	}
+	return struct{}{}, running.Answer(r.ApprovalID, execkit.Approval{
+		Approve: r.Approve, Command: r.Command, Who: r.Who, Remember: time.Duration(r.RememberMS) * time.Millisecond,
+	})
+}

@@ -41,6 +41,7 @@ func NewServer() *Server {
 	s.methods["session.destroy"] = method(s.sessionDestroy)
 	s.methods["exec.start"] = method(s.execStart)
 	s.methods["exec.events"] = method(s.execEvents)
+	s.methods["exec.approve"] = method(s.execApprove)
 	s.methods["exec.stop"] = method(s.execStop)
 	s.methods["policy.check"] = method(s.policyCheck)
 	s.methods["redact.text"] = method(s.redactText)

@@ -55,6 +55,11 @@ func (s *Server) sessionCreate(ctx context.Context, r *wire.SessionCreate) (any,
 	default:
 		return nil, errdefs.New(errdefs.InvalidArgument, "on_exit: %s is neither \"restart\" nor \"close\"", errdefs.Quote(r.OnExit))
 	}
+	if r.ApprovalTimeoutMS < 0 || r.ApprovalTimeoutMS > maxTimeoutMS {
+		return nil, errdefs.New(errdefs.InvalidArgument, "approval_timeout_ms: %d is out of range", r.ApprovalTimeoutMS).
+			WithHint("give 1 to %d milliseconds", maxTimeoutMS).WithDetail("field", "approval_timeout_ms")
+	}
+	config.ApprovalTimeout = time.Duration(r.ApprovalTimeoutMS) * time.Millisecond
 	session, err := execkit.Open(ctx, target, config)
 	if err != nil {
 		return nil, err
@@ -141,15 +146,21 @@ func (s *Server) session(id string) (*execkit.Session, error) {
 }
 
 func (s *Server) sessionExec(ctx context.Context, r *wire.Exec) (any, error) {
+	return s.Exec(ctx, r, nil)
+}
+
+// Exec is session.exec for a Go caller that can ask a person itself. Without an approver nobody can be asked.
+func (s *Server) Exec(ctx context.Context, r *wire.Exec, approve execkit.Approver) (*wire.ExecResult, error) {
 	session, o, err := s.execOptions(r)
 	if err != nil {
 		return nil, err
 	}
+	o.Approve = approve
 	return session.Exec(ctx, r.Command, o)
 }
 
 func (s *Server) execOptions(r *wire.Exec) (*execkit.Session, execkit.ExecOptions, error) {
-	o := execkit.ExecOptions{Budget: r.Budget, Raw: r.Raw, Cwd: r.Cwd, Env: r.Env}
+	o := execkit.ExecOptions{Budget: r.Budget, Raw: r.Raw, Cwd: r.Cwd, Env: r.Env, ApproveByEvent: r.Approve}
 	session, err := s.session(r.SessionID)
 	if err != nil {
 		return nil, o, err

@@ -28,6 +28,8 @@ type SessionCreate struct {
 	TimeoutMS *int64 `json:"timeout_ms,omitempty"`
 	// IdleTimeoutMS closes the session after this long without a call; 0 for never, the default.
 	IdleTimeoutMS int64 `json:"idle_timeout_ms,omitempty"`
+	// ApprovalTimeoutMS is how long a question to a person stands; 600,000 when absent or 0.
+	ApprovalTimeoutMS int64 `json:"approval_timeout_ms,omitempty"`
 	// OnExit is "restart" (the default) or "close": what happens when a command ends the shell.
 	OnExit    string          `json:"on_exit,omitempty"`
 	Workspace json.RawMessage `json:"workspace,omitempty"`
@@ -76,6 +78,20 @@ type Exec struct {
 	Env map[string]*string `json:"env,omitempty"`
 	// Raw returns the bytes as they came, base64-encoded, uncleaned; redaction still applies.
 	Raw bool `json:"raw,omitempty"`
+	// Approve, for exec.start alone, asks with an approval_required event what the policy wants a person to decide;
+	// exec.approve answers.
+	Approve bool `json:"approve,omitempty"`
+}
+
+// ExecApprove is the request of exec.approve. Command is an edited command to run instead, which is judged again; Who
+// names the person; RememberMS lets the same command run again in the same place without asking, for so long.
+type ExecApprove struct {
+	ExecID     string `json:"exec_id"`
+	ApprovalID string `json:"approval_id"`
+	Approve    bool   `json:"approve"`
+	Command    string `json:"command,omitempty"`
+	Who        string `json:"who,omitempty"`
+	RememberMS int64  `json:"remember_ms,omitempty"`
 }
 
 // ExecStarted is the result of exec.start.

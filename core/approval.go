@@ -1,0 +1,266 @@
+package execkit
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"maps"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/execkit/execkit/core/errdefs"
+	"github.com/execkit/execkit/core/wire"
+)
+
+// An ApprovalRequest is what a person is asked.
+type ApprovalRequest struct {
+	// ID names this one question; it is random and answered once.
+	ID        string
+	SessionID string
+	Target    string
+	// Cwd is where the command would run, made visible as Command is.
+	Cwd string
+	// Command is the exact text, with every control and invisible character made visible: what a person should see.
+	// Text is the same text as it would run, for a program that edits it.
+	Command, Text string
+	// Commands are the programs with their arguments that the policy found in the text.
+	Commands []string
+	// Env and Stdin are what the caller sets for this command alone, made visible; Stdin is cut at 4 KiB.
+	Env      []string
+	Stdin    string
+	Decision wire.Decision
+	// Digest binds the answer: a hash of session, directory, command, Env and Stdin.
+	Digest  string
+	Expires time.Time
+}
+
+// An Approval is a person's answer. The zero value is a no.
+type Approval struct {
+	Approve bool
+	// Command, if not empty, is an edited command to run instead. It is judged as any other: denied it stays blocked, and
+	// where it needs a person too, the person is asked about it.
+	Command string
+	// Who names the person, for the result and the audit log; "approver" when empty.
+	Who string
+	// Remember lets exactly the same command in the same directory of the same session run again without asking, for
+	// this long.
+	Remember time.Duration
+}
+
+// An Approver asks a person whether a command may run. An answer without Approve, an error, a panic, or not answering
+// before ctx ends blocks the command. It is never called for two commands of one session at once. One that ignores the
+// end of ctx is left behind in its goroutine.
+type Approver func(ctx context.Context, r ApprovalRequest) (Approval, error)
+
+const (
+	// defaultApprovalTimeout is how long a person has; one who does not answer has not agreed.
+	defaultApprovalTimeout = 10 * time.Minute
+	// maxEdits bounds how often an edited command leads to another question.
+	maxEdits = 5
+	// maxGrants bounds how many answers a session remembers.
+	maxGrants = 1000
+	// maxShownStdin bounds what is shown of the input of a command.
+	maxShownStdin = 4096
+)
+
+// grants are the remembered answers of a session by digest.
+type grants map[string]grant
+
+type grant struct {
+	who   string
+	until time.Time
+}
+
+func (s *Session) approver(o ExecOptions) Approver {
+	if o.Approve != nil {
+		return o.Approve
+	}
+	return s.config.Approve
+}
+
+// directory is where the command would start.
+func (p *proposal) directory() string {
+	p.session.mu.Lock()
+	defer p.session.mu.Unlock()
+	switch dir := p.options.Cwd; {
+	case dir == "":
+		return p.session.cwd
+	case filepath.IsAbs(dir):
+		return dir
+	default:
+		return filepath.Join(p.session.cwd, dir)
+	}
+}
+
+// env lists what the caller sets for this command alone, as NAME=value, or NAME for a variable that is removed.
+func (p *proposal) env() []string {
+	var list []string
+	for _, name := range slices.Sorted(maps.Keys(p.options.Env)) {
+		if value := p.options.Env[name]; value != nil {
+			name += "=" + *value
+		}
+		list = append(list, name)
+	}
+	return list
+}
+
+// digest is what an answer holds for. Every part carries its length, so that no two proposals share one.
+func (p *proposal) digest() string {
+	h := sha256.New()
+	parts := append([]string{p.session.id, p.directory(), p.command, string(p.options.Stdin), strconv.FormatBool(p.options.Stdin != nil)}, p.env()...)
+	for _, part := range parts {
+		fmt.Fprintf(h, "%d:%s", len(part), part)
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+func (p *proposal) request(timeout time.Duration) ApprovalRequest {
+	stdin, more := p.options.Stdin, ""
+	if len(stdin) > maxShownStdin {
+		stdin, more = stdin[:maxShownStdin], fmt.Sprintf("… (%d bytes)", len(p.options.Stdin))
+	}
+	r := ApprovalRequest{
+		ID: newID("a"), SessionID: p.session.id, Target: "local", Cwd: visible(redactText(p.session.redact, p.directory())),
+		Command: visible(p.command), Text: p.command, Stdin: visible(string(stdin)) + more,
+		Decision: p.verdict.decision, Digest: p.digest(), Expires: time.Now().Add(timeout),
+	}
+	// The approver may keep or change what it is given; the verdict must not change with it.
+	r.Decision.Rules = slices.Clone(r.Decision.Rules)
+	for _, entry := range p.env() {
+		r.Env = append(r.Env, visible(entry))
+	}
+	if p.verdict.script != nil {
+		for _, c := range p.verdict.script.Commands() {
+			r.Commands = append(r.Commands, visible(p.command[c.Span.Start:c.Span.End]))
+		}
+	}
+	return r
+}
+
+// approval asks until the command as it stands is agreed to, and returns the digest that the person agreed to. An edit
+// changes the proposal.
+func (p *proposal) approval(ctx context.Context, approve Approver) (agreed string, err error) {
+	if approve == nil {
+		e := p.refused("the command needs a person's approval and nobody can be asked: "+p.verdict.decision.Reason, nil)
+		e.Code = errdefs.ApprovalRequired
+		return "", e.WithHint("give the session an approver, or switch the rule off in the policy")
+	}
+	for range maxEdits {
+		digest := p.digest()
+		if g, ok := p.session.grants[digest]; ok && time.Now().Before(g.until) {
+			p.verdict.decision.ApprovedBy = g.who + " (remembered)"
+			return digest, nil
+		}
+		answer, err := p.ask(ctx, approve)
+		if err != nil {
+			return "", err
+		}
+		who := answer.Who
+		if who == "" {
+			who = "approver"
+		}
+		if answer.Command != "" && answer.Command != p.command {
+			if err := p.edit(answer.Command); err != nil {
+				return "", err
+			}
+			if p.asks() {
+				continue
+			}
+		}
+		p.verdict.decision.ApprovedBy = who
+		digest = p.digest()
+		if answer.Remember > 0 && p.asks() {
+			p.session.remember(digest, grant{who, time.Now().Add(answer.Remember)})
+		}
+		return digest, nil
+	}
+	return "", p.refused(fmt.Sprintf("the command was edited %d times and still needs an approval", maxEdits), nil)
+}
+
+// edit puts a person's own text in the place of the command and judges it as any other.
+func (p *proposal) edit(command string) error {
+	if err := checkCommand(command); err != nil {
+		return p.refused("the edited command cannot run: "+errdefs.From(err).Message, err)
+	}
+	v, err := p.session.guard.judge(command)
+	if err != nil {
+		return errdefs.From(err).WithDetail("edited", true)
+	}
+	p.command, p.verdict = command, v
+	return nil
+}
+
+// ask puts one question. The approver runs aside, so that one that hangs or panics cannot hold the session.
+func (p *proposal) ask(ctx context.Context, approve Approver) (Approval, error) {
+	timeout := p.session.config.ApprovalTimeout
+	if timeout <= 0 {
+		timeout = defaultApprovalTimeout
+	}
+	type reply struct {
+		answer Approval
+		err    error
+	}
+	request := p.request(timeout)
+	replies := make(chan reply, 1)
+	asking, cancel := context.WithDeadline(ctx, request.Expires)
+	defer cancel()
+	go func() {
+		var r reply
+		defer func() {
+			if v := recover(); v != nil {
+				r = reply{err: fmt.Errorf("the approver panicked: %v", v)}
+			}
+			replies <- r
+		}()
+		r.answer, r.err = approve(asking, request)
+	}()
+	var r reply
+	select {
+	case r = <-replies:
+	case <-asking.Done():
+	case <-p.session.ended.Done():
+	}
+	// An answer that comes together with the end of the question is too late.
+	switch {
+	case p.session.ended.Err() != nil:
+		return Approval{}, p.session.closedError()
+	case ctx.Err() != nil:
+		return Approval{}, errdefs.New(errdefs.Cancelled, "the command was cancelled before a person had approved it; it did not run").WithCause(ctx.Err())
+	case asking.Err() != nil:
+		return Approval{}, p.refused(fmt.Sprintf("nobody approved the command within %v", timeout), asking.Err())
+	case r.err != nil:
+		return Approval{}, p.refused("the approver failed", r.err)
+	case !r.answer.Approve:
+		e := p.refused("a person did not approve the command: "+p.verdict.decision.Reason, nil)
+		if r.answer.Who != "" {
+			e.WithDetail("denied_by", r.answer.Who)
+		}
+		return Approval{}, e
+	}
+	return r.answer, nil
+}
+
+// refused is the error of a command that a person was to decide on and that does not run.
+func (p *proposal) refused(message string, cause error) *errdefs.Error {
+	e := refusal(p.verdict.decision)
+	if cause != nil {
+		message += ": " + cause.Error()
+	}
+	e.Code, e.Message = errdefs.Blocked, message
+	return e.WithDetail("source", "approver").WithHint("it did not run; only a person's approval lets it run").WithCause(cause)
+}
+
+// remember keeps an answer. What has expired makes room; beyond the bound the question is simply asked again.
+func (s *Session) remember(digest string, g grant) {
+	if s.grants == nil {
+		s.grants = make(grants)
+	}
+	now := time.Now()
+	maps.DeleteFunc(s.grants, func(_ string, g grant) bool { return !now.Before(g.until) })
+	if len(s.grants) < maxGrants {
+		s.grants[digest] = g
+	}
+}
