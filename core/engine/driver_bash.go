@@ -32,7 +32,7 @@ func (*bashDriver) scripts(stdoutPath, stderrPath string) []string {
 
 func (d *bashDriver) start(scripts []string) string {
 	d.eval, d.report = scripts[0], scripts[1]
-	return `PS1= PS2=;shopt -u checkwinsize;{ time;} 2>&"$((TIMEFORMAT=$$,251))";unset TIMEFORMAT;POSIXLY_CORRECT=1` + "\n"
+	return `PS1= PS2=;shopt -u checkwinsize;{ time;} 2>&"$((TIMEFORMAT=$$,251))";unset TIMEFORMAT;__ek_b=$BASHOPTS POSIXLY_CORRECT=1` + "\n"
 }
 
 func (d *bashDriver) parse(reported []byte, nonce uint64) (report, bool) {
@@ -46,10 +46,11 @@ func (*bashDriver) marked(marks []byte, nonce uint64) bool {
 
 // evalScript evaluates the command in __ek_c with its own streams; stdin is the file that __ek_i names.
 //
-// The command leaves POSIX mode before it is parsed. >| defeats noclobber, and every name is quoted against aliases.
+// The command leaves POSIX mode before it is parsed, and with it the option inherit_errexit, which that mode turns on
+// and never off. >| defeats noclobber, and every name is quoted against aliases.
 // Sourcing (and not only eval) keeps bash from printing "[1] 123" for every background job.
 func evalScript(stdoutPath, stderrPath string) string {
-	return `\eval '\unset __ek_c __ek_i __ek_p POSIXLY_CORRECT
+	return `\eval 'case ${__ek_b-} in *inherit_errexit*);;*)\shopt -u inherit_errexit;;esac;\unset __ek_b __ek_c __ek_i __ek_p POSIXLY_CORRECT
 '"$__ek_c" <"${__ek_i-/dev/null}" >|` + stdoutPath + ` 2>|` + stderrPath + ` 250>&- 251>&-
 `
 }
@@ -76,7 +77,7 @@ func (d *bashDriver) ask(nonce uint64) string {
 	if d.mayTrap {
 		saveTraps = `\trap -p DEBUG ERR RETURN >&250;\trap - DEBUG ERR RETURN;`
 	}
-	return `{ time;} 2>&"$((TIMEFORMAT=` + strconv.FormatUint(nonce, 10) + `+$?,250))";POSIXLY_CORRECT=1;` +
+	return `{ time;} 2>&"$((TIMEFORMAT=` + strconv.FormatUint(nonce, 10) + `+$?,250))";__ek_b=$BASHOPTS POSIXLY_CORRECT=1;` +
 		saveTraps + `\. ` + d.report + "\n"
 }
 

@@ -231,6 +231,7 @@ func (s *Shell) learn(r report, own bool) {
 	if changed || s.env == nil {
 		s.env = parseExports(r.env)
 		delete(s.env, "POSIXLY_CORRECT")
+		delete(s.env, "__ek_b") // exported under set -a
 	}
 }
 
