@@ -187,6 +187,7 @@ test)
 	step "go test" go test -race ./...
 	step lib build_lib
 	step c test_c
+	step purego env CGO_ENABLED=0 EXECKIT_LIBRARY="$PWD/build/libexeckit.so" go test -count=1 ./tests/abi/purego
 	step python build_python
 	step node build_node
 	step venv venv
