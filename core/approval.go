@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/execkit/execkit/core/errdefs"
@@ -32,6 +33,8 @@ type ApprovalRequest struct {
 	Env      []string
 	Stdin    string
 	Decision wire.Decision
+	// Severe says that what the command does cannot be taken back, or that it could not be understood.
+	Severe bool
 	// Digest binds the answer: a hash of session, directory, command, Env and Stdin.
 	Digest  string
 	Expires time.Time
@@ -127,6 +130,7 @@ func (p *proposal) request(timeout time.Duration) ApprovalRequest {
 		Command: visible(p.command), Text: p.command, Stdin: visible(string(stdin)) + more,
 		Decision: p.verdict.decision, Digest: p.digest(), Expires: time.Now().Add(timeout),
 	}
+	r.Severe = severe(r.Decision)
 	// The approver may keep or change what it is given; the verdict must not change with it.
 	r.Decision.Rules = slices.Clone(r.Decision.Rules)
 	for _, entry := range p.env() {
@@ -138,6 +142,19 @@ func (p *proposal) request(timeout time.Duration) ApprovalRequest {
 		}
 	}
 	return r
+}
+
+// mild are the rules of the intercept whose effects can be taken back. One that is not listed is severe.
+var mild = []string{
+	"intercept.service-stop", "intercept.init-script", "intercept.mass-kill", "intercept.packages", "intercept.permissions",
+	"intercept.containers", "intercept.firewall-network",
+}
+
+func severe(d wire.Decision) bool {
+	return slices.ContainsFunc(d.Rules, func(r wire.RuleRef) bool {
+		judged := strings.HasPrefix(r.ID, "intercept.") || strings.HasPrefix(r.ID, "text.")
+		return judged && r.Decision == d.Decision && !slices.Contains(mild, r.ID)
+	})
 }
 
 // approval asks until the command as it stands is agreed to, and returns the digest that the person agreed to. An edit

@@ -31,7 +31,7 @@ func (r *Running) ask(ctx context.Context, a ApprovalRequest) (Approval, error) 
 	q.mu.Unlock()
 	fields := map[string]any{
 		"approval_id": a.ID, "session_id": a.SessionID, "target": a.Target, "cwd": a.Cwd,
-		"command": a.Command, "text": a.Text, "commands": a.Commands, "rules": a.Decision.Rules, "reason": a.Decision.Reason,
+		"command": a.Command, "text": a.Text, "commands": a.Commands, "rules": a.Decision.Rules, "reason": a.Decision.Reason, "severe": a.Severe,
 		"digest": a.Digest, "expires_ms": max(time.Until(a.Expires).Milliseconds(), 0),
 	}
 	if len(a.Env) > 0 {

@@ -3,6 +3,7 @@ package mcpserver
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"sync"
@@ -20,6 +21,7 @@ type server struct {
 	api      *rpc.Server
 	settings Settings
 	mu       sync.Mutex
+	asked    map[string]question // by the state that the client hands back
 	// open holds the sessions, with a timer each where they expire; opening counts those that are being made.
 	open    map[string]*time.Timer
 	opening int
@@ -27,7 +29,7 @@ type server struct {
 
 // Serve answers one client on transport until it disconnects or ctx ends, then closes every session.
 func Serve(ctx context.Context, settings Settings, transport mcp.Transport) error {
-	s := &server{api: rpc.NewServer(), settings: settings, open: make(map[string]*time.Timer)}
+	s := &server{api: rpc.NewServer(), settings: settings, open: make(map[string]*time.Timer), asked: make(map[string]question)}
 	defer s.close()
 	m := mcp.NewServer(&mcp.Implementation{Name: "execkit", Version: execkit.Version}, &mcp.ServerOptions{
 		Instructions: "Open a session with session_create, run commands in it with session_exec: directory, variables and functions last. Close it with session_destroy.",
@@ -63,8 +65,12 @@ func (s *server) handler(t tool) mcp.ToolHandler {
 	return func(ctx context.Context, req *mcp.CallToolRequest) (*mcp.CallToolResult, error) {
 		stop := progress(ctx, req)
 		defer stop()
-		result, err := t.call(s, ctx, req.Params.Arguments)
+		result, err := t.call(s, ctx, req)
 		if err != nil {
+			var wanted *inputRequired
+			if errors.As(err, &wanted) {
+				return &mcp.CallToolResult{InputRequests: mcp.InputRequestMap{approvalKey: wanted.form}, RequestState: wanted.state}, nil
+			}
 			return failed(err), nil
 		}
 		text, err := wire.Encode(result)

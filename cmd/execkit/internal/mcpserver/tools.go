@@ -16,7 +16,7 @@ type tool struct {
 	name, description string
 	input, output     string // JSON schemas
 	readOnly          bool
-	call              func(s *server, ctx context.Context, arguments json.RawMessage) (any, error)
+	call              func(s *server, ctx context.Context, req *mcp.CallToolRequest) (any, error)
 }
 
 func (t tool) describe() *mcp.Tool {
@@ -56,9 +56,9 @@ var tools = []tool{
 		name: "session_destroy", description: "Close a session; what runs in it is ended.",
 		input:  `{"type":"object","properties":{"session_id":{"type":"string"}},"required":["session_id"],"additionalProperties":false}`,
 		output: `{"type":"object"}`,
-		call: func(s *server, ctx context.Context, arguments json.RawMessage) (any, error) {
+		call: func(s *server, ctx context.Context, req *mcp.CallToolRequest) (any, error) {
 			var r wire.SessionRef
-			if err := wire.Decode(arguments, &r); err != nil {
+			if err := wire.Decode(req.Params.Arguments, &r); err != nil {
 				return nil, err
 			}
 			return s.destroy(ctx, r.SessionID)
@@ -87,8 +87,8 @@ var tools = []tool{
 		name: "session_list", readOnly: true, description: "List the open sessions.",
 		input:  `{"type":"object","properties":{},"additionalProperties":false}`,
 		output: `{"type":"object","properties":{"sessions":{"type":"array","items":{"type":"object"}}},"required":["sessions"]}`,
-		call: func(s *server, ctx context.Context, arguments json.RawMessage) (any, error) {
-			return s.api.Do(ctx, "session.list", arguments)
+		call: func(s *server, ctx context.Context, req *mcp.CallToolRequest) (any, error) {
+			return s.api.Do(ctx, "session.list", req.Params.Arguments)
 		},
 	},
 }
@@ -114,9 +114,9 @@ type createArguments struct {
 	OutputBudget      int64              `json:"output_budget"`
 }
 
-func create(s *server, ctx context.Context, arguments json.RawMessage) (any, error) {
+func create(s *server, ctx context.Context, req *mcp.CallToolRequest) (any, error) {
 	var a createArguments
-	if err := wire.Decode(arguments, &a); err != nil {
+	if err := wire.Decode(req.Params.Arguments, &a); err != nil {
 		return nil, err
 	}
 	if a.Transport == "" {
@@ -179,9 +179,9 @@ type execArguments struct {
 	} `json:"budget"`
 }
 
-func run(s *server, ctx context.Context, arguments json.RawMessage) (any, error) {
+func run(s *server, ctx context.Context, req *mcp.CallToolRequest) (any, error) {
 	var a execArguments
-	if err := wire.Decode(arguments, &a); err != nil {
+	if err := wire.Decode(req.Params.Arguments, &a); err != nil {
 		return nil, err
 	}
 	r := wire.Exec{SessionID: a.SessionID, Command: a.Command, Stdin: a.Stdin, Cwd: a.Cwd, Env: a.Env, Raw: a.Raw}
@@ -206,7 +206,7 @@ func run(s *server, ctx context.Context, arguments json.RawMessage) (any, error)
 			return nil, err
 		}
 	}
-	return s.do(ctx, "session.exec", r)
+	return s.execute(ctx, req, &r)
 }
 
 // shorthand reads an object, or a string that stands for one with a single field.
