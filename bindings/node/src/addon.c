@@ -7,8 +7,10 @@
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <node_api.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <uv.h>
 
 #include "execkit.h"
 
@@ -31,6 +33,7 @@ typedef struct {
   __typeof__(&execkit_free) free_string;
   int64_t queue; /* 0 when there is none */
   Guard *guards;
+  int holds_child_handler;
 } Instance;
 
 static napi_value undefined(napi_env env) {
@@ -45,6 +48,54 @@ static napi_value boolean(napi_env env, int truth) {
   return v;
 }
 
+/* libuv installs its signal handlers without SA_ONSTACK. Such a handler would run on the stack of a goroutine when the
+ * thread is in Go code, and a goroutine's stack is smaller than the frame that the kernel writes: the heap of the library
+ * would be damaged (os/signal, "Go programs that use cgo"). The Go runtime adds the flag when it is loaded; this does it
+ * again for what was installed since. A signal to the process goes to the main thread, which installs handlers only
+ * between two calls of the library. */
+static void handlers_on_signal_stack(void) {
+  struct sigaction action;
+  for (int number = 1; number < 32; number++) {
+    if (sigaction(number, NULL, &action) != 0 || (action.sa_flags & SA_ONSTACK) != 0) continue;
+    if (action.sa_handler == SIG_DFL || action.sa_handler == SIG_IGN) continue;
+    action.sa_flags |= SA_ONSTACK;
+    sigaction(number, &action, NULL);
+  }
+}
+
+/* SIGCHLD goes to the thread that started the child, so to a thread of Go at any time. libuv installs its handler for it
+ * with the first child_process and removes it with the last; while this one listens, it does neither. */
+static void on_child(uv_signal_t *handle, int number) {
+  (void)handle;
+  (void)number;
+}
+
+static void child_signal_closed(uv_handle_t *handle) {
+  napi_remove_async_cleanup_hook(handle->data);
+  free(handle);
+}
+
+static void close_child_signal(napi_async_cleanup_hook_handle hook, void *data) {
+  uv_signal_t *handle = data;
+  handle->data = hook;
+  uv_close((uv_handle_t *)handle, child_signal_closed);
+}
+
+static int hold_child_handler(napi_env env, Instance *in) {
+  uv_loop_t *loop;
+  uv_signal_t *handle;
+  if (in->holds_child_handler) return 1;
+  if (napi_get_uv_event_loop(env, &loop) != napi_ok || (handle = calloc(1, sizeof *handle)) == NULL) return 0;
+  if (uv_signal_init(loop, handle) != 0) {
+    free(handle);
+    return 0;
+  }
+  uv_unref((uv_handle_t *)handle);
+  in->holds_child_handler = 1;
+  return napi_add_async_cleanup_hook(env, close_child_signal, handle, NULL) == napi_ok &&
+         uv_signal_start(handle, on_child, SIGCHLD) == 0;
+}
+
 /* Reads the arguments and the instance; NULL with an exception if there are too few or nothing is loaded. */
 static Instance *enter(napi_env env, napi_callback_info info, size_t want, napi_value *argv, int loaded) {
   size_t argc = want;
@@ -57,6 +108,7 @@ static Instance *enter(napi_env env, napi_callback_info info, size_t want, napi_
     napi_throw_error(env, NULL, "execkit addon: the library is not loaded");
     return NULL;
   }
+  handlers_on_signal_stack();
   return in;
 }
 
@@ -102,6 +154,12 @@ static napi_value load(napi_env env, napi_callback_info info) {
   Instance *in = enter(env, info, 1, argv, 0);
   char *path = in == NULL ? NULL : text(env, argv[0]);
   if (path == NULL) return NULL;
+  if (!hold_child_handler(env, in)) {
+    free(path);
+    napi_throw_error(env, NULL, "execkit addon: the signal of ended children cannot be watched");
+    return NULL;
+  }
+  handlers_on_signal_stack();
   /* Never closed again: a Go runtime cannot be unloaded. */
   handle = dlopen(path, RTLD_NOW | RTLD_LOCAL);
   free(path);
@@ -257,6 +315,7 @@ static napi_value unguard(napi_env env, napi_callback_info info) {
  * The queue goes last: closing it cancels commands, and a session that is busy with that ends later than this process. */
 static void clean_up(void *data) {
   Instance *in = data;
+  handlers_on_signal_stack();
   while (in->guards != NULL) {
     Guard *g = in->guards;
     in->guards = g->next;

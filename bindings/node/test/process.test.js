@@ -88,6 +88,24 @@ test('a session that nobody can reach is ended, with a warning', async () => {
   assert.match(stderr, /EXECKIT_UNCLOSED.*local/);
 });
 
+test('children of the program and shells of sessions come and go together', async () => {
+  // A handler of SIGCHLD on the stack of a goroutine damages the heap of the library; without a fix this dies within a second.
+  const { stdout } = await node('-e', `
+    const { execFile } = require('node:child_process');
+    const { Session } = require('.');
+    const end = Date.now() + 3000;
+    const children = async () => { while (Date.now() < end) await new Promise((ended) => execFile('true', ended)); };
+    const sessions = async () => {
+      while (Date.now() < end) {
+        const s = await Session.create();
+        await s.exec('x=$(echo 1)');
+        await s.close();
+      }
+    };
+    Promise.all([children(), sessions(), sessions(), children(), sessions(), sessions()]).then(() => console.log('alive'));`);
+  assert.equal(stdout, 'alive\n');
+});
+
 test('workers have their own queue', async () => {
   const run = (i) => new Promise((resolve, reject) => {
     const worker = new Worker(`
