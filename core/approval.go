@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/execkit/execkit/core/errdefs"
 	"github.com/execkit/execkit/core/wire"
@@ -132,7 +133,11 @@ func (p *proposal) request(timeout time.Duration) ApprovalRequest {
 	}
 	r.Severe = severe(r.Decision)
 	// The approver may keep or change what it is given; the verdict must not change with it.
+	r.Decision.Reason = printable(r.Decision.Reason)
 	r.Decision.Rules = slices.Clone(r.Decision.Rules)
+	for i := range r.Decision.Rules {
+		r.Decision.Rules[i].Reason = printable(r.Decision.Rules[i].Reason)
+	}
 	for _, entry := range p.env() {
 		r.Env = append(r.Env, visible(entry))
 	}
@@ -155,6 +160,16 @@ func severe(d wire.Decision) bool {
 		judged := strings.HasPrefix(r.ID, "intercept.") || strings.HasPrefix(r.ID, "text.")
 		return judged && r.Decision == d.Decision && !slices.Contains(mild, r.ID)
 	})
+}
+
+// printable keeps a reason, which may quote the command, from driving a terminal or passing for a second line.
+func printable(text string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) {
+			return r
+		}
+		return unicode.ReplacementChar
+	}, text)
 }
 
 // approval asks until the command as it stands is agreed to, and returns the digest that the person agreed to. An edit

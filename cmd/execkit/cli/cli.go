@@ -28,6 +28,8 @@ type app struct {
 	ctx            context.Context
 	stdin          io.Reader
 	stdout, stderr io.Writer
+	// terminal opens the terminal of the person, whatever the standard streams are.
+	terminal func() (io.ReadWriteCloser, error)
 	// json makes the result and an error one JSON envelope on stdout.
 	json bool
 }
@@ -52,7 +54,7 @@ func commands() []command {
 func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
-	return run(&app{ctx: ctx, stdin: stdin, stdout: stdout, stderr: stderr}, args)
+	return run(&app{ctx: ctx, stdin: stdin, stdout: stdout, stderr: stderr, terminal: openTerminal}, args)
 }
 
 func run(a *app, args []string) int {

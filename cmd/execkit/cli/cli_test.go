@@ -34,7 +34,7 @@ func TestCommandLine(t *testing.T) {
 		{name: "error as JSON", args: "exec --json --cwd /nonexistent -- true", status: 125, stdout: `"code":"invalid_argument"`},
 		{name: "shell", args: "shell", stdin: "v=1\necho $v\n(exit 3)\n", status: 3, stdout: "1\n"},
 		{name: "rpc", args: "rpc", stdin: `{"id":"x","method":"version.get"}` + "\nnope\n", stdout: `{"id":"x","reply":{"ok":true`},
-		{name: "blocked", args: "exec -- rm -rf /nonexistent/x", status: 126, stderr: "approval"},
+		{name: "blocked", args: "exec -- rm -rf /nonexistent/x", status: 126, stderr: "no terminal to ask at"},
 		{name: "policy file", args: "exec --policy testdata/fence.yaml -- cat x", status: 126, stderr: "blocked"},
 		{name: "policy check", args: "policy check --policy testdata/fence.yaml -- ls", stdout: "allow\n"},
 		{name: "policy explain", args: "policy explain --policy testdata/fence.yaml -- ls;cat", status: 126, stdout: "default"},
@@ -48,7 +48,9 @@ func TestCommandLine(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			var stdout, stderr bytes.Buffer
-			status := Main(strings.Fields(tt.args), strings.NewReader(tt.stdin), &stdout, &stderr)
+			// Without a terminal: a test must not wait for the one of whoever runs it.
+			a := &app{ctx: t.Context(), stdin: strings.NewReader(tt.stdin), stdout: &stdout, stderr: &stderr, terminal: noTerminal}
+			status := run(a, strings.Fields(tt.args))
 			if status != tt.status || !strings.Contains(stdout.String(), tt.stdout) || !strings.Contains(stderr.String(), tt.stderr) {
 				t.Errorf("status %d, stdout %q, stderr %q", status, stdout.String(), stderr.String())
 			}
@@ -127,7 +129,7 @@ func TestInterrupt(t *testing.T) {
 	ctx, cancel := context.WithTimeout(context.Background(), 300*time.Millisecond)
 	defer cancel()
 	var stdout, stderr bytes.Buffer
-	status := run(&app{ctx: ctx, stdin: strings.NewReader(""), stdout: &stdout, stderr: &stderr}, []string{"exec", "--", "echo part; sleep 60"})
+	status := run(&app{ctx: ctx, stdin: strings.NewReader(""), stdout: &stdout, stderr: &stderr, terminal: noTerminal}, []string{"exec", "--", "echo part; sleep 60"})
 	if status != exitInterrupted || stdout.String() != "part\n" || !strings.Contains(stderr.String(), "cancelled") {
 		t.Errorf("%d %q %q", status, stdout.String(), stderr.String())
 	}

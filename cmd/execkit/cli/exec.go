@@ -67,21 +67,18 @@ func (f *sessionFlags) open(a *app, server *rpc.Server) (string, error) {
 	return info.SessionID, nil
 }
 
-// execute runs one command in a session.
+// execute runs one command in a session, and asks at the terminal where the policy wants a person.
 func execute(a *app, server *rpc.Server, request wire.Exec) (*wire.ExecResult, error) {
-	params, err := wire.Encode(request)
-	if err != nil {
-		return nil, err
+	r, err := server.Exec(a.ctx, &request, a.ask)
+	if err != nil && errors.Is(err, errNoTerminal) {
+		e := errdefs.From(err)
+		e.Code, e.Message = errdefs.ApprovalRequired, "the command needs a person's approval and there is no terminal to ask at"
+		if reason, ok := e.Details["reason"].(string); ok {
+			e.Message += ": " + reason
+		}
+		return nil, e.WithHint("run execkit at a terminal, or allow the command in a policy file (--policy)").WithCause(nil)
 	}
-	result, err := server.Do(a.ctx, "session.exec", params)
-	if err != nil {
-		return nil, err
-	}
-	r, ok := result.(*wire.ExecResult)
-	if !ok {
-		return nil, errdefs.New(errdefs.Internal, "session.exec returned %T", result)
-	}
-	return r, nil
+	return r, err
 }
 
 func execCommand() command {

@@ -68,7 +68,7 @@ func serveLines(a *app) (int, error) {
 		_, _ = a.stdout.Write(append(line, '\n'))
 	}
 	slots := make(chan struct{}, maxRunningCalls)
-	lines, failed := readLines(a)
+	lines, failed := readLines(a, nil)
 	for {
 		select {
 		case <-a.ctx.Done():
@@ -97,14 +97,26 @@ func serveLines(a *app) (int, error) {
 }
 
 // readLines reads in its own goroutine because a blocked read cannot be cancelled. The goroutine ends with the input.
-func readLines(a *app) (<-chan []byte, <-chan error) {
+// With wanted it reads a line only when it is told to: at a terminal, reading ahead would take a person's answer to a
+// question for the next line.
+func readLines(a *app, wanted <-chan struct{}) (<-chan []byte, <-chan error) {
 	lines, failed := make(chan []byte), make(chan error, 1)
 	go func() {
 		defer close(lines)
 		in := bufio.NewReader(a.stdin)
-		for {
+		for asked := false; ; {
+			if wanted != nil && !asked {
+				select {
+				case <-wanted:
+					asked = true
+				case <-a.ctx.Done():
+					failed <- nil
+					return
+				}
+			}
 			line, err := in.ReadBytes('\n')
 			if line = bytes.TrimSpace(line); len(line) > 0 {
+				asked = false
 				select {
 				case lines <- line:
 				case <-a.ctx.Done():

@@ -35,11 +35,13 @@ func runShell(a *app, f *sessionFlags) (int, error) {
 		return 0, err
 	}
 	status := exitOK
-	lines, failed := readLines(a)
+	wanted := make(chan struct{}, 1)
+	lines, failed := readLines(a, wanted)
 	for {
 		if isTerminal(a.stdin) {
 			fmt.Fprint(a.stderr, "execkit> ")
 		}
+		wanted <- struct{}{}
 		var line []byte
 		var more bool
 		select {
