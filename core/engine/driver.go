@@ -16,9 +16,10 @@ type driver interface {
 	// descriptors are the numbers, in the shell, of the report and the control socket. Nobody waits on the first, so
 	// that writing to it wakes nobody; the engine waits on the second for the mark that ends a report.
 	descriptors() (report, control int)
-	// scripts are texts that the shell may source, given the paths of the output pipes; start is told their paths, and
-	// returns the line that answers with the shell's pid on the control socket.
-	scripts(stdoutPath, stderrPath string) []string
+	// scripts are texts that the shell may source, given the paths of the output pipes and redirections that hide
+	// more descriptors from commands; start is told their paths, and returns the line that answers with the shell's pid
+	// on the control socket.
+	scripts(stdoutPath, stderrPath, closes string) []string
 	start(scripts []string) string
 	// command is the line that runs c and then reports; stdinPath may be empty. ask is the line that only reports.
 	command(c Command, last report, stdinPath string, nonce uint64) string

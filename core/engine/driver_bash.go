@@ -26,8 +26,8 @@ func (*bashDriver) supervise() []string { return []string{"-p", "-c"} }
 
 func (*bashDriver) descriptors() (report, control int) { return bashReportFD, bashControlFD }
 
-func (*bashDriver) scripts(stdoutPath, stderrPath string) []string {
-	return []string{evalScript(stdoutPath, stderrPath), reportScript}
+func (*bashDriver) scripts(stdoutPath, stderrPath, closes string) []string {
+	return []string{evalScript(stdoutPath, stderrPath, closes), reportScript}
 }
 
 func (d *bashDriver) start(scripts []string) string {
@@ -49,9 +49,9 @@ func (*bashDriver) marked(marks []byte, nonce uint64) bool {
 // The command leaves POSIX mode before it is parsed, and with it the option inherit_errexit, which that mode turns on
 // and never off. >| defeats noclobber, and every name is quoted against aliases.
 // Sourcing (and not only eval) keeps bash from printing "[1] 123" for every background job.
-func evalScript(stdoutPath, stderrPath string) string {
+func evalScript(stdoutPath, stderrPath, closes string) string {
 	return `\eval 'case ${__ek_b-} in *inherit_errexit*);;*)\shopt -u inherit_errexit;;esac;\unset __ek_b __ek_c __ek_i __ek_p POSIXLY_CORRECT
-'"$__ek_c" <"${__ek_i-/dev/null}" >|` + stdoutPath + ` 2>|` + stderrPath + ` 250>&- 251>&-
+'"$__ek_c" <"${__ek_i-/dev/null}" >|` + stdoutPath + ` 2>|` + stderrPath + ` 250>&- 251>&-` + closes + `
 `
 }
 

@@ -27,7 +27,7 @@ func (*shDriver) arguments() []string                { return []string{"-i"} }
 func (*shDriver) supervise() []string                { return []string{"-c"} }
 func (*shDriver) descriptors() (report, control int) { return shReportFD, shControlFD }
 
-func (d *shDriver) scripts(stdoutPath, stderrPath string) []string {
+func (d *shDriver) scripts(stdoutPath, stderrPath, _ string) []string {
 	d.stdoutPath, d.stderrPath = stdoutPath, stderrPath
 	return nil
 }

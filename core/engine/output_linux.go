@@ -22,6 +22,8 @@ type output struct {
 	fd int
 	// door is a second descriptor of the same pipe. Its number, and so its path, stays when the pipe is replaced.
 	door int
+	// name is the path of a confined shell's FIFO, which has no door.
+	name string
 }
 
 func newOutput() (*output, error) {
@@ -46,7 +48,12 @@ func newPipe() (int, error) {
 	return p[0], nil
 }
 
-func (o *output) path() string { return hostPath(o.door) }
+func (o *output) path() string {
+	if o.name != "" {
+		return o.name
+	}
+	return hostPath(o.door)
+}
 
 // hostPath names a descriptor of this process for the shell.
 func hostPath(fd int) string { return fmt.Sprintf("/proc/%d/fd/%d", os.Getpid(), fd) }
@@ -123,8 +130,10 @@ func (o *output) replace() error {
 	if err != nil {
 		return err
 	}
-	fd, err := newPipe()
-	if err == nil {
+	fd := -1
+	if o.name != "" {
+		fd, err = openFIFO(o.name)
+	} else if fd, err = newPipe(); err == nil {
 		err = unix.Dup3(fd, o.door, unix.O_CLOEXEC)
 	}
 	if err != nil {
@@ -143,6 +152,10 @@ func (o *output) replace() error {
 func (o *output) close() {
 	if o != nil {
 		unix.Close(o.fd)
-		unix.Close(o.door)
+		if o.name != "" {
+			_ = unix.Unlink(o.name)
+		} else {
+			unix.Close(o.door)
+		}
 	}
 }

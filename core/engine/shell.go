@@ -4,6 +4,8 @@ import (
 	"context"
 	"io"
 	"time"
+
+	"github.com/execkit/execkit/core/enforce"
 )
 
 // Options say how a shell starts.
@@ -13,6 +15,8 @@ type Options struct {
 	// Dir is the first directory and Env the whole environment, as NAME=value.
 	Dir string
 	Env []string
+	// Confine, if set, is what the shell and everything that it starts are confined to.
+	Confine *enforce.Confinement
 }
 
 // A Command is one command for a shell.

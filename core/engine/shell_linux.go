@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -23,6 +24,7 @@ type Shell struct {
 	report             int // the host's end of the report socket; -1 for none
 	says               driver
 	scripts            []*os.File // sealed
+	pipes              string     // the directory of a confined shell's pipes, or ""
 	last               report
 	stdout, stderr     *output
 	supervisor         int
@@ -66,11 +68,7 @@ func (s *Shell) greet(ctx context.Context) error {
 	stop := context.AfterFunc(ctx, func() { _ = s.control.SetReadDeadline(time.Unix(1, 0)) })
 	defer stop()
 	_ = s.control.SetReadDeadline(deadline)
-	var scripts []string
-	for _, f := range s.scripts {
-		scripts = append(scripts, hostPath(int(f.Fd())))
-	}
-	hello := s.says.start(scripts)
+	hello := s.says.start(s.scriptPaths())
 	if _, err := s.driver.WriteString(hello); err != nil {
 		return fmt.Errorf("the shell ended while it started: %w", err)
 	}
@@ -95,7 +93,7 @@ func (s *Shell) greet(ctx context.Context) error {
 	}
 	out := s.Run(ctx, Command{Text: ":", Timeout: time.Until(deadline), Stdout: io.Discard, Stderr: io.Discard})
 	if !out.Known || out.Status != 0 {
-		return fmt.Errorf("the shell cannot open its output pipes through /proc/%d/fd (status %d)", os.Getpid(), out.Status)
+		return fmt.Errorf("the shell cannot open its output pipes at %s (status %d)", s.stdout.path(), out.Status)
 	}
 	return nil
 }
@@ -124,7 +122,14 @@ func (s *Shell) Run(ctx context.Context, c Command) Outcome {
 		return Outcome{Exited: true, Cwd: s.cwd, Env: s.env}
 	}
 	begin := time.Now()
-	stdinPath, release, err := stdinFile(c.Stdin)
+	stdinPath, release, err := s.stdinFile(c.Stdin)
+	if err == nil && !s.pipesSound() {
+		release()
+		err = errPipesLost
+	}
+	if err == errPipesLost {
+		s.Close()
+	}
 	if err != nil {
 		return Outcome{Exited: true, Cwd: s.cwd, Env: s.env}
 	}
@@ -266,9 +271,16 @@ func (s *Shell) jobCommand(pid int) string {
 }
 
 // stdinFile returns a path that gives data and then end of file, or "" for no data. Regular-file semantics suit commands that seek.
-func stdinFile(data []byte) (path string, release func(), err error) {
+func (s *Shell) stdinFile(data []byte) (path string, release func(), err error) {
 	if len(data) == 0 {
 		return "", func() {}, nil
+	}
+	if s.pipes != "" {
+		path = filepath.Join(s.pipes, "in")
+		if release, err = feed(path, data); err != nil {
+			err = errPipesLost
+		}
+		return path, release, err
 	}
 	f, err := sealedFile(string(data))
 	if err != nil {
@@ -360,4 +372,7 @@ func (s *Shell) closeNumbers() {
 	}
 	s.stdout.close()
 	s.stderr.close()
+	if s.pipes != "" {
+		_ = os.Remove(s.pipes)
+	}
 }

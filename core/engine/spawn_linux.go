@@ -3,11 +3,14 @@ package engine
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"syscall"
 
 	"github.com/creack/pty"
 	"golang.org/x/sys/unix"
+
+	"github.com/execkit/execkit/core/enforce"
 )
 
 // supervisor runs the shell and passes its status on. It catches the signals that a command may send to its parent
@@ -63,10 +66,7 @@ func spawn(o Options) (s *Shell, err error) {
 		return s, err
 	}
 	_ = unix.SetNonblock(s.report, true)
-	if s.stdout, err = newOutput(); err != nil {
-		return s, err
-	}
-	if s.stderr, err = newOutput(); err != nil {
+	if err := s.openOutputs(o.Confine); err != nil {
 		return s, err
 	}
 	terminal, tty, err := pty.Open()
@@ -89,7 +89,11 @@ func spawn(o Options) (s *Shell, err error) {
 	}
 	s.messages = messages
 	keep(messagesShell)
-	for _, text := range says.scripts(s.stdout.path(), s.stderr.path()) {
+	scriptFD, closes := -1, ""
+	if o.Confine != nil {
+		scriptFD, closes = firstScriptFD, scriptCloses
+	}
+	for _, text := range says.scripts(s.stdout.path(), s.stderr.path(), closes) {
 		script, err := sealedFile(text)
 		if err != nil {
 			return s, err
@@ -101,17 +105,66 @@ func spawn(o Options) (s *Shell, err error) {
 	files := make([]*os.File, controlFD+1)
 	files[0], files[1], files[2], files[3] = driverShell, null, messagesShell, tty
 	files[reportFD], files[controlFD] = reportShell, controlShell
-	arguments := slices.Concat([]string{o.Path}, applet, says.supervise(), []string{supervisor, o.Path}, applet, says.arguments())
-	process, err := os.StartProcess(o.Path, arguments, &os.ProcAttr{
-		Dir: o.Dir, Env: o.Env, Files: files,
-		Sys: &syscall.SysProcAttr{Setsid: true, Setctty: true, Ctty: 3, PidFD: &s.supervisorFD},
-	})
-	if err != nil {
-		return s, err
+	for i, script := range s.scripts {
+		if scriptFD >= 0 {
+			files[scriptFD+i] = script
+		}
 	}
-	s.supervisor = process.Pid
+	arguments := slices.Concat([]string{o.Path}, applet, says.supervise(), []string{supervisor, o.Path}, applet, says.arguments())
+	launch := func() (err error) {
+		s.supervisor, err = startProcess(o, arguments, &os.ProcAttr{
+			Dir: o.Dir, Env: o.Env, Files: files,
+			Sys: &syscall.SysProcAttr{Setsid: true, Setctty: true, Ctty: 3, PidFD: &s.supervisorFD},
+		})
+		return err
+	}
+	if o.Confine == nil {
+		return s, launch()
+	}
+	return s, o.Confine.Start(enforce.Engine{Pipes: s.pipes, Terminal: tty.Name()}, launch)
+}
+
+func startProcess(o Options, arguments []string, attr *os.ProcAttr) (pid int, err error) {
+	process, err := os.StartProcess(o.Path, arguments, attr)
+	if err != nil {
+		return 0, err
+	}
+	pid = process.Pid
 	_ = process.Release()
-	return s, nil
+	return pid, nil
+}
+
+// A confined bash inherits its scripts under these numbers, which its commands do not see.
+const (
+	firstScriptFD = 248
+	scriptCloses  = " 248<&- 249<&-"
+)
+
+func (s *Shell) scriptPaths() (paths []string) {
+	for i, f := range s.scripts {
+		if s.pipes != "" {
+			paths = append(paths, fmt.Sprintf("/proc/self/fd/%d", firstScriptFD+i))
+		} else {
+			paths = append(paths, hostPath(int(f.Fd())))
+		}
+	}
+	return paths
+}
+
+func (s *Shell) openOutputs(c *enforce.Confinement) (err error) {
+	if c == nil {
+		if s.stdout, err = newOutput(); err == nil {
+			s.stderr, err = newOutput()
+		}
+		return err
+	}
+	if s.pipes, err = newPipesDir(c.Writable); err != nil {
+		return err
+	}
+	if s.stdout, err = newNamedOutput(filepath.Join(s.pipes, "out")); err == nil {
+		s.stderr, err = newNamedOutput(filepath.Join(s.pipes, "err"))
+	}
+	return err
 }
 
 // silenceTerminal makes reads of /dev/tty return end of file at once instead of waiting for a person who is not
