@@ -96,6 +96,40 @@ export interface RedactOptions {
   off?: string[];
 }
 
+/** What a person is asked. */
+export interface ApprovalRequest {
+  /** The command with every control and invisible character made visible: what to show. */
+  command: string;
+  /** The same command as it would run: what to edit. */
+  text: string;
+  /** The programs with their arguments that were found in it. */
+  commands: string[];
+  cwd: string;
+  target: string;
+  /** Why a person is asked. */
+  reason: string;
+  rules: NonNullable<Decision['rules']>;
+  /** Whether what the command does cannot be taken back, or could not be understood. */
+  severe: boolean;
+  /** Variables of this command only, as `NAME=value`. */
+  env?: string[];
+  /** The first 4 KiB of what the command would read. */
+  stdin?: string;
+  approvalId: string;
+  sessionId: string;
+  digest: string;
+  /** How much time is left. */
+  expiresMs: number;
+  /** Aborted when nobody waits for the answer any more. */
+  signal: AbortSignal;
+}
+
+/**
+ * Decides on one command: true runs it, a text runs that command instead (it is judged again, and asked about again if need
+ * be), and anything else, an error too, blocks it. An error becomes the `cause` of {@link Blocked}.
+ */
+export type Approver = (request: ApprovalRequest) => boolean | string | Promise<boolean | string>;
+
 /** The options of {@link Session.create}. Nested objects take camelCase keys; names in `env` are sent as they are. */
 export interface CreateOptions {
   /** A target URL such as `"local"`, or the object it stands for. Default: `"local"`. */
@@ -126,6 +160,10 @@ export interface CreateOptions {
   sandbox?: Options;
   reconnect?: boolean;
   label?: string;
+  /** Asks a person where the policy or the intercept wants one. Without it such a command rejects with {@link ApprovalRequired}. */
+  onApproval?: Approver | null;
+  /** How long a person has to answer; no answer is a no. Default: 600,000. */
+  approvalTimeoutMs?: number;
   /** Aborts the opening; the promise rejects with an `AbortError`. It has no effect on the open session. */
   signal?: AbortSignal;
 }
@@ -144,6 +182,8 @@ export interface StreamOptions {
   env?: Record<string, string | null>;
   /** Return both streams as base64 of the bytes as they came. */
   raw?: boolean;
+  /** Replaces the session's; null asks nobody. */
+  onApproval?: Approver | null;
   /**
    * Stops the command. The promise rejects with an `AbortError` (code `ABORT_ERR`) once it has stopped, and the session
    * stays usable.

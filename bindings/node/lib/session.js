@@ -2,12 +2,13 @@
 
 const { isUint8Array } = require('node:util').types; // unlike instanceof, true for arrays of another realm
 const { CommandFailed, InvalidArgument, fromWire } = require('./errors.js');
+const { Questions, checkApprover } = require('./approval.js');
 const { request } = require('./call.js');
 const native = require('./native.js');
 const { toCamel, toSnake, checkOptions } = require('./names.js');
 
-const CREATE = ['transport', 'policy', 'redact', 'budget', 'audit', 'cwd', 'env', 'inheritEnv', 'shell', 'timeoutMs', 'idleTimeoutMs', 'onExit', 'workspace', 'quotas', 'ssh', 'docker', 'k8s', 'sandbox', 'reconnect', 'label', 'signal'];
-const EXEC = ['timeoutMs', 'stdin', 'budget', 'cwd', 'env', 'raw', 'check', 'signal'];
+const CREATE = ['transport', 'policy', 'redact', 'budget', 'audit', 'cwd', 'env', 'inheritEnv', 'shell', 'timeoutMs', 'idleTimeoutMs', 'onExit', 'workspace', 'quotas', 'ssh', 'docker', 'k8s', 'sandbox', 'reconnect', 'label', 'approvalTimeoutMs', 'onApproval', 'signal'];
+const EXEC = ['timeoutMs', 'stdin', 'budget', 'cwd', 'env', 'raw', 'check', 'onApproval', 'signal'];
 const STREAM = EXEC.filter((name) => name !== 'check');
 
 /** What one command came to. A non-zero exit and a timeout are results, not errors. */
@@ -39,7 +40,7 @@ function bytes(text, encoding) {
   return Buffer.from(text, encoding === 'base64' ? 'base64' : 'utf8');
 }
 
-function createParams({ signal, ...options }) {
+function createParams({ signal, onApproval, ...options }) {
   const params = toSnake(options);
   // The library copied the environment when it was loaded; the program may have changed it since.
   params.host_env = Object.entries(process.env).map(([name, value]) => `${name}=${value}`);
@@ -52,7 +53,7 @@ function isHere(transport = 'local') {
   return ['local', 'sandbox'].includes(typeof transport === 'string' ? transport : transport?.type);
 }
 
-function execParams(id, command, { signal, check, stdin, ...options }) {
+function execParams(id, command, { signal, check, onApproval, stdin, ...options }) {
   const params = { ...toSnake(options), session_id: id, command };
   if (isUint8Array(stdin)) params.stdin_b64 = Buffer.from(stdin.buffer, stdin.byteOffset, stdin.byteLength).toString('base64');
   else if (typeof stdin === 'string') params.stdin = stdin;
@@ -71,9 +72,9 @@ async function stop(ref) {
   }
 }
 
-function eventOf(wire) {
+function eventOf(wire, questions) {
   if (wire.type !== 'finished') return toCamel(wire);
-  if (wire.error) throw fromWire(wire.error, toCamel(wire.error.details ?? {}));
+  if (wire.error) throw questions.explain(fromWire(wire.error, toCamel(wire.error.details ?? {})));
   return { type: 'finished', result: new ExecResult(wire.result) };
 }
 
@@ -94,19 +95,22 @@ const KEY = Symbol('execkit.session');
 class Session {
   #closing;
   #running = 0;
+  #onApproval;
 
-  constructor(key, info) {
+  constructor(key, info, onApproval) {
     if (key !== KEY) throw new TypeError('execkit: use await Session.create(options)');
     this.info = info;
     this.id = info.sessionId;
+    this.#onApproval = onApproval;
     native.guard(this.id);
     forgotten.register(this, { id: this.id, target: info.target }, this);
   }
 
   static async create(options = {}) {
     checkOptions(options, CREATE, 'Session.create');
+    checkApprover(options.onApproval);
     const result = await request('session.create', createParams(options), options.signal, (late) => destroy(late.session_id));
-    return new Session(KEY, toCamel(result));
+    return new Session(KEY, toCamel(result), options.onApproval);
   }
 
   static async local(options = {}) {
@@ -124,33 +128,59 @@ class Session {
   async exec(command, options = {}) {
     if (typeof command !== 'string') throw new TypeError('execkit: command must be a string');
     checkOptions(options, EXEC, 'exec');
-    const params = execParams(this.id, command, options);
-    // Counting also keeps this object from being collected, and its shell from being ended, while a command runs.
-    this.#running++;
-    try {
-      const result = new ExecResult(await request('session.exec', params, options.signal));
-      return options.check ? result.check() : result;
-    } finally {
-      this.#running--;
-    }
+    const result = this.#approver(options) ? await this.#finished(command, options) : await this.#execute(command, options);
+    return options.check ? result.check() : result;
   }
 
   async *stream(command, options = {}) {
     if (typeof command !== 'string') throw new TypeError('execkit: command must be a string');
     checkOptions(options, STREAM, 'stream');
-    const { signal } = options;
+    yield* this.#events(command, options);
+  }
+
+  #approver({ onApproval = this.#onApproval }) {
+    checkApprover(onApproval);
+    return onApproval;
+  }
+
+  async #execute(command, options) {
     const params = execParams(this.id, command, options);
+    // Counting also keeps this object from being collected, and its shell from being ended, while a command runs.
+    this.#running++;
+    try {
+      return new ExecResult(await request('session.exec', params, options.signal));
+    } finally {
+      this.#running--;
+    }
+  }
+
+  async #finished(command, options) {
+    let result;
+    for await (const event of this.#events(command, options)) ({ result } = event);
+    return result;
+  }
+
+  async *#events(command, options) {
+    const { signal } = options;
+    const onApproval = this.#approver(options);
+    const params = execParams(this.id, command, options);
+    if (onApproval) params.approve = true;
     this.#running++;
     try {
       const ref = await request('exec.start', params, signal, stop);
+      const questions = new Questions(ref, onApproval);
       let done = false;
       try {
         while (!done) {
           const batch = await request('exec.events', ref, signal);
           done = batch.done;
-          for (const wire of batch.events) yield eventOf(wire);
+          for (const wire of batch.events) {
+            if (wire.type === 'approval_required' && onApproval) questions.put(wire.fields);
+            yield eventOf(wire, questions);
+          }
         }
       } finally {
+        questions.end();
         // The reader left early or aborted: the session is usable again when the command has stopped.
         if (!done) await stop(ref);
       }
