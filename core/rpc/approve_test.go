@@ -128,6 +128,7 @@ func TestApprovalCannotBeForged(t *testing.T) {
 	refuses(r.answer(theirs, `"approve":true`), "did not ask")
 	refuses(stolen.answer(mine, `"approve":true`), "did not ask")
 	refuses(r.answer("", `"approve":true`), "did not ask")
+	refuses(r.answer(mine, `"approve":true,"command":""`), "empty")
 	if e := r.answer(mine, `"aprove":true`); e.Error.Code != "invalid_argument" {
 		t.Errorf("%+v", e)
 	}

@@ -14,7 +14,7 @@ const defaultEventsWait = 30 * time.Second
 
 // execStart starts a command that outlives the call: it ends by itself, at its deadline, by exec.stop or with its
 // session.
-func (s *Server) execStart(_ context.Context, r *wire.Exec) (any, error) {
+func (s *Server) execStart(ctx context.Context, r *wire.Exec) (any, error) {
 	session, o, err := s.execOptions(r)
 	if err != nil {
 		return nil, err
@@ -22,6 +22,12 @@ func (s *Server) execStart(_ context.Context, r *wire.Exec) (any, error) {
 	running, err := session.Start(context.Background(), r.Command, o)
 	if err != nil {
 		return nil, err
+	}
+	if ctx.Err() != nil {
+		// Nobody would take the reply of a cancelled call, and so nobody could stop the command.
+		running.Stop()
+		_, _ = running.Wait(context.Background())
+		return nil, errdefs.New(errdefs.Cancelled, "the call was cancelled while the command started; it was stopped").WithOutcome(errdefs.Unknown)
 	}
 	s.mu.Lock()
 	s.running[running.ID()] = running
@@ -82,7 +88,13 @@ func (s *Server) execApprove(_ context.Context, r *wire.ExecApprove) (any, error
 	if r.RememberMS < 0 || r.RememberMS > maxTimeoutMS {
 		return nil, errdefs.New(errdefs.InvalidArgument, "remember_ms: %d is out of range", r.RememberMS).WithDetail("field", "remember_ms")
 	}
-	return struct{}{}, running.Answer(r.ApprovalID, execkit.Approval{
-		Approve: r.Approve, Command: r.Command, Who: r.Who, Remember: time.Duration(r.RememberMS) * time.Millisecond,
-	})
+	answer := execkit.Approval{Approve: r.Approve, Who: r.Who, Remember: time.Duration(r.RememberMS) * time.Millisecond}
+	if r.Command != nil {
+		// Without text an edit would stand for the command as it was, which the person did not want.
+		if answer.Command = *r.Command; answer.Command == "" {
+			return nil, errdefs.New(errdefs.InvalidArgument, "command: the edited command is empty").
+				WithHint("leave command out to approve as it is, or give approve false").WithDetail("field", "command")
+		}
+	}
+	return struct{}{}, running.Answer(r.ApprovalID, answer)
 }

@@ -86,12 +86,12 @@ type Exec struct {
 // ExecApprove is the request of exec.approve. Command is an edited command to run instead, which is judged again; Who
 // names the person; RememberMS lets the same command run again in the same place without asking, for so long.
 type ExecApprove struct {
-	ExecID     string `json:"exec_id"`
-	ApprovalID string `json:"approval_id"`
-	Approve    bool   `json:"approve"`
-	Command    string `json:"command,omitempty"`
-	Who        string `json:"who,omitempty"`
-	RememberMS int64  `json:"remember_ms,omitempty"`
+	ExecID     string  `json:"exec_id"`
+	ApprovalID string  `json:"approval_id"`
+	Approve    bool    `json:"approve"`
+	Command    *string `json:"command,omitempty"`
+	Who        string  `json:"who,omitempty"`
+	RememberMS int64   `json:"remember_ms,omitempty"`
 }
 
 // ExecStarted is the result of exec.start.

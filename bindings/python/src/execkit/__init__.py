@@ -9,9 +9,12 @@ from __future__ import annotations
 
 from . import _errors
 from ._errors import *  # noqa: F403
+from ._aio import acall
 from ._ffi import call, library
 from ._policy import Policy
-from ._session import AsyncSession, CommandFailed, ExecResult, Session, acall, policy_check, redact
+from ._result import CommandFailed, ExecResult
+from ._session import AsyncSession, Session, policy_check, redact
+from ._stream import ApprovalRequest, AsyncStream, Event, Stream
 
 __version__ = "0.1.0"
 
@@ -24,11 +27,15 @@ def abi_version() -> int:
 
 
 __all__ = [
+    "ApprovalRequest",
     "AsyncSession",
+    "AsyncStream",
     "CommandFailed",
+    "Event",
     "ExecResult",
     "Policy",
     "Session",
+    "Stream",
     "abi_version",
     "acall",
     "call",

@@ -165,3 +165,9 @@ def call(method: str, params: dict[str, Any] | None = None) -> Any:
         if queue.cancel(token):
             queue.wait(token)
         raise
+
+
+def call_at_once(method: str, params: dict[str, Any]) -> None:
+    """Run a method that does not wait, for a finalizer: one may run inside a call of the same thread and its queue."""
+    name, body = _encode(method, params)
+    _taken(library().execkit_call(name, body))

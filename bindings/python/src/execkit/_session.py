@@ -2,87 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
 import atexit
 import base64
 import contextlib
-import dataclasses
+import inspect
 import os
 import warnings
 import weakref
 from typing import Any
 
 from . import _errors, _ffi
-
-
-@dataclasses.dataclass(frozen=True)
-class ExecResult:
-    """What one command came to. A non-zero exit and a timeout are results, not exceptions.
-
-    stdout and stderr are text, or base64 when encoding is "base64" (see stdout_bytes). exit_code is the shell's $?,
-    124 when timed_out, None only if no status could arrive. cwd is the directory after the command.
-    """
-
-    command: str
-    stdout: str
-    stderr: str
-    encoding: str
-    exit_code: int | None
-    duration_ms: int
-    cwd: str
-    timed_out: bool
-    truncated: bool
-    shell_exited: bool
-    signal: str | None = None
-    pipe_status: list[int] | None = None
-    env_delta: dict[str, Any] | None = None
-    budget: dict[str, Any] | None = None
-    redactions: list[dict[str, Any]] | None = None
-    jobs: list[dict[str, Any]] | None = None
-    events: list[dict[str, Any]] | None = None
-    hint: str | None = None
-    decision: dict[str, Any] | None = None
-    audit_seq: int | None = None
-
-    @property
-    def ok(self) -> bool:
-        """Whether the command exited with 0."""
-        return self.exit_code == 0
-
-    def _bytes(self, text: str) -> bytes:
-        return base64.b64decode(text) if self.encoding == "base64" else text.encode()
-
-    @property
-    def stdout_bytes(self) -> bytes:
-        return self._bytes(self.stdout)
-
-    @property
-    def stderr_bytes(self) -> bytes:
-        return self._bytes(self.stderr)
-
-    def check(self) -> ExecResult:
-        """Return self, or raise CommandFailed if the exit code is not 0."""
-        if not self.ok:
-            raise CommandFailed(self)
-        return self
-
-
-class CommandFailed(_errors.Error):
-    """A command with check=True did not exit with 0; result holds what it came to."""
-
-    code = "command_failed"
-
-    def __init__(self, result: ExecResult) -> None:
-        super().__init__(f"the command exited with {result.exit_code}", hint=result.stderr[-200:], outcome="ran")
-        self.result = result
-
-
-_FIELDS = {field.name for field in dataclasses.fields(ExecResult)}
-
-
-def _result(raw: dict[str, Any]) -> ExecResult:
-    # A newer library may send fields that this package does not know.
-    return ExecResult(**{name: value for name, value in raw.items() if name in _FIELDS})
+from ._aio import acall
+from ._result import ExecResult, result_of
+from ._stream import AsyncOnApproval, AsyncStream, OnApproval, Stream, adrain, drain
 
 
 def _milliseconds(seconds: float | None) -> int | None:
@@ -112,6 +44,11 @@ def _exec_params(session_id: str, command: str, timeout: float | None, stdin: st
     return params
 
 
+def _refuse_async(on_approval: Any) -> None:
+    if inspect.iscoroutinefunction(on_approval):
+        raise TypeError("on_approval is async; use AsyncSession, or give a function that is not")
+
+
 _open: weakref.WeakSet[_Common] = weakref.WeakSet()
 
 
@@ -128,11 +65,14 @@ atexit.register(_close_all)
 
 
 class _Common:
-    def __init__(self, info: dict[str, Any]) -> None:
+    def __init__(self, info: dict[str, Any], on_approval: Any = None) -> None:
         _open.add(self)
         self.info = info
         self.id: str = info["session_id"]
         self.closed = False
+        self._on_approval = on_approval
+        # Commands of streams that were dropped: told to stop, and waited for before the session is used again.
+        self._dropped: list[str] = []
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.info['target']} {'closed' if self.closed else 'open'}>"
@@ -146,22 +86,26 @@ class Session(_Common):
     """A live shell with state. Use it as a context manager, or close it."""
 
     @classmethod
-    def create(cls, *, transport: Any = "local", timeout: float | None = None, **options: Any) -> Session:
+    def create(cls, *, transport: Any = "local", timeout: float | None = None, on_approval: OnApproval | None = None, **options: Any) -> Session:
         """Open a session.
 
         Args:
             transport: a target URL such as "local", or the object it stands for.
             timeout: the default deadline of a command in seconds; 30 when None, 0 for none.
+            on_approval: called with an ApprovalRequest when a person has to decide: True lets the command run, False
+                blocks it, and a string is an edited command that runs instead, after it was judged again. An exception
+                blocks. Without it such a command raises ApprovalRequired.
             options: cwd, env, inherit_env, shell, on_exit, budget, label and the other fields of session.create.
         """
-        return cls(_ffi.call("session.create", _create_params(transport, timeout, options)))
+        _refuse_async(on_approval)
+        return cls(_ffi.call("session.create", _create_params(transport, timeout, options)), on_approval)
 
     @classmethod
     def local(cls, **options: Any) -> Session:
         """Open a session on this machine."""
         return cls.create(transport="local", **options)
 
-    def exec(self, command: str, *, timeout: float | None = None, stdin: str | bytes | None = None, budget: dict[str, Any] | None = None, check: bool = False, raw: bool = False, cwd: str | None = None, env: dict[str, str | None] | None = None) -> ExecResult:
+    def exec(self, command: str, *, timeout: float | None = None, stdin: str | bytes | None = None, budget: dict[str, Any] | None = None, check: bool = False, raw: bool = False, cwd: str | None = None, env: dict[str, str | None] | None = None, on_approval: OnApproval | None = None) -> ExecResult:
         """Run a command to its end.
 
         Args:
@@ -171,15 +115,34 @@ class Session(_Common):
             check: raise CommandFailed if the exit code is not 0.
             cwd, env: hold for this command only; a value of None removes a variable.
             raw: return both streams as base64 of the bytes as they came.
+            on_approval: replaces the session's for this command.
         """
-        result = _result(_ffi.call("session.exec", _exec_params(self.id, command, timeout, stdin, budget, raw, cwd, env)))
+        params = _exec_params(self.id, command, timeout, stdin, budget, raw, cwd, env)
+        if on_approval or self._on_approval:
+            result = self._stream(params, on_approval).result()
+        else:
+            drain(self._dropped)
+            result = result_of(_ffi.call("session.exec", params))
         return result.check() if check else result
+
+    def stream(self, command: str, *, timeout: float | None = None, stdin: str | bytes | None = None, budget: dict[str, Any] | None = None, raw: bool = False, cwd: str | None = None, env: dict[str, str | None] | None = None, on_approval: OnApproval | None = None) -> Stream:
+        """Start a command and iterate over its events; the last one is finished, with the result.
+
+        Closing or dropping the iterator stops the command. A command that does not run, or is stopped, raises.
+        """
+        return self._stream(_exec_params(self.id, command, timeout, stdin, budget, raw, cwd, env), on_approval)
+
+    def _stream(self, params: dict[str, Any], on_approval: OnApproval | None) -> Stream:
+        _refuse_async(on_approval)
+        drain(self._dropped)
+        return Stream(params, on_approval or self._on_approval, self._dropped)
 
     def close(self) -> None:
         """End the shell and what runs in its terminal session. Closing twice is harmless."""
         if not self.closed:
             self.closed = True
             _ffi.call("session.destroy", {"session_id": self.id})
+            drain(self._dropped)
 
     def __enter__(self) -> Session:
         return self
@@ -188,59 +151,32 @@ class Session(_Common):
         self.close()
 
 
-class _LoopQueue:
-    """A completion queue that an event loop watches."""
-
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._queue = _ffi.Queue()
-        self._waiting: dict[int, asyncio.Future[Any]] = {}
-        loop.add_reader(self._queue.wake_fd, self._drain)
-
-    def _drain(self) -> None:
-        for item in self._queue.take():
-            future = self._waiting.pop(item["token"], None)
-            if future is not None and not future.done():
-                future.set_result(item["reply"])
-
-    async def call(self, method: str, params: dict[str, Any]) -> Any:
-        token = self._queue.submit(method, params)
-        future = self._waiting[token] = asyncio.get_running_loop().create_future()
-        try:
-            return _ffi.unwrap(await asyncio.shield(future))
-        except asyncio.CancelledError:
-            # The command must have stopped before the caller goes on: the session is then usable.
-            self._queue.cancel(token)
-            await future
-            raise
-
-
-_loops: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _LoopQueue] = weakref.WeakKeyDictionary()
-
-
-async def acall(method: str, params: dict[str, Any] | None = None) -> Any:
-    """Run one method of the JSON API on the running event loop. Cancelling the task stops the command."""
-    loop = asyncio.get_running_loop()
-    queue = _loops.get(loop)
-    if queue is None:
-        queue = _loops[loop] = _LoopQueue(loop)
-    return await queue.call(method, params or {})
-
-
 class AsyncSession(_Common):
     """The same as Session, with await."""
 
     @classmethod
-    async def create(cls, *, transport: Any = "local", timeout: float | None = None, **options: Any) -> AsyncSession:
-        return cls(await acall("session.create", _create_params(transport, timeout, options)))
+    async def create(cls, *, transport: Any = "local", timeout: float | None = None, on_approval: AsyncOnApproval | None = None, **options: Any) -> AsyncSession:
+        """Open a session. on_approval may be async; one that is not runs in a thread, so that the loop goes on."""
+        return cls(await acall("session.create", _create_params(transport, timeout, options)), on_approval)
 
-    async def exec(self, command: str, *, timeout: float | None = None, stdin: str | bytes | None = None, budget: dict[str, Any] | None = None, check: bool = False, raw: bool = False, cwd: str | None = None, env: dict[str, str | None] | None = None) -> ExecResult:
-        result = _result(await acall("session.exec", _exec_params(self.id, command, timeout, stdin, budget, raw, cwd, env)))
+    async def exec(self, command: str, *, timeout: float | None = None, stdin: str | bytes | None = None, budget: dict[str, Any] | None = None, check: bool = False, raw: bool = False, cwd: str | None = None, env: dict[str, str | None] | None = None, on_approval: AsyncOnApproval | None = None) -> ExecResult:
+        params = _exec_params(self.id, command, timeout, stdin, budget, raw, cwd, env)
+        if on_approval or self._on_approval:
+            result = await AsyncStream(params, on_approval or self._on_approval, self._dropped).result()
+        else:
+            await adrain(self._dropped)
+            result = result_of(await acall("session.exec", params))
         return result.check() if check else result
+
+    def stream(self, command: str, *, timeout: float | None = None, stdin: str | bytes | None = None, budget: dict[str, Any] | None = None, raw: bool = False, cwd: str | None = None, env: dict[str, str | None] | None = None, on_approval: AsyncOnApproval | None = None) -> AsyncStream:
+        """Iterate over the events of a command, which starts with the first one that is asked for."""
+        return AsyncStream(_exec_params(self.id, command, timeout, stdin, budget, raw, cwd, env), on_approval or self._on_approval, self._dropped)
 
     async def close(self) -> None:
         if not self.closed:
             self.closed = True
             await acall("session.destroy", {"session_id": self.id})
+            await adrain(self._dropped)
 
     async def __aenter__(self) -> AsyncSession:
         return self
