@@ -5,7 +5,6 @@ import (
 	"encoding/base64"
 	"io"
 	"maps"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -69,7 +68,7 @@ func (s *Session) Exec(ctx context.Context, command string, o ExecOptions) (*Res
 // A job is one command that holds the session until it has run.
 type job struct {
 	session        *Session
-	shell          *engine.Shell
+	shell          shell
 	asked          string // the command that was judged; command holds what the policy lets run
 	decision       wire.Decision
 	command        engine.Command
@@ -222,9 +221,8 @@ func (s *Session) forOneCommand(o ExecOptions) (first engine.Command, undo *engi
 		if !filepath.IsAbs(first.Dir) {
 			first.Dir = filepath.Join(s.cwd, first.Dir)
 		}
-		if info, err := os.Stat(first.Dir); err != nil || !info.IsDir() {
-			return first, nil, errdefs.New(errdefs.InvalidArgument, "cwd: %s is not a directory", errdefs.Quote(first.Dir)).
-				WithHint("give the path of a directory that exists").WithDetail("field", "cwd")
+		if err := s.target.checkDir(first.Dir); err != nil {
+			return first, nil, err
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(o.Env)) {

@@ -1,6 +1,7 @@
 package execkit
 
 import (
+	"context"
 	"encoding/json"
 	"maps"
 	"os"
@@ -74,8 +75,8 @@ type guard struct {
 	fence, judges, refuses bool
 }
 
-func newGuard(c *Config, path string) (*guard, error) {
-	g := &guard{programs: make(map[string]string)}
+func newGuard(c *Config) (*guard, error) {
+	g := &guard{}
 	for _, p := range []*policy.Policy{c.Policy, c.Narrow} {
 		if p == nil && len(g.policies) > 0 {
 			continue
@@ -92,15 +93,27 @@ func newGuard(c *Config, path string) (*guard, error) {
 		}
 		g.policies, g.sessions = append(g.policies, p), append(g.sessions, p.NewSession())
 		g.fence, g.judges, g.refuses = g.fence || p.Fence(), g.judges || p.Judges(), g.refuses || p.Refuses()
-		if p.Fence() {
-			for _, name := range p.Programs() {
-				if found := lookPath(name, path); found != "" {
-					g.programs[name] = found
-				}
-			}
-		}
 	}
 	return g, nil
+}
+
+// pin finds the programs that a fence lets run, once and for all: a later PATH means nothing to it.
+func (g *guard) pin(ctx context.Context, t target, path string) error {
+	var names []string
+	for _, p := range g.policies {
+		if p.Fence() {
+			names = append(names, p.Programs()...)
+		}
+	}
+	if len(names) == 0 {
+		return nil
+	}
+	found, err := t.programs(ctx, names, path)
+	if err != nil {
+		return err
+	}
+	g.programs = found
+	return nil
 }
 
 // check asks every policy. The strictest decision wins; the rules of all are told.

@@ -3,8 +3,6 @@ package execkit
 import (
 	"context"
 	"crypto/rand"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -21,7 +19,7 @@ import (
 type Session struct {
 	id      string
 	config  Config
-	path    string
+	target  target
 	outputs outputs
 	guard   *guard
 	redact  *redact.Redactor
@@ -32,7 +30,8 @@ type Session struct {
 	end     context.CancelFunc // ends what waits for a person when the session closes
 
 	mu     sync.Mutex // guards what follows
-	shell  *engine.Shell
+	shell  shell
+	opened bool // cwd and env are those of a shell
 	cwd    string
 	env    map[string]string
 	hint   string
@@ -42,33 +41,13 @@ type Session struct {
 
 // Open opens a session on a target. Only "local" (or "") is available; another target gives [ErrUnsupported]. ctx
 // bounds the opening alone.
-func Open(ctx context.Context, target string, config Config) (*Session, error) {
-	if target != "" && target != "local" {
-		return nil, errdefs.New(errdefs.Unsupported, "transport %s is not available in this version", errdefs.Quote(target)).
-			WithHint("use \"local\"")
-	}
-	path, err := config.shellPath()
-	if err != nil {
-		return nil, err
-	}
-	dir, err := config.directory()
-	if err != nil {
-		return nil, err
-	}
-	env, err := config.environment()
-	if err != nil {
-		return nil, err
-	}
+func Open(ctx context.Context, target string, config Config) (_ *Session, err error) {
 	if _, err := budget.FromWire(config.Budget); err != nil {
 		return nil, err
 	}
-	s := &Session{id: newID("s"), config: config, path: path, cwd: dir, env: make(map[string]string, len(env))}
+	s := &Session{id: newID("s"), config: config}
 	s.ended, s.end = context.WithCancel(context.Background())
-	for _, entry := range env {
-		name, value, _ := strings.Cut(entry, "=")
-		s.env[name] = value
-	}
-	if s.guard, err = newGuard(&config, s.env["PATH"]); err != nil {
+	if s.guard, err = newGuard(&config); err != nil {
 		return nil, err
 	}
 	options := redact.Options{}
@@ -78,9 +57,16 @@ func Open(ctx context.Context, target string, config Config) (*Session, error) {
 	if s.redact, err = redact.New(options); err != nil {
 		return nil, err
 	}
-	learnEnv(s.redact, s.env)
-	if _, err := s.liveShell(ctx); err != nil {
+	if s.target, err = newTarget(target, &config); err != nil {
 		return nil, err
+	}
+	if _, err = s.liveShell(ctx); err == nil {
+		learnEnv(s.redact, s.env)
+		err = s.guard.pin(ctx, s.target, s.env["PATH"])
+	}
+	if err != nil {
+		_ = s.Close()
+		return nil, s.hideSecrets(err)
 	}
 	return s, nil
 }
@@ -96,11 +82,11 @@ func (s *Session) Info() wire.SessionInfo {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	info := wire.SessionInfo{
-		SessionID: s.id, Transport: "local", Target: "local", Shell: s.path, Cwd: redactText(s.redact, s.cwd),
-		Capabilities: []string{"split_streams", "env_delta", "jobs"},
-		Enforcement:  map[string]any{"policy": true, "fence": s.guard.fence, "kernel": false},
-		Label:        s.config.Label, Busy: s.busy,
+		SessionID: s.id, Cwd: redactText(s.redact, s.cwd),
+		Enforcement: map[string]any{"policy": true, "fence": s.guard.fence, "kernel": false},
+		Label:       s.config.Label, Busy: s.busy,
 	}
+	s.target.describe(&info)
 	if s.shell != nil {
 		info.PID = s.shell.PID()
 	}
@@ -109,7 +95,7 @@ func (s *Session) Info() wire.SessionInfo {
 
 // liveShell returns the shell, opening a fresh one with the last known directory and exported environment where the
 // last command ended it.
-func (s *Session) liveShell(ctx context.Context) (*engine.Shell, error) {
+func (s *Session) liveShell(ctx context.Context) (shell, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
@@ -122,27 +108,19 @@ func (s *Session) liveShell(ctx context.Context) (*engine.Shell, error) {
 		s.shell.Close()
 		s.shell, s.hint = nil, "the shell had ended between commands; this one ran in a fresh shell with directory and exported environment restored"
 	}
-	dir := nearestDirectory(s.cwd)
-	if dir != s.cwd {
-		s.hint = "the directory " + errdefs.Quote(s.cwd) + " is gone; the fresh shell is in " + errdefs.Quote(dir)
-		s.cwd = dir
+	var last *state
+	if s.opened {
+		last = &state{cwd: s.cwd, env: s.env}
 	}
-	shell, err := engine.Start(ctx, engine.Options{Path: s.path, Dir: dir, Env: flatten(s.env)})
+	sh, now, hint, err := s.target.open(ctx, last)
 	if err != nil {
-		return nil, errdefs.New(errdefs.Unavailable, "cannot start %s: %v", s.path, err).
-			WithHint("execkit doctor shows what is missing").WithCause(err)
+		return nil, err
 	}
-	s.shell = shell
-	return shell, nil
-}
-
-func nearestDirectory(dir string) string {
-	for {
-		if info, err := os.Stat(dir); err == nil && info.IsDir() || dir == filepath.Dir(dir) {
-			return dir
-		}
-		dir = filepath.Dir(dir)
+	if hint != "" {
+		s.hint = hint
 	}
+	s.shell, s.opened, s.cwd, s.env = sh, true, now.cwd, now.env
+	return sh, nil
 }
 
 func (s *Session) closedError() error {
@@ -159,7 +137,10 @@ func (s *Session) Close() error {
 	if shell != nil {
 		shell.Close()
 	}
-	return nil
+	if s.target == nil {
+		return nil
+	}
+	return s.target.close()
 }
 
 // settle takes over what a command changed and returns the change of the exported environment.

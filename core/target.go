@@ -1,0 +1,127 @@
+package execkit
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/execkit/execkit/core/engine"
+	"github.com/execkit/execkit/core/errdefs"
+	"github.com/execkit/execkit/core/wire"
+)
+
+// A shell is one live shell of a session.
+type shell interface {
+	Run(ctx context.Context, c engine.Command) engine.Outcome
+	Alive() bool
+	PID() int
+	Close()
+}
+
+// state is what a fresh shell takes over from the one before it.
+type state struct {
+	cwd string
+	env map[string]string // the exported environment
+}
+
+// A target is where the shells of one session run.
+type target interface {
+	// open starts a shell with the directory and the exported environment of last, or, when last is nil, as the
+	// session's configuration has them. It returns the state that the shell is in, and a hint if that is not last.
+	open(ctx context.Context, last *state) (sh shell, now state, hint string, err error)
+	// programs finds programs on the given PATH: their absolute paths by name.
+	programs(ctx context.Context, names []string, path string) (map[string]string, error)
+	// checkDir refuses a directory that a command cannot run in, if that can be told beforehand.
+	checkDir(dir string) error
+	// describe fills in what a session tells about its target.
+	describe(info *wire.SessionInfo)
+	close() error
+}
+
+// newTarget reads what a session is to be opened on. Only "local" (or "") is available.
+func newTarget(name string, c *Config) (target, error) {
+	if name == "" || name == "local" {
+		return newLocalTarget(c)
+	}
+	return nil, errdefs.New(errdefs.Unsupported, "transport %s is not available in this version", errdefs.Quote(name)).
+		WithHint("use \"local\"")
+}
+
+// localTarget runs shells as children of the host process.
+type localTarget struct {
+	shell string
+	first state
+}
+
+func newLocalTarget(c *Config) (*localTarget, error) {
+	t := &localTarget{}
+	var err error
+	if t.shell, err = c.shellPath(); err != nil {
+		return nil, err
+	}
+	if t.first.cwd, err = c.directory(); err != nil {
+		return nil, err
+	}
+	env, err := c.environment()
+	if err != nil {
+		return nil, err
+	}
+	t.first.env = make(map[string]string, len(env))
+	for _, entry := range env {
+		name, value, _ := strings.Cut(entry, "=")
+		t.first.env[name] = value
+	}
+	return t, nil
+}
+
+func (t *localTarget) open(ctx context.Context, last *state) (shell, state, string, error) {
+	now, hint := t.first, ""
+	if last != nil {
+		now = *last
+	}
+	if dir := nearestDirectory(now.cwd); dir != now.cwd {
+		hint = "the directory " + errdefs.Quote(now.cwd) + " is gone; the fresh shell is in " + errdefs.Quote(dir)
+		now.cwd = dir
+	}
+	sh, err := engine.Start(ctx, engine.Options{Path: t.shell, Dir: now.cwd, Env: flatten(now.env)})
+	if err != nil {
+		return nil, now, "", errdefs.New(errdefs.Unavailable, "cannot start %s: %v", t.shell, err).
+			WithHint("execkit doctor shows what is missing").WithCause(err)
+	}
+	return sh, now, hint, nil
+}
+
+func nearestDirectory(dir string) string {
+	for {
+		if info, err := os.Stat(dir); err == nil && info.IsDir() || dir == filepath.Dir(dir) {
+			return dir
+		}
+		dir = filepath.Dir(dir)
+	}
+}
+
+func (*localTarget) programs(_ context.Context, names []string, path string) (map[string]string, error) {
+	found := make(map[string]string, len(names))
+	for _, name := range names {
+		if file := lookPath(name, path); file != "" {
+			found[name] = file
+		}
+	}
+	return found, nil
+}
+
+func (*localTarget) checkDir(dir string) error {
+	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
+		return errdefs.New(errdefs.InvalidArgument, "cwd: %s is not a directory", errdefs.Quote(dir)).
+			WithHint("give the path of a directory that exists").WithDetail("field", "cwd")
+	}
+	return nil
+}
+
+func (t *localTarget) describe(info *wire.SessionInfo) {
+	info.Transport, info.Target, info.Shell = "local", "local", t.shell
+	info.Capabilities = []string{"split_streams", "env_delta", "jobs"}
+}
+
+func (*localTarget) close() error { return nil }
