@@ -81,6 +81,9 @@ type Options struct {
 	SSH    wire.SSHOptions
 	Docker wire.DockerOptions
 	K8s    wire.K8sOptions
+	// Environ is the environment that configuration files and agents are looked up in, as NAME=value; nil is the host
+	// process's own.
+	Environ []string
 	// Ask answers what a server wants to know during authentication; nil if nobody can be asked.
 	Ask Asker
 }
