@@ -103,6 +103,9 @@ test_c() {
 	build/abi_test
 }
 
+# The estimate of tokens beside the real tokenizers, whose tables only this module has.
+test_tokens() { (cd bench/output && go vet ./... && go test ./...); }
+
 glibc_floor() { objdump -T build/libexeckit.so | grep -o 'GLIBC_[0-9.]*' | sort -uV | tail -1 | cut -d_ -f2; }
 
 # The library needs an older glibc than any that manylinux2014 (2.17) stands for, so that tag is the true one.
@@ -185,6 +188,7 @@ test)
 	step format test -z "$(gofmt -l .)"
 	step vet go vet ./...
 	step "go test" go test -race ./...
+	step "tokens test" test_tokens
 	step lib build_lib
 	step c test_c
 	step purego env CGO_ENABLED=0 EXECKIT_LIBRARY="$PWD/build/libexeckit.so" go test -count=1 ./tests/abi/purego

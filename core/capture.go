@@ -1,7 +1,6 @@
 package execkit
 
 import (
-	"encoding/base64"
 	"unicode/utf8"
 
 	"github.com/execkit/execkit/core/budget"
@@ -83,10 +82,10 @@ func (c *capture) output(binary bool) (text string, report *wire.BudgetReport, t
 	if !c.any {
 		return "", nil, false
 	}
-	kept, report, truncated := c.kept.Finish()
 	if binary {
-		return base64.StdEncoding.EncodeToString(kept), report, truncated
+		return c.kept.FinishBinary()
 	}
+	kept, report, truncated := c.kept.Finish()
 	return string(kept), report, truncated
 }
 

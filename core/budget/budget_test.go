@@ -2,6 +2,7 @@ package budget
 
 import (
 	"bytes"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"math/rand"
@@ -155,9 +156,44 @@ func TestFromWireRefuses(t *testing.T) {
 }
 
 func TestEstimateTokens(t *testing.T) {
-	for in, want := range map[string]int{"": 0, "a": 1, "function": 2, "123456": 3, "a\n": 2, "----": 1, "();": 3, "日": 2, "aB": 2} {
+	for in, want := range map[string]int{
+		"": 0, "a": 1, "function": 1, "123456": 2, "1234567": 3, "a\n": 2, "-------": 1, "\n": 1, "日本語": 4, "a      b": 3, "a 1": 3,
+	} {
 		if got := EstimateTokens([]byte(in)); got != want {
 			t.Errorf("%q: %d, want %d", in, got, want)
+		}
+	}
+}
+
+func TestBinary(t *testing.T) {
+	in := make([]byte, 300_000)
+	rand.New(rand.NewSource(2)).Read(in)
+	for _, b := range []*wire.Budget{
+		nil, {MaxTokens: 1}, {MaxTokens: 500}, {MaxChars: 1}, {MaxChars: 1001}, {MaxTokens: 90, MaxChars: 90, MaxLines: 1},
+		{MaxTokens: 500, Keep: &wire.BudgetKeep{Mode: "tail"}}, {MaxChars: 1 << 20},
+	} {
+		o, err := FromWire(b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		k := NewKeeper(o, NewSpool())
+		k.Write(in[:100])
+		k.Write(in[100:])
+		text, report, truncated := k.FinishBinary()
+		kept, err := base64.StdEncoding.DecodeString(text)
+		part := in[:len(kept)]
+		if o.Mode == ModeTail {
+			part = in[len(in)-len(kept):]
+		}
+		if err != nil || !bytes.Equal(kept, part) || report.BytesKept != int64(len(kept)) || truncated != (len(kept) < len(in)) {
+			t.Errorf("%+v: %v, report %+v, truncated %v", b, err, report, truncated)
+		}
+		tokens := int64(EstimateTokens([]byte(text)))
+		if int64(len(text)) > o.MaxChars || o.MaxTokens > 0 && tokens > o.MaxTokens || tokens != report.TokensKept {
+			t.Errorf("%+v: %d characters, %d tokens", b, len(text), tokens)
+		}
+		if full := o.MaxTokens; full > 100 && tokens < full*9/10 {
+			t.Errorf("%+v: only %d tokens are used", b, tokens)
 		}
 	}
 }

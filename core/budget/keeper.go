@@ -2,9 +2,10 @@ package budget
 
 import (
 	"bytes"
+	"encoding/base64"
 	"fmt"
 	"math"
-	"sort"
+	"slices"
 	"unicode/utf8"
 
 	"github.com/execkit/execkit/core/wire"
@@ -21,6 +22,7 @@ type Keeper struct {
 	bytes, lines int64 // of the whole stream; lines are line ends
 	last         byte
 	kept         window
+	slack        int64 // tokens that the parts have to leave free
 }
 
 // A window is the ends of the stream that remains after grep.
@@ -88,10 +90,33 @@ func (k *Keeper) Finish() (text []byte, report *wire.BudgetReport, truncated boo
 	if k.grep != nil {
 		k.grep.flush(k.pass)
 	}
+	text, lines, kept := k.compose()
+	for max := k.o.MaxTokens; max > 0; {
+		// What the ends of the parts cost beside the marker shows only in the whole.
+		over := int64(EstimateTokens(text)) - max
+		if over <= 0 {
+			break
+		}
+		k.slack += over
+		text, lines, kept = k.compose()
+	}
+	return text, k.report(text, lines, kept), kept < k.bytes
+}
+
+// report returns the figures of a text that shows so many lines and bytes of the stream.
+func (k *Keeper) report(text []byte, lines, kept int64) *wire.BudgetReport {
+	return &wire.BudgetReport{
+		LinesTotal: total(k.lines, k.bytes, k.last), LinesKept: lines, BytesTotal: k.bytes, BytesKept: kept,
+		TokensKept: int64(EstimateTokens(text)), Mode: k.o.Mode,
+	}
+}
+
+// compose returns the text to show, and how many lines and bytes of the stream it shows.
+func (k *Keeper) compose() (text []byte, lines, kept int64) {
 	head, tail := k.choose()
 	w := &k.kept
 	gap := w.bytes - int64(len(head)+len(tail))
-	lines := lineCount(head) + lineCount(tail)
+	lines = lineCount(head) + lineCount(tail)
 	if len(head) > 0 && len(tail) > 0 && head[len(head)-1] != '\n' &&
 		w.lines == int64(bytes.Count(head, newline)+bytes.Count(tail, newline)) {
 		lines-- // both are parts of one line
@@ -109,12 +134,46 @@ func (k *Keeper) Finish() (text []byte, report *wire.BudgetReport, truncated boo
 	} else if len(tail) > 0 {
 		text = append(bytes.Clone(head), tail...)
 	}
-	report = &wire.BudgetReport{
-		LinesTotal: total(k.lines, k.bytes, k.last), LinesKept: lines,
-		BytesTotal: k.bytes, BytesKept: int64(len(head) + len(tail)),
-		TokensKept: int64(EstimateTokens(text)), Mode: k.o.Mode,
+	return text, lines, int64(len(head) + len(tail))
+}
+
+// caps returns what may be shown in all.
+func (k *Keeper) caps() limits {
+	tokens := unlimited(k.o.MaxTokens)
+	if k.slack > 0 {
+		tokens = max(0, tokens-k.slack)
 	}
-	return text, report, report.BytesKept < k.bytes
+	return limits{unlimited(k.o.MaxChars), tokens, unlimited(k.o.MaxLines)}
+}
+
+// FinishBinary ends a stream that is not text. It returns what is kept of it in base64, which the caps hold for: the
+// beginning, or in mode tail the end, without a marker, since nothing could tell it from data.
+func (k *Keeper) FinishBinary() (text string, report *wire.BudgetReport, truncated bool) {
+	if k.grep != nil {
+		k.grep.flush(k.pass)
+	}
+	a, b := k.kept.tail.parts()
+	kept := k.kept.head
+	if whole := int64(len(kept)+len(a)+len(b)) == k.kept.bytes; whole || k.o.Mode == ModeTail {
+		kept = slices.Concat(kept, a, b)
+	}
+	for room := int64(len(kept)); ; {
+		part := kept[:room]
+		if k.o.Mode == ModeTail {
+			part = kept[int64(len(kept))-room:]
+		}
+		text = base64.StdEncoding.EncodeToString(part)
+		tokens := int64(EstimateTokens([]byte(text)))
+		if int64(len(text)) <= k.o.MaxChars && tokens <= unlimited(k.o.MaxTokens) {
+			return text, k.report([]byte(text), lineCount(part), room), room < k.bytes
+		}
+		// Both figures grow evenly with the data, so this comes close at once.
+		next := min(room-1, k.o.MaxChars/4*3)
+		if limit := k.o.MaxTokens; limit > 0 && tokens > limit {
+			next = min(next, int64(float64(room)*float64(limit)/float64(tokens)))
+		}
+		room = next
+	}
 }
 
 // choose returns the first and the last part to show; together they are the whole where it fits.
@@ -132,7 +191,7 @@ func (k *Keeper) choose() (head, tail []byte) {
 	} else {
 		head = w.head
 	}
-	left := limits{unlimited(o.MaxChars), unlimited(o.MaxTokens), unlimited(o.MaxLines)}
+	left := k.caps()
 	useHead, useTail := o.Mode != ModeTail, o.Mode != ModeHead
 	if o.Mode == ModeHeadTail && o.Head+o.Tail > 0 {
 		useHead, useTail = o.Head > 0, o.Tail > 0
@@ -172,7 +231,8 @@ func (k *Keeper) fits(all []byte) bool {
 	if o.Head+o.Tail > 0 && c.lines > o.Head+o.Tail {
 		return false
 	}
-	return c.chars <= unlimited(o.MaxChars) && c.tokens <= unlimited(o.MaxTokens) && c.lines <= unlimited(o.MaxLines)
+	left := k.caps()
+	return c.chars <= left.chars && c.tokens <= left.tokens && c.lines <= left.lines
 }
 
 // reserve is the most that the marker and the line ends around it can cost: no figure in it is above the totals.
@@ -184,8 +244,7 @@ func (k *Keeper) reserve() limits {
 
 // roomy reports whether the caps leave room for something beside the marker.
 func (k *Keeper) roomy() bool {
-	o := &k.o
-	left := limits{unlimited(o.MaxChars), unlimited(o.MaxTokens), unlimited(o.MaxLines)}.less(k.reserve())
+	left := k.caps().less(k.reserve())
 	return left.chars > 0 && left.tokens > 0 && left.lines > 0
 }
 
@@ -246,11 +305,8 @@ func prefix(p []byte, l limits) int {
 		_, size := utf8.DecodeRune(p[at:n])
 		at += size
 	}
-	if int64(at) > l.tokens {
-		at = sort.Search(at, func(i int) bool { return int64(EstimateTokens(p[:i+1])) > l.tokens })
-		for at > 0 && at < len(p) && insideRune(p, at) {
-			at--
-		}
+	if l.tokens < 2*int64(at) { // no byte is more than two tokens
+		at = tokenPrefix(p[:at], l.tokens)
 	}
 	if at == len(p) {
 		return at
@@ -284,11 +340,8 @@ func suffix(p []byte, l limits) int {
 		_, size := utf8.DecodeLastRune(p[low:at])
 		at -= size
 	}
-	if int64(len(p)-at) > l.tokens {
-		at += sort.Search(len(p)-at, func(i int) bool { return int64(EstimateTokens(p[at+i:])) <= l.tokens })
-		for at < len(p) && insideRune(p, at) {
-			at++
-		}
+	if l.tokens < 2*int64(len(p)-at) {
+		at += tokenSuffix(p[at:], l.tokens)
 	}
 	if at > low {
 		if i := bytes.IndexByte(p[at:], '\n'); i >= 0 && p[at-1] != '\n' && i+1 < (len(p)-at)/2 {
@@ -296,15 +349,4 @@ func suffix(p []byte, l limits) int {
 		}
 	}
 	return at
-}
-
-// insideRune reports whether a valid rune of p spans position i.
-func insideRune(p []byte, i int) bool {
-	for j := i - 1; j >= 0 && j > i-utf8.UTFMax; j-- {
-		if utf8.RuneStart(p[j]) {
-			_, size := utf8.DecodeRune(p[j:])
-			return j+size > i
-		}
-	}
-	return false
 }
