@@ -134,7 +134,7 @@ def _(p):
 
 @scenario("gxx-template")
 def _(p):
-    for f in range(10):
+    for f in range(30):
         p.write(f"src/t{f}.cpp", "#include <algorithm>\n#include <list>\n#include <map>\n#include <string>\n#include <vector>\nstruct Ledger { int v; };\n"
                 + "int use() {\n    std::map<Ledger, int> m;\n    m[Ledger{1}] = 2;\n    std::list<int> l;\n    std::sort(l.begin(), l.end());\n    return 0;\n}\n")
     p.want("src/t0.cpp:9", "src/t0.cpp:11", "no match for", "src/t3.cpp:11")
