@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"maps"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -72,6 +71,7 @@ type guard struct {
 	sessions               []*policy.Session // what earlier commands mean to each
 	mu                     sync.Mutex        // guards sessions, which have no lock of their own
 	programs               map[string]string // absolute paths, pinned when the session opened
+	warnings               []string          // what of the policies is probably not meant
 	fence, judges, refuses bool
 }
 
@@ -87,10 +87,7 @@ func newGuard(c *Config) (*guard, error) {
 				return nil, err
 			}
 		}
-		if p.Enforce == "require" {
-			return nil, errdefs.New(errdefs.Unsupported, "policy: enforce \"require\" asks for the kernel's part of the fence, which this version does not have").
-				WithHint("use enforce \"auto\"; the parser's part holds").WithDetail("field", "enforce")
-		}
+		g.warnings = append(g.warnings, p.Warnings()...)
 		g.policies, g.sessions = append(g.policies, p), append(g.sessions, p.NewSession())
 		g.fence, g.judges, g.refuses = g.fence || p.Fence(), g.judges || p.Judges(), g.refuses || p.Refuses()
 	}
@@ -113,6 +110,12 @@ func (g *guard) pin(ctx context.Context, t target, path string) error {
 		return err
 	}
 	g.programs = found
+	slices.Sort(names)
+	for _, name := range slices.Compact(names) {
+		if found[name] == "" && !strings.Contains(name, "/") && !policy.Builtin(name) {
+			g.absent(name)
+		}
+	}
 	return nil
 }
 
@@ -130,22 +133,6 @@ func (g *guard) check(text string) (d wire.Decision, script *command.Script) {
 		}
 	}
 	return d, script
-}
-
-// lookPath finds a program in the directories of the session's own PATH.
-func lookPath(name, path string) string {
-	if strings.Contains(name, "/") || policy.Builtin(name) {
-		return ""
-	}
-	for _, dir := range filepath.SplitList(path) {
-		if !filepath.IsAbs(dir) {
-			continue // a relative entry means another program in every directory
-		}
-		if found, err := exec.LookPath(filepath.Join(dir, name)); err == nil {
-			return found
-		}
-	}
-	return ""
 }
 
 // A verdict is what the policies say of one text.

@@ -3,6 +3,7 @@ package execkit
 import (
 	"context"
 	"crypto/rand"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -23,6 +24,8 @@ type Session struct {
 	outputs outputs
 	guard   *guard
 	redact  *redact.Redactor
+	// enforcement says what the kernel enforces.
+	enforcement map[string]any
 
 	running sync.Mutex // held while a command is decided on and runs
 	grants  grants     // guarded by running
@@ -60,6 +63,10 @@ func Open(ctx context.Context, target string, config Config) (_ *Session, err er
 	if s.target, err = newTarget(target, &config); err != nil {
 		return nil, err
 	}
+	if s.enforcement, err = confine(s.target, s.guard); err != nil {
+		_ = s.target.close()
+		return nil, err
+	}
 	if _, err = s.liveShell(ctx); err == nil {
 		learnEnv(s.redact, s.env)
 		err = s.guard.pin(ctx, s.target, s.env["PATH"])
@@ -83,9 +90,10 @@ func (s *Session) Info() wire.SessionInfo {
 	defer s.mu.Unlock()
 	info := wire.SessionInfo{
 		SessionID: s.id, Cwd: redactText(s.redact, s.cwd),
-		Enforcement: map[string]any{"policy": true, "fence": s.guard.fence, "kernel": false},
-		Label:       s.config.Label, Busy: s.busy,
+		Enforcement: map[string]any{"policy": s.guard.judges, "fence": s.guard.fence}, Warnings: s.guard.warnings,
+		Label: s.config.Label, Busy: s.busy,
 	}
+	maps.Copy(info.Enforcement, s.enforcement)
 	s.target.describe(&info)
 	if s.shell != nil {
 		info.PID = s.shell.PID()

@@ -6,8 +6,10 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/execkit/execkit/core/enforce"
 	"github.com/execkit/execkit/core/engine"
 	"github.com/execkit/execkit/core/errdefs"
+	"github.com/execkit/execkit/core/policy"
 	"github.com/execkit/execkit/core/wire"
 )
 
@@ -50,8 +52,12 @@ func newTarget(name string, c *Config) (target, error) {
 
 // localTarget runs shells as children of the host process.
 type localTarget struct {
-	shell string
-	first state
+	shell   string
+	first   state
+	find    *finder
+	confine *enforce.Confinement // nil for nothing
+	temp    string               // the session's own directory for temporary files, or ""
+	ownTemp bool                 // the caller set TMPDIR
 }
 
 func newLocalTarget(c *Config) (*localTarget, error) {
@@ -72,6 +78,8 @@ func newLocalTarget(c *Config) (*localTarget, error) {
 		name, value, _ := strings.Cut(entry, "=")
 		t.first.env[name] = value
 	}
+	_, t.ownTemp = c.Env["TMPDIR"]
+	t.find = newFinder(t.first.env["PATH"], t.first.cwd)
 	return t, nil
 }
 
@@ -84,7 +92,7 @@ func (t *localTarget) open(ctx context.Context, last *state) (shell, state, stri
 		hint = "the directory " + errdefs.Quote(now.cwd) + " is gone; the fresh shell is in " + errdefs.Quote(dir)
 		now.cwd = dir
 	}
-	sh, err := engine.Start(ctx, engine.Options{Path: t.shell, Dir: now.cwd, Env: flatten(now.env)})
+	sh, err := engine.Start(ctx, engine.Options{Path: t.shell, Dir: now.cwd, Env: flatten(now.env), Confine: t.confine})
 	if err != nil {
 		return nil, now, "", errdefs.New(errdefs.Unavailable, "cannot start %s: %v", t.shell, err).
 			WithHint("execkit doctor shows what is missing").WithCause(err)
@@ -101,10 +109,13 @@ func nearestDirectory(dir string) string {
 	}
 }
 
-func (*localTarget) programs(_ context.Context, names []string, path string) (map[string]string, error) {
+func (t *localTarget) programs(_ context.Context, names []string, _ string) (map[string]string, error) {
 	found := make(map[string]string, len(names))
 	for _, name := range names {
-		if file := lookPath(name, path); file != "" {
+		if strings.Contains(name, "/") || policy.Builtin(name) {
+			continue
+		}
+		if file := t.find.file(name); file != "" {
 			found[name] = file
 		}
 	}
@@ -124,4 +135,9 @@ func (t *localTarget) describe(info *wire.SessionInfo) {
 	info.Capabilities = []string{"split_streams", "env_delta", "jobs"}
 }
 
-func (*localTarget) close() error { return nil }
+func (t *localTarget) close() error {
+	if t.temp == "" {
+		return nil
+	}
+	return os.RemoveAll(t.temp)
+}

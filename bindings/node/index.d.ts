@@ -207,6 +207,7 @@ export interface SessionInfo {
   cwd: string;
   capabilities: string[];
   enforcement: Record<string, unknown>;
+  warnings?: string[];
   label?: string;
 }
 

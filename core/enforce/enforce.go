@@ -29,6 +29,12 @@ type Rules struct {
 	Open []string
 	// Write are the files and trees that may be written.
 	Write []string
+	// Temp is a tree for temporary files, written as those of Write.
+	Temp string
+	// Network opens Internet sockets; with Ports only connections to these TCP ports, and UDP, which name resolution
+	// needs.
+	Network bool
+	Ports   []uint16
 }
 
 // An Engine adds what only the caller of [Confinement.Start] knows: files and trees that its own protocol writes

@@ -10,6 +10,8 @@ func Probe() Kernel { return Kernel{Missing: []string{"Linux"}} }
 // A Confinement cannot be had on this platform.
 type Confinement struct{}
 
+func Script(string) bool { return false }
+
 func New(Rules) (*Confinement, error) { return nil, errors.ErrUnsupported }
 
 func (*Confinement) Missing() []string                { return nil }

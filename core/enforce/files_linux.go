@@ -106,6 +106,18 @@ func findProgram(name string) (string, error) {
 	return "", os.ErrNotExist
 }
 
+// Script reports whether the kernel starts another program for a file.
+func Script(file string) bool {
+	f, err := os.Open(file)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	head := make([]byte, 2)
+	_, err = io.ReadFull(f, head)
+	return err == nil && string(head) == "#!"
+}
+
 // interpreter returns what the kernel starts in place of a file: PT_INTERP, or the words after #!.
 func interpreter(file string) (path, argument string) {
 	f, err := os.Open(file)

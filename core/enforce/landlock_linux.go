@@ -24,11 +24,11 @@ const (
 
 // handled returns everything that is refused where no rule grants it. Listing directories stays free: names are no
 // secret here, and globs need them.
-func handled(abi int) unix.LandlockRulesetAttr {
+func handled(abi int, freeNetwork bool) unix.LandlockRulesetAttr {
 	a := unix.LandlockRulesetAttr{
 		Handled_access_fs: execute | readFile | writeTree | unix.LANDLOCK_ACCESS_FS_MAKE_CHAR | unix.LANDLOCK_ACCESS_FS_MAKE_BLOCK,
 	}
-	if abi >= 4 {
+	if abi >= 4 && !freeNetwork {
 		a.Handled_access_net = unix.LANDLOCK_ACCESS_NET_BIND_TCP | unix.LANDLOCK_ACCESS_NET_CONNECT_TCP
 	}
 	if abi >= 5 {
@@ -40,6 +40,9 @@ func handled(abi int) unix.LandlockRulesetAttr {
 	return a
 }
 
+// ruleNetPort is LANDLOCK_RULE_NET_PORT of linux/landlock.h.
+const ruleNetPort = 2
+
 // A grant is one rule.
 type grant struct {
 	path   string
@@ -49,6 +52,8 @@ type grant struct {
 // A Confinement is what one session's processes may do. It may be used for several starts, also at once.
 type Confinement struct {
 	grants   []grant
+	ports    []uint16
+	free     bool     // the network is not confined
 	write    []string // real paths
 	withheld []string
 	filter   []unix.SockFilter
@@ -70,7 +75,22 @@ func New(r Rules) (*Confinement, error) {
 		c.write = append(c.write, real)
 		c.add(real, writeTree|readFile)
 	}
-	c.filter = filter(len(c.write) == 0)
+	c.free = r.Network && r.Ports == nil
+	limited := r.Network && r.Ports != nil
+	if limited && Probe().Landlock < 4 {
+		c.withheld, limited = append(c.withheld, "network: without Landlock 4 (Linux 6.7) no port can be told from another, so it is closed"), false
+	}
+	if limited {
+		c.ports = r.Ports
+	}
+	// A temporary directory of its own is no reason to let modes and owners be changed elsewhere.
+	c.filter = filter(len(c.write) == 0, c.free || limited, limited)
+	if r.Temp != "" {
+		if real, err := filepath.EvalSymlinks(r.Temp); err == nil {
+			c.write = append(c.write, real)
+			c.add(real, writeTree|readFile)
+		}
+	}
 	c.add("/dev/null", writeFile|readFile)
 	c.add("/dev/tty", writeFile|readFile|unix.LANDLOCK_ACCESS_FS_IOCTL_DEV)
 	if r.AnyProgram {
@@ -137,7 +157,7 @@ func (c *Confinement) grantReading(r Rules) {
 
 // ruleset makes the kernel's object of the grants.
 func (c *Confinement) ruleset(e Engine) (fd int, err error) {
-	attr := handled(Probe().Landlock)
+	attr := handled(Probe().Landlock, c.free)
 	number, _, errno := unix.Syscall(unix.SYS_LANDLOCK_CREATE_RULESET, uintptr(unsafe.Pointer(&attr)), rulesetSize(Probe().Landlock), 0)
 	if errno != 0 {
 		return -1, errorf("landlock_create_ruleset", errno)
@@ -154,6 +174,15 @@ func (c *Confinement) ruleset(e Engine) (fd int, err error) {
 		if err := addRule(fd, g, attr.Handled_access_fs); err != nil {
 			unix.Close(fd)
 			return -1, err
+		}
+	}
+	for _, port := range c.ports {
+		// struct landlock_net_port_attr
+		rule := struct{ access, port uint64 }{unix.LANDLOCK_ACCESS_NET_CONNECT_TCP, uint64(port)}
+		_, _, errno := unix.Syscall6(unix.SYS_LANDLOCK_ADD_RULE, uintptr(fd), ruleNetPort, uintptr(unsafe.Pointer(&rule)), 0, 0, 0)
+		if errno != 0 {
+			unix.Close(fd)
+			return -1, errorf("landlock_add_rule for a port", errno)
 		}
 	}
 	return fd, nil

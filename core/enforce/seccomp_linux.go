@@ -68,8 +68,9 @@ func answer(action uint32) unix.SockFilter {
 	return unix.SockFilter{Code: unix.BPF_RET | unix.BPF_K, K: action}
 }
 
-// filter writes the program. keepAttributes refuses changes of modes, owners and times.
-func filter(keepAttributes bool) []unix.SockFilter {
+// filter writes the program. keepAttributes refuses changes of modes, owners and times; network lets Internet sockets be
+// opened, and limited keeps those to what Landlock can look into.
+func filter(keepAttributes, network, limited bool) []unix.SockFilter {
 	p := []unix.SockFilter{
 		load(offArch), jump(unix.BPF_JEQ, auditArch, 1, 0), answer(kill),
 		load(offNumber), jump(unix.BPF_JGE, x32Bit, 0, 1), answer(kill),
@@ -84,12 +85,38 @@ func filter(keepAttributes bool) []unix.SockFilter {
 	// clone3 has its flags in memory, where a filter cannot look and a second thread can change them.
 	p = append(p, jump(unix.BPF_JEQ, unix.SYS_CLONE3, 0, 1), answer(enosys))
 	p = append(p, on(unix.SYS_CLONE, argument(0), jump(unix.BPF_JSET, namespaceFlags, 0, 1), answer(eperm))...)
-	// Landlock guards TCP alone, and only bind and connect: not UDP, MPTCP, SCTP, vsock, raw sockets, an implicit bind by
-	// listen or a connection opened by the first send. Without a socket there is none of them.
-	p = append(p, on(unix.SYS_SOCKET, argument(0), jump(unix.BPF_JEQ, unix.AF_UNIX, 2, 0), jump(unix.BPF_JEQ, unix.AF_NETLINK, 1, 0), answer(eperm))...)
+	p = append(p, on(unix.SYS_SOCKET, sockets(network, limited)...)...)
+	if limited {
+		// A connection opened by the first send is none that Landlock sees.
+		for call, flags := range map[uint32]uint32{unix.SYS_SENDTO: 3, unix.SYS_SENDMSG: 2, unix.SYS_SENDMMSG: 3} {
+			p = append(p, on(call, argument(flags), jump(unix.BPF_JSET, unix.MSG_FASTOPEN, 0, 1), answer(eperm))...)
+		}
+	}
 	// Text pushed into a terminal's input would be read by another program as typed.
 	p = append(p, on(unix.SYS_IOCTL, argument(1), jump(unix.BPF_JEQ, unix.TIOCSTI, 1, 0), jump(unix.BPF_JEQ, tiocLinux, 0, 1), answer(eperm))...)
 	return append(p, answer(allow))
+}
+
+// sockets says which may be opened. Landlock guards TCP alone, and only bind and connect: not MPTCP, SCTP, vsock, raw
+// sockets or an implicit bind by listen. Without a socket there is none of them.
+func sockets(network, limited bool) []unix.SockFilter {
+	p := []unix.SockFilter{
+		argument(0), jump(unix.BPF_JEQ, unix.AF_UNIX, 0, 1), answer(allow), jump(unix.BPF_JEQ, unix.AF_NETLINK, 0, 1), answer(allow),
+	}
+	if !network {
+		return append(p, answer(eperm))
+	}
+	p = append(p, jump(unix.BPF_JEQ, unix.AF_INET, 2, 0), jump(unix.BPF_JEQ, unix.AF_INET6, 1, 0), answer(eperm))
+	if !limited {
+		return append(p, answer(allow))
+	}
+	const kindOfSocket = 0xf // the rest of the type are SOCK_CLOEXEC and SOCK_NONBLOCK
+	p = append(p, argument(1), unix.SockFilter{Code: unix.BPF_ALU | unix.BPF_AND | unix.BPF_K, K: kindOfSocket},
+		jump(unix.BPF_JEQ, unix.SOCK_STREAM, 2, 0), jump(unix.BPF_JEQ, unix.SOCK_DGRAM, 1, 0), answer(eperm), argument(2))
+	for _, protocol := range []uint32{0, unix.IPPROTO_TCP, unix.IPPROTO_UDP, unix.IPPROTO_ICMP, unix.IPPROTO_ICMPV6} {
+		p = append(p, jump(unix.BPF_JEQ, protocol, 0, 1), answer(allow))
+	}
+	return append(p, answer(eperm))
 }
 
 const tiocLinux = 0x541C

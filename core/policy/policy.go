@@ -46,6 +46,7 @@ type Policy struct {
 	writeSet bool
 	envDeny  []*regexp.Regexp
 	limits   command.Limits
+	network  Network
 	// Enforce and Interactive are for the session that the policy guards.
 	Enforce     string
 	Interactive bool
@@ -83,6 +84,7 @@ type policyJSON struct {
 	Env          *struct {
 		Deny []string `json:"deny"`
 	} `json:"env"`
+	Network     json.RawMessage `json:"network"`
 	Interactive bool            `json:"interactive"`
 	Enforce     string          `json:"enforce"`
 	Limits      *command.Limits `json:"limits"`
@@ -97,7 +99,7 @@ const (
 // unknown key, a value that is not one of its choices, a bad pattern or an example that is judged otherwise is an
 // invalid_argument error that names the place.
 func Load(raw json.RawMessage) (*Policy, error) {
-	p := &Policy{def: Allow, icept: Ask, Enforce: "auto", allow: index{}, ask: index{}, deny: index{}}
+	p := &Policy{def: Allow, icept: Ask, Enforce: "auto", network: Network{Auto: true}, allow: index{}, ask: index{}, deny: index{}}
 	text := strings.TrimSpace(string(raw))
 	if text == "" || text == "null" {
 		return p, nil
@@ -117,6 +119,12 @@ func Load(raw json.RawMessage) (*Policy, error) {
 	}
 	if p.Enforce, err = choice("enforce", j.Enforce, "auto", "auto", "require", "off"); err != nil {
 		return nil, err
+	}
+	if err := p.loadNetwork(j.Network); err != nil {
+		return nil, err
+	}
+	if p.Enforce == "require" && p.def != Deny {
+		return nil, invalid("enforce", `"require" needs default "deny": only then is it known what may run`)
 	}
 	p.Interactive = j.Interactive
 	if err := p.loadIntercept(j.Intercept); err != nil {
@@ -195,7 +203,7 @@ func (p *Policy) Refuses() bool {
 // Limits are the bounds for the parser.
 func (p *Policy) Limits() command.Limits { return p.limits }
 
-// Programs returns the first words of the allow entries, for the kernel's part.
+// Programs returns the first words of the allow entries, which a session pins to files.
 func (p *Policy) Programs() []string {
 	names := make([]string, 0, len(p.allow))
 	for n := range p.allow {

@@ -52,7 +52,9 @@ type SessionInfo struct {
 	Cwd          string         `json:"cwd"`
 	Capabilities []string       `json:"capabilities"`
 	Enforcement  map[string]any `json:"enforcement"`
-	Label        string         `json:"label,omitempty"`
+	// Warnings tell what of the policy is probably not meant.
+	Warnings []string `json:"warnings,omitempty"`
+	Label    string   `json:"label,omitempty"`
 	// Busy says whether a command is running; only in session.list.
 	Busy bool `json:"busy,omitempty"`
 }

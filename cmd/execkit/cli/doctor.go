@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	execkit "github.com/execkit/execkit/core"
+	"github.com/execkit/execkit/core/enforce"
 )
 
 // A finding is one line of the doctor. Fix says what to do when it is not OK.
@@ -39,7 +40,7 @@ func doctorCommand() command {
 func runDoctor(a *app) int {
 	findings := []finding{
 		{Name: "execkit", OK: true, Detail: fmt.Sprintf("%s, %s/%s, %s", execkit.Version, runtime.GOOS, runtime.GOARCH, runtime.Version())},
-		checkSystem(), checkBash(), checkSyscallFile(), checkMemfd(), checkPTY(), checkSession(a),
+		checkSystem(), checkBash(), checkSyscallFile(), checkMemfd(), checkPTY(), checkSession(a), checkConfinement(a),
 	}
 	status := exitOK
 	for _, f := range findings {
@@ -102,4 +103,33 @@ func checkSession(a *app) finding {
 		err = session.Close()
 	}
 	return verdict("session", "a local session opens and closes", err, "mend the failures above; if there are none, report this")
+}
+
+// checkConfinement opens a session that requires the kernel's part of the fence. What is missing of it is no failure of
+// the machine's: sessions open without, and the answer says so.
+func checkConfinement(a *app) finding {
+	kernel := enforce.Probe()
+	detail := fmt.Sprintf("landlock %d, seccomp %t", kernel.Landlock, kernel.Seccomp)
+	err := error(nil)
+	if kernel.Enforces() {
+		var policy *execkit.Policy
+		if policy, err = execkit.LoadPolicy([]byte(`{"default":"deny","allow":["ls"],"enforce":"require"}`)); err == nil {
+			var session *execkit.Session
+			if session, err = execkit.Open(a.ctx, "local", execkit.Config{Policy: policy}); err == nil {
+				err = session.Close()
+			}
+		}
+	}
+	if err != nil {
+		return finding{Name: "enforce", Detail: detail + ": " + err.Error(), Fix: "report this; policies with enforce \"off\" work without it"}
+	}
+	f := finding{Name: "enforce", OK: true, Detail: detail + ": the kernel confines fenced sessions"}
+	if !kernel.Enforces() {
+		f.Detail = detail + ": only the parser's part of a fence holds here"
+	}
+	if len(kernel.Missing) > 0 {
+		f.Detail += "; missing: " + strings.Join(kernel.Missing, "; ")
+		f.Fix = "use a newer kernel with CONFIG_SECURITY_LANDLOCK and landlock in its lsm= list; in a container, a seccomp profile that allows landlock_* and seccomp"
+	}
+	return f
 }
