@@ -54,22 +54,29 @@ func TestConfinedSession(t *testing.T) {
 				{"head -c 300000 /dev/zero | cat >f; cat f | head -c 3 | ls f", "f\n", ""},
 				{"sleep 3 & echo held", "held\n", ""},
 				{"echo next; echo t >/dev/tty; echo n >/dev/null", "next\n", ""},
-				{"while :; do :; done", "", ""},
+				{builtinLoop, "", ""},
 				{"echo after", "after\n", ""},
 			} {
-				if r := run(s, tt.command, 300*time.Millisecond); r.out != tt.out || r.err != tt.err || r.Exited {
+				if mayHang(filepath.Base(shell), tt.command) {
+					continue
+				}
+				limit := plenty
+				if tt.command == builtinLoop {
+					limit = time.Second
+				}
+				if r := run(s, tt.command, limit); r.out != tt.out || r.err != tt.err || r.Exited {
 					t.Errorf("%s: %+v", tt.command, r)
 				}
 			}
 			for _, size := range []int{1, 70000, 300000} {
 				data := bytes.Repeat([]byte("i"), size)
 				var o, e bytes.Buffer
-				out := s.Run(context.Background(), Command{Text: "cat", Stdin: data, Timeout: 5 * time.Second, Stdout: &o, Stderr: &e})
+				out := s.Run(context.Background(), Command{Text: "cat", Stdin: data, Timeout: plenty, Stdout: &o, Stderr: &e})
 				if !bytes.Equal(o.Bytes(), data) || e.Len() > 0 || out.Status != 0 {
 					t.Errorf("%d bytes of input: %d came back, %q, %+v", size, o.Len(), e.String(), out)
 				}
 				// Input that nobody reads holds nothing up.
-				if out := s.Run(context.Background(), Command{Text: ":", Stdin: data, Timeout: 5 * time.Second, Stdout: &o, Stderr: &e}); out.Status != 0 || out.TimedOut {
+				if out := s.Run(context.Background(), Command{Text: ":", Stdin: data, Timeout: plenty, Stdout: &o, Stderr: &e}); out.Status != 0 || out.TimedOut {
 					t.Errorf("%+v", out)
 				}
 			}
@@ -81,18 +88,18 @@ func TestConfinedSession(t *testing.T) {
 func TestPipesDirectory(t *testing.T) {
 	s := startConfined(t, "/", enforce.Rules{Write: []string{"/"}, AnyProgram: true})
 	for _, command := range []string{"rm -f " + s.pipes + "/out", "ln -sf /etc/passwd " + s.pipes + "/err"} {
-		run(s, command, time.Second)
-		if r := run(s, "echo a; echo b >&2", time.Second); r.out != "a\n" || r.err != "b\n" {
+		run(s, command, plenty)
+		if r := run(s, "echo a; echo b >&2", plenty); r.out != "a\n" || r.err != "b\n" {
 			t.Errorf("%s: %+v", command, r)
 		}
 	}
-	run(s, "rm -rf "+s.pipes, time.Second)
-	if r := run(s, "echo a", time.Second); !r.Exited {
+	run(s, "rm -rf "+s.pipes, plenty)
+	if r := run(s, "echo a", plenty); !r.Exited {
 		t.Errorf("%+v", r)
 	}
 	s = startConfined(t, "/", enforce.Rules{})
 	s.Close()
-	for range 200 {
+	for deadline := time.Now().Add(plenty); time.Now().Before(deadline); {
 		if _, err := os.Stat(s.pipes); err != nil {
 			return
 		}
@@ -107,7 +114,7 @@ func TestHostIsFree(t *testing.T) {
 		startConfined(t, "/", enforce.Rules{})
 	}
 	runtime.GC()
-	deadline := time.Now().Add(2 * time.Second)
+	deadline := time.Now().Add(plenty)
 	for {
 		confined := confinedThreads(t)
 		if len(confined) == 0 {

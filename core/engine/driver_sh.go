@@ -13,6 +13,9 @@ import (
 // Command and report are one line. An error makes these shells abandon it; the engine notices and asks again. A second
 // line would be read ahead: busybox reads through stdio, and an applet that it forks without an exec (sort, head) would
 // take that line, with the nonce, for its own input.
+//
+// busybox leaves fflush, which it calls after each builtin, by a jump out of its handler of an interrupt. Where that
+// leaves stdio's lock held, the shell locks itself up and is given up.
 type shDriver struct {
 	stdoutPath, stderrPath string
 }

@@ -65,11 +65,13 @@ type Process struct {
 }
 
 // The ladder of a command that must stop: interrupt at once, then terminate, then kill, then the shell itself. The
-// whole ladder fits in half a second, the time in which a session must be usable again.
+// whole ladder fits in half a second, the time in which a session must be usable again. That is time in which the
+// processes could run; on a machine that has none for them giveUpAtLatest bounds it by the clock.
 const (
 	terminateAfter = 150 * time.Millisecond
 	killAfter      = 300 * time.Millisecond
 	giveUpAfter    = 450 * time.Millisecond
+	giveUpAtLatest = 5 * time.Second
 )
 
 // interface check: every platform's Shell has these.

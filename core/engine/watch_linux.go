@@ -21,11 +21,9 @@ type watch struct {
 	// read its output while it comes. A shorter one's output fits the pipes, and is read when it has ended.
 	lasts func()
 
-	marks, reported     []byte // what arrived on the control and on the report socket
-	asked               bool   // the status was asked for again after an abandoned line
-	stopping            time.Time
-	rung                int
-	timedOut, cancelled bool
+	marks, reported []byte // what arrived on the control and on the report socket
+	asked           bool   // the status was asked for again after an abandoned line
+	ladder
 }
 
 const (
@@ -57,10 +55,11 @@ func (w *watch) wait() (report, ending) {
 		if rep, end, ok := w.receive(w.nextLook(&pause)); ok {
 			return rep, end
 		}
-		if w.stopNow() && !w.climb() {
+		waiting := w.shell.waiting()
+		if w.stopNow() && !w.climb(waiting) {
 			return report{}, shellLost
 		}
-		if !w.shell.waiting() {
+		if !waiting {
 			continue
 		}
 		// The report may have arrived between the last read and this look.
@@ -80,8 +79,8 @@ func (w *watch) wait() (report, ending) {
 // nextLook says how long to wait for the report before looking at the shell again: soon after the start, when a line
 // that failed is abandoned at once, and then ever less often, so that a long command costs nothing.
 func (w *watch) nextLook(pause *time.Duration) time.Duration {
-	if !w.stopping.IsZero() {
-		return 2 * time.Millisecond
+	if w.climbing() {
+		return ladderPause
 	}
 	d := *pause
 	*pause = min(2*d, 20*time.Millisecond)
@@ -174,57 +173,4 @@ func (w *watch) read(buf []byte, d time.Duration) (n int, err error) {
 		return 0, io.EOF
 	}
 	return n, nil
-}
-
-// stopNow reports whether the command has to stop, and notes why.
-func (w *watch) stopNow() bool {
-	if !w.stopping.IsZero() {
-		return true
-	}
-	select {
-	case <-w.interrupted:
-		w.cancelled = true
-	default:
-		if w.timeout <= 0 || time.Since(w.begin) < w.timeout {
-			return false
-		}
-		w.timedOut = true
-	}
-	w.stopping = time.Now()
-	return true
-}
-
-// climb takes the next step of the ladder when it is due; false means that the shell must be given up.
-func (w *watch) climb() bool {
-	since := time.Since(w.stopping)
-	switch {
-	case since >= giveUpAfter:
-		return false
-	case since >= killAfter:
-		// Again and again: a loop that ignores the interrupt starts its next program.
-		w.signal(unix.SIGKILL)
-	case since >= terminateAfter && w.rung < 2:
-		w.rung = 2
-		w.signal(unix.SIGTERM)
-	case w.rung < 1:
-		w.rung = 1
-		w.signal(unix.SIGINT)
-	}
-	return true
-}
-
-// signal reaches the terminal's foreground group, as a person's Ctrl-C does. When that is the shell itself, a loop of
-// builtins runs: only the interrupt is for it.
-func (w *watch) signal(sig unix.Signal) {
-	_ = unix.Kill(w.shell.pid, unix.SIGCONT) // kill -STOP $$
-	group := w.shell.foreground()
-	if group <= 1 {
-		return
-	}
-	own, _ := unix.Getpgid(w.shell.pid)
-	if group == own && sig != unix.SIGINT {
-		return
-	}
-	_ = unix.Kill(-group, sig)
-	_ = unix.Kill(-group, unix.SIGCONT)
 }
