@@ -26,8 +26,14 @@ type Command struct {
 	Dir, Prelude, Text string
 	// Own marks a command of the host, whose status the session does not see as $?.
 	Own bool
-	// Stdin is fed to the command; nil is end of file at once.
+	// Stdin is fed to the command; nil is end of file at once. Input, if set, is fed instead as it comes, and its end is
+	// the command's end of file; it is read until it ends, which the caller sees to when Run has returned.
 	Stdin []byte
+	Input io.Reader
+	// TTY, if set, runs the command on the session's terminal: its streams are the terminal, Input is typed there, and
+	// the output goes to Terminal. Without TTY, Terminal gets what the command writes to /dev/tty.
+	TTY      *TTY
+	Terminal io.Writer
 	// Timeout is the time after which the command is stopped; 0 for none.
 	Timeout time.Duration
 	// Stdout and Stderr get the output as it comes, each from one goroutine at a time and not after Run returned.

@@ -19,25 +19,28 @@ import (
 // A Shell is one live bash below its supervisor. Run must not be called concurrently; Close may be called at any
 // time, twice too, and ends a running Run.
 type Shell struct {
-	driver, control    *os.File
-	terminal, messages *os.File
-	report             int // the host's end of the report socket; -1 for none
-	says               driver
-	scripts            []*os.File // sealed
-	pipes              string     // the directory of a confined shell's pipes, or ""
-	last               report
-	stdout, stderr     *output
-	supervisor         int
-	supervisorFD       int
-	pid                int
-	idle               idleMark
-	sent               atomic.Bool // the shell's line is wholly in the socket
-	cwd                string
-	env                map[string]string
-	jobs               map[int]bool // processes that earlier commands left behind
-	closing            sync.Once
-	closed             atomic.Bool
-	running            sync.Mutex // held by Run, which uses descriptors by their numbers
+	driver, control *os.File
+	terminal        *terminal
+	messages        *os.File
+	report          int // the host's end of the report socket; -1 for none
+	says            driver
+	scripts         []*os.File // sealed
+	pipes           string     // the directory of a confined shell's pipes, or ""
+	last            report
+	stdout, stderr  *output
+	supervisor      int
+	supervisorFD    int
+	pid             int
+	idle            idleMark
+	sent            atomic.Bool // the shell's line is wholly in the socket
+	cwd             string
+	env             map[string]string
+	jobsMu          sync.Mutex
+	jobs            map[int]bool         // processes that earlier commands left behind; guarded by jobsMu
+	live            atomic.Pointer[live] // nil unless a command runs that can be given input
+	closing         sync.Once
+	closed          atomic.Bool
+	running         sync.Mutex // held by Run, which uses descriptors by their numbers
 }
 
 // startTimeout bounds the start of a shell; an idle machine needs 2 ms.
@@ -50,7 +53,7 @@ func Start(ctx context.Context, o Options) (*Shell, error) {
 		return nil, err
 	}
 	// What commands write to /dev/tty is drained: a full terminal would block them.
-	go func() { _, _ = io.Copy(io.Discard, s.terminal) }()
+	go s.terminal.read()
 	if err := s.greet(ctx); err != nil {
 		s.Close()
 		return nil, err
@@ -122,7 +125,7 @@ func (s *Shell) Run(ctx context.Context, c Command) Outcome {
 		return Outcome{Exited: true, Cwd: s.cwd, Env: s.env}
 	}
 	begin := time.Now()
-	stdinPath, release, err := s.stdinFile(c.Stdin)
+	stdinPath, prelude, release, err := s.openStreams(&c)
 	if err == nil && !s.pipesSound() {
 		release()
 		err = errPipesLost
@@ -134,6 +137,7 @@ func (s *Shell) Run(ctx context.Context, c Command) Outcome {
 		return Outcome{Exited: true, Cwd: s.cwd, Env: s.env}
 	}
 	defer release()
+	c.Prelude = prelude + c.Prelude
 	w := &watch{shell: s, nonce: newNonce(), begin: begin, timeout: c.Timeout, interrupted: ctx.Done()}
 	s.send(s.says.command(c, s.last, stdinPath, w.nonce))
 
@@ -212,12 +216,10 @@ func (s *Shell) waiting() bool {
 
 // foreground returns the terminal's foreground process group, or 0.
 func (s *Shell) foreground() (group int) {
-	conn, err := s.terminal.SyscallConn()
-	if err != nil {
-		return 0
-	}
-	// Not Fd(): it would make the descriptor blocking under the goroutine that drains it.
-	_ = conn.Control(func(fd uintptr) { group, err = unix.IoctlGetInt(int(fd), unix.TIOCGPGRP) })
+	err := s.terminal.control(func(fd int) (err error) {
+		group, err = unix.IoctlGetInt(fd, unix.TIOCGPGRP)
+		return err
+	})
 	if err != nil {
 		return 0
 	}
@@ -244,16 +246,21 @@ func (s *Shell) learn(r report, own bool) {
 func (s *Shell) leftBehind() []Process {
 	var fresh []Process
 	now := make(map[int]bool)
+	s.jobsMu.Lock()
+	before := s.jobs
+	s.jobsMu.Unlock()
 	for _, pid := range sessionMembers(s.supervisor) {
 		if pid == s.pid {
 			continue
 		}
 		now[pid] = true
-		if !s.jobs[pid] {
+		if !before[pid] {
 			fresh = append(fresh, Process{PID: pid, Command: s.jobCommand(pid)})
 		}
 	}
+	s.jobsMu.Lock()
 	s.jobs = now
+	s.jobsMu.Unlock()
 	return fresh
 }
 
@@ -352,10 +359,13 @@ func (s *Shell) reap() {
 }
 
 func (s *Shell) closeFiles() {
-	for _, f := range []*os.File{s.driver, s.control, s.terminal} {
+	for _, f := range []*os.File{s.driver, s.control} {
 		if f != nil {
 			f.Close()
 		}
+	}
+	if s.terminal != nil {
+		s.terminal.file.Close()
 	}
 	for _, f := range s.scripts {
 		f.Close()

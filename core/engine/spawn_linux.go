@@ -7,7 +7,6 @@ import (
 	"slices"
 	"syscall"
 
-	"github.com/creack/pty"
 	"golang.org/x/sys/unix"
 
 	"github.com/execkit/execkit/core/enforce"
@@ -69,13 +68,13 @@ func spawn(o Options) (s *Shell, err error) {
 	if err := s.openOutputs(o.Confine); err != nil {
 		return s, err
 	}
-	terminal, tty, err := pty.Open()
+	terminal, tty, err := openTerminal()
 	if err != nil {
 		return s, fmt.Errorf("opening a terminal: %w", err)
 	}
 	s.terminal = terminal
 	keep(tty)
-	if err := silenceTerminal(tty); err != nil {
+	if err := s.terminal.setMode(silent); err != nil {
 		return s, err
 	}
 	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
@@ -165,19 +164,6 @@ func (s *Shell) openOutputs(c *enforce.Confinement) (err error) {
 		s.stderr, err = newNamedOutput(filepath.Join(s.pipes, "err"))
 	}
 	return err
-}
-
-// silenceTerminal makes reads of /dev/tty return end of file at once instead of waiting for a person who is not
-// there (non-canonical mode with MIN and TIME 0, termios(3)), and turns echo off.
-func silenceTerminal(tty *os.File) error {
-	fd := int(tty.Fd())
-	t, err := unix.IoctlGetTermios(fd, unix.TCGETS)
-	if err != nil {
-		return err
-	}
-	t.Lflag &^= unix.ICANON | unix.ECHO
-	t.Cc[unix.VMIN], t.Cc[unix.VTIME] = 0, 0
-	return unix.IoctlSetTermios(fd, unix.TCSETS, t)
 }
 
 // socketPair returns the host's end, which waits in the netpoller, and the shell's, which blocks.
