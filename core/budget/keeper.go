@@ -8,6 +8,7 @@ import (
 	"slices"
 	"unicode/utf8"
 
+	"github.com/execkit/execkit/core/compress"
 	"github.com/execkit/execkit/core/wire"
 )
 
@@ -22,7 +23,8 @@ type Keeper struct {
 	bytes, lines int64 // of the whole stream; lines are line ends
 	last         byte
 	kept         window
-	slack        int64 // tokens that the parts have to leave free
+	fold         *compress.Folder // nil where nothing is folded
+	slack        int64            // tokens that the parts have to leave free
 }
 
 // A window is the ends of the stream that remains after grep.
@@ -46,6 +48,9 @@ func NewKeeper(o Options, spool *Spool) *Keeper {
 	if o.Mode != ModeHead {
 		k.kept.tail.max = size
 	}
+	if o.Compress {
+		k.fold = compress.NewFolder()
+	}
 	if o.Grep != nil {
 		k.grep = &grep{re: o.Grep, context: int(o.Context)}
 	}
@@ -63,13 +68,20 @@ func (k *Keeper) Write(p []byte) {
 	n := int64(bytes.Count(p, newline))
 	k.bytes, k.lines, k.last = k.bytes+int64(len(p)), k.lines+n, p[len(p)-1]
 	if k.grep == nil {
-		k.kept.write(p, n)
+		k.show(p, n)
 		return
 	}
 	k.grep.write(p, k.pass)
 }
 
-func (k *Keeper) pass(p []byte) { k.kept.write(p, int64(bytes.Count(p, newline))) }
+func (k *Keeper) pass(p []byte) { k.show(p, int64(bytes.Count(p, newline))) }
+
+func (k *Keeper) show(p []byte, lines int64) {
+	k.kept.write(p, lines)
+	if k.fold != nil {
+		k.fold.Write(p)
+	}
+}
 
 func (w *window) write(p []byte, lines int64) {
 	if len(p) == 0 {
@@ -91,6 +103,15 @@ func (k *Keeper) Finish() (text []byte, report *wire.BudgetReport, truncated boo
 		k.grep.flush(k.pass)
 	}
 	text, lines, kept := k.compose()
+	if k.fold != nil && kept < k.kept.bytes {
+		o := &k.o
+		shown := k.fold.Finish(compress.Limits{Chars: o.MaxChars, Tokens: o.MaxTokens, Lines: o.MaxLines}, EstimateTokens, k.where())
+		if len(shown.Text) > 0 {
+			report = k.report(shown.Text, shown.Lines, shown.Bytes)
+			report.Mode = ModeCompress
+			return shown.Text, report, true
+		}
+	}
 	for max := k.o.MaxTokens; max > 0; {
 		// What the ends of the parts cost beside the marker shows only in the whole.
 		over := int64(EstimateTokens(text)) - max
@@ -249,11 +270,15 @@ func (k *Keeper) roomy() bool {
 }
 
 func (k *Keeper) marker(lines, n int64) []byte {
-	where := ""
-	if k.spool != nil {
-		where = "; output.read has them"
+	return fmt.Appendf(nil, "… %d lines (%d bytes) left out%s …", lines, n, k.where())
+}
+
+// where says where what is left out can be read.
+func (k *Keeper) where() string {
+	if k.spool == nil {
+		return ""
 	}
-	return fmt.Appendf(nil, "… %d lines (%d bytes) left out%s …", lines, n, where)
+	return "; output.read has them"
 }
 
 func unlimited(n int64) int64 {

@@ -27,6 +27,9 @@ const (
 	ModeHeadTail = "head_tail"
 )
 
+// ModeCompress is what a report says of a stream that was folded by meaning.
+const ModeCompress = "compress"
+
 // Options is a checked budget. Make one with [FromWire]; it may be shared by goroutines.
 type Options struct {
 	// MaxTokens and MaxLines are 0 for no cap; MaxChars always caps.
@@ -39,13 +42,13 @@ type Options struct {
 	Context int64
 	// Stream is the stream the budget is for: "both", "stdout" or "stderr".
 	Stream string
-	// Compress says whether recognised output may be summarised; the Keeper itself does not do it.
+	// Compress says that a stream that is too long is folded by meaning, see core/compress, instead of cut.
 	Compress bool
 }
 
 // Default is the budget of a caller who sets none: head and tail within [DefaultMaxChars].
 func Default() Options {
-	return Options{MaxChars: DefaultMaxChars, Mode: ModeHeadTail, Stream: "both", Compress: true}
+	return Options{MaxChars: DefaultMaxChars, Mode: ModeHeadTail, Stream: "both"}
 }
 
 // FromWire checks b and fills in the defaults; nil gives [Default]. Numbers below zero, unknown names and a pattern
@@ -106,8 +109,9 @@ func FromWire(b *wire.Budget) (Options, error) {
 	}
 	switch b.Compress {
 	case "", "auto":
+		// Who says which lines to keep gets those.
+		o.Compress = (b.Compress != "" || b.MaxTokens > 0) && (keep.Mode == "" || keep.Mode == ModeAll) && keep.N+keep.Head+keep.Tail == 0
 	case "off":
-		o.Compress = false
 	default:
 		return Options{}, invalid("compress", "has the unknown value %s", errdefs.Quote(b.Compress)).
 			WithHint(`use "auto" or "off"`)

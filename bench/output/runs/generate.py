@@ -16,8 +16,8 @@ import native      # noqa: F401  (they register themselves)
 import scripting   # noqa: F401
 import managers    # noqa: F401
 
-PYTHON = ["pytest", "mypy", "ruff", "pylint", "flake8", "ansible-core", "sphinx", "robotframework", "behave"]
-NODE = ["jest", "vitest", "mocha", "typescript", "eslint", "webpack", "webpack-cli", "vite", "ava", "rollup", "esbuild"]
+PYTHON = ["pytest", "mypy", "ruff", "pylint", "flake8", "ansible-core", "robotframework", "behave"]
+NODE = ["jest", "vitest", "mocha", "typescript", "eslint", "webpack", "webpack-cli", "ava", "rollup", "esbuild"]
 
 
 def install(tools):

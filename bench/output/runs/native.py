@@ -18,7 +18,7 @@ def go_module(p, packages, tests, faults, noise=0):
 @scenario("go-test-verbose")
 def _(p):
     go_module(p, 30, 60, {(4, 17): "\tt.Errorf(\"total is %d, want 9\", Total(1, 2))\n", (22, 50): "\tvar m map[string]int\n\tm[\"ledger\"] = 1\n"})
-    p.want("TestStep17", "total is 3, want 9", "p4_test.go:91", "TestStep50", "assignment to entry in nil map", "p22_test.go:257")
+    p.want("TestStep17", "total is 3, want 9", "p4_test.go:108", "TestStep50", "assignment to entry in nil map", "p22_test.go:307")
     return "go test -v ./..."
 
 
@@ -134,18 +134,22 @@ def _(p):
 
 @scenario("gxx-template")
 def _(p):
-    for f in range(30):
-        p.write(f"src/t{f}.cpp", "#include <algorithm>\n#include <list>\n#include <map>\n#include <string>\n#include <vector>\nstruct Ledger { int v; };\n"
-                + "int use() {\n    std::map<Ledger, int> m;\n    m[Ledger{1}] = 2;\n    std::list<int> l;\n    std::sort(l.begin(), l.end());\n    return 0;\n}\n")
-    p.want("src/t0.cpp:9", "src/t0.cpp:11", "no match for", "src/t3.cpp:11")
-    return "LC_ALL=C; export LC_ALL; s=0; for f in src/*.cpp; do g++ -std=c++17 -c -o /dev/null $f || s=1; done; exit $s"
+    for f in range(120):
+        text = "#include <algorithm>\n#include <list>\n#include <map>\n#include <string>\n#include <vector>\nstruct Ledger { int v; };\n"
+        if f in (31, 90):
+            text += "int use() {\n    std::map<Ledger, int> m;\n    m[Ledger{1}] = 2;\n    std::list<int> l;\n    std::sort(l.begin(), l.end());\n    return 0;\n}\n"
+        else:
+            text += "int use(int unused) {\n    unsigned n = 3;\n    for (int i = 0; i < n; i++) { std::string s; }\n    int other;\n    return 0;\n}\n"
+        p.write(f"src/t{f:03}.cpp", text)
+    p.want("src/t031.cpp:9", "src/t031.cpp:11", "no match for", "src/t090.cpp:11")
+    return "LC_ALL=C; export LC_ALL; s=0; for f in src/*.cpp; do g++ -Wall -Wextra -std=c++17 -c -o /dev/null $f || s=1; done; exit $s"
 
 
 @scenario("cmake-make")
 def _(p):
-    c_tree(p, 320, {200: "\nint broken(void) { return missing_symbol(1) + }\n"})
+    c_tree(p, 320, {97: "\nint broken(void) { return missing_symbol(1) + }\n"})
     p.write("CMakeLists.txt", "cmake_minimum_required(VERSION 3.10)\nproject(app C)\nset(CMAKE_C_FLAGS \"-Wall -Wextra\")\nfile(GLOB S src/*.c)\nadd_executable(app ${S})\n")
-    p.want("part_200.c:11", "expected expression before")
+    p.want("part_97.c:11", "expected expression before")
     return "LC_ALL=C; export LC_ALL; cmake -B build . && cmake --build build --verbose"
 
 
@@ -196,10 +200,14 @@ def _(p):
 
 @scenario("maven-compile-debug")
 def _(p):
-    p.write("pom.xml", POM)
-    for c in range(300):
-        p.write(f"src/main/java/shop/Part{c}.java", f"package shop;\npublic class Part{c} {{\n  int total() {{ return {c if c != 19 else chr(34) + 'x' + chr(34)}; }}\n}}\n")
-    p.want("Part19.java:[3,", "incompatible types", "BUILD FAILURE")
+    names = [f"m{m}" for m in range(9)]
+    modules = "".join(f"<module>{m}</module>" for m in names)
+    p.write("pom.xml", POM.replace("<version>1</version>", f"<version>1</version><packaging>pom</packaging><modules>{modules}</modules>"))
+    for m in names:
+        parent = "<parent><groupId>shop</groupId><artifactId>shop</artifactId><version>1</version></parent>"
+        p.write(f"{m}/pom.xml", f'<project xmlns="http://maven.apache.org/POM/4.0.0"><modelVersion>4.0.0</modelVersion>{parent}<artifactId>{m}</artifactId></project>')
+        p.write(f"{m}/src/main/java/shop/Part.java", f"package shop;\npublic class Part {{\n  int total() {{ return {7 if m != 'm8' else chr(34) + 'x' + chr(34)}; }}\n}}\n")
+    p.want("m8/src/main/java/shop/Part.java:[3,", "incompatible types", "BUILD FAILURE")
     return "mvn -B -X compile"
 
 

@@ -173,16 +173,6 @@ def _(p):
     return "ansible-playbook -i localhost, -e ansible_python_interpreter=/usr/bin/python3 site.yml"
 
 
-@scenario("sphinx")
-def _(p):
-    p.write("conf.py", "project='x'\nextensions=[]\n")
-    p.write("index.rst", "Index\n=====\n\n.. toctree::\n   :glob:\n\n   pages/*\n")
-    for f in range(700):
-        p.write(f"pages/p{f}.rst", f"Page {f}\n========\n\ntext\n" + ("\n:doc:`no_such_page`\n" if f == 333 else ""))
-    p.want("pages/p333.rst:6", "no_such_page")
-    return "sphinx-build -v -W --keep-going -b html . out"
-
-
 def js_tests(p, files, tests, faults, head, extension):
     for f in range(files):
         word = WORDS[f % len(WORDS)]
@@ -279,17 +269,8 @@ def _(p):
     for f in range(500):
         p.write(f"src/m{f}.js", (f"import './m{f + 1}.js'\n" if f < 499 else "") + f"export const v = {f}\n" + ("import './no_such_module.js'\n" if f == 250 else ""))
     p.want("./src/m250.js", "Can't resolve './no_such_module.js'")
-    return "webpack --mode production --entry ./src/m0.js --stats verbose"
-
-
-@scenario("vite")
-def _(p):
-    p.node_modules()
-    p.write("index.html", "<script type=module src=/src/m0.js></script>")
-    for f in range(1500):
-        p.write(f"src/m{f}.js", (f"import './m{f + 1}.js'\n" if f < 1499 else "") + f"console.log({f})\n" + ("export const a = ;\n" if f == 700 else ""))
-    p.want("src/m700.js")
-    return "vite build --debug"
+    p.write("webpack.config.js", "module.exports = { mode: 'development', entry: './src/m0.js', stats: { all: true, modulesSpace: 1e6, nestedModulesSpace: 1e6 } }\n")
+    return "webpack"
 
 
 @scenario("node-crash-after-log")
