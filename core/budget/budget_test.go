@@ -120,7 +120,7 @@ func TestProperties(t *testing.T) {
 		if !bytes.Contains(in, []byte("\xff")) && !utf8.ValidString(got) {
 			t.Fatalf("%+v: cut inside a rune: %q", b, got)
 		}
-		if i := strings.Index(got, "… "); i >= 0 && b.Grep == nil {
+		if i := strings.Index(got, "… "); i >= 0 && b.Grep == nil && report.Mode != ModeCompress {
 			var lines, n int64
 			if _, err := fmt.Sscanf(got[i:], "… %d lines (%d bytes)", &lines, &n); err != nil ||
 				lines != report.LinesTotal-report.LinesKept || n != report.BytesTotal-report.BytesKept {
@@ -138,6 +138,27 @@ func TestBeyondTheWindow(t *testing.T) {
 	}
 	if !strings.HasPrefix(got, "1\n2\n") || !strings.HasSuffix(got, "\n500000\n") || report.LinesTotal != 500_000 {
 		t.Errorf("report %+v", report)
+	}
+}
+
+func TestCompress(t *testing.T) {
+	in := numbers(3000) + "error: the ledger is gone\n" + numbers(3000)
+	for _, c := range []struct {
+		budget *wire.Budget
+		folded bool
+	}{
+		{&wire.Budget{MaxTokens: 200}, true}, {&wire.Budget{MaxTokens: 200, Compress: "off"}, false}, {&wire.Budget{MaxChars: 600, Compress: "auto"}, true},
+		{&wire.Budget{MaxLines: 12, Compress: "auto"}, true}, {&wire.Budget{MaxChars: 600}, false}, {&wire.Budget{MaxTokens: 200, Keep: &wire.BudgetKeep{Mode: "tail"}}, false},
+		{&wire.Budget{MaxTokens: 200, Keep: &wire.BudgetKeep{N: 4}}, false}, {&wire.Budget{MaxTokens: 200, Keep: &wire.BudgetKeep{Mode: "all"}}, true},
+		{&wire.Budget{MaxTokens: 20_000_000, MaxChars: 1 << 20}, false}, {&wire.Budget{MaxTokens: 200, Grep: &wire.BudgetGrep{Pattern: "error|9"}}, true},
+	} {
+		got, report, _ := keep(t, c.budget, []byte(in), 1000, NewSpool())
+		if strings.Contains(got, "ledger is gone") != (c.folded || got == in) || (report.Mode == ModeCompress) != c.folded {
+			t.Errorf("%+v: %+v:\n%.300s", c.budget, report, got)
+		}
+		if c.folded && strings.Count(got, "output.read") != 1 {
+			t.Errorf("%+v: no way to the rest in\n%.300s", c.budget, got)
+		}
 	}
 }
 

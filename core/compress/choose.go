@@ -103,7 +103,11 @@ func (c *choice) over(text []byte) int64 {
 		over = max(over, (int64(utf8.RuneCount(text))-l.Chars+2)/3)
 	}
 	if l.Lines > 0 {
-		over = max(over, (int64(bytes.Count(text, []byte{'\n'}))-l.Lines)*markerTokens)
+		lines := int64(bytes.Count(text, []byte{'\n'}))
+		if len(text) > 0 && text[len(text)-1] != '\n' {
+			lines++
+		}
+		over = max(over, (lines-l.Lines)*markerTokens)
 	}
 	return over
 }
@@ -240,8 +244,8 @@ func (c *choice) render(chosen map[int64]*shownLine) Shown {
 	}
 	for _, n := range numbers {
 		line := chosen[n]
-		if n-next == line.entry.blank {
-			s.Text = append(s.Text, bytes.Repeat([]byte{'\n'}, int(min(n-next, 3)))...)
+		if n-next <= 3 && n-next == line.entry.blank {
+			s.Text = append(s.Text, bytes.Repeat([]byte{'\n'}, int(n-next))...)
 			s.Lines, s.Bytes = s.Lines+n-next, s.Bytes+n-next
 		} else {
 			marker(next, n)
