@@ -50,6 +50,9 @@ func (g *guard) plan() plan {
 // confine works out what the kernel enforces, and returns what session.create says of it. Under "require" it fails where
 // that cannot be had; under "auto" the answer says what is missing.
 func confine(t target, g *guard) (says map[string]any, err error) {
+	if local, ok := t.(*localTarget); ok {
+		local.watch = g.fence
+	}
 	plan := g.plan()
 	says = map[string]any{"kernel": false}
 	if plan.off != "" {

@@ -175,9 +175,15 @@ func (j *job) run(ctx context.Context) (*Result, error) {
 	j.session.guard.ran(j.asked)
 	if j.undo != nil && !out.Exited {
 		restored := j.shell.Run(context.WithoutCancel(ctx), *j.undo)
-		out.Cwd, out.Env, out.Exited = restored.Cwd, restored.Env, restored.Exited
+		out.Cwd, out.Env, out.Exited, out.State = restored.Cwd, restored.Env, restored.Exited, restored.State
 	}
+	drift := j.session.drifted(out, j.decision.ApprovedBy != "")
 	result := j.session.result(j.asked, out, j.stdout, j.stderr, j.raw)
+	if drift != "" {
+		j.session.replaceShell(drift, result)
+	} else if out.Exited {
+		j.session.guard.renew()
+	}
 	result.Decision = &j.decision
 	if out.Cancelled {
 		return nil, errdefs.New(errdefs.Cancelled, "the command was cancelled and stopped after %d ms", result.DurationMS).

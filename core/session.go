@@ -29,6 +29,7 @@ type Session struct {
 
 	running sync.Mutex // held while a command is decided on and runs
 	grants  grants     // guarded by running
+	pinned  pin        // guarded by running
 	ended   context.Context
 	end     context.CancelFunc // ends what waits for a person when the session closes
 
@@ -69,6 +70,7 @@ func Open(ctx context.Context, target string, config Config) (_ *Session, err er
 	}
 	if _, err = s.liveShell(ctx); err == nil {
 		learnEnv(s.redact, s.env)
+		s.pinned.env = s.env
 		err = s.guard.pin(ctx, s.target, s.env["PATH"])
 	}
 	if err != nil {

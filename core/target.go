@@ -57,6 +57,7 @@ type localTarget struct {
 	find    *finder
 	confine *enforce.Confinement // nil for nothing
 	temp    string               // the session's own directory for temporary files, or ""
+	watch   bool                 // the shell tells its state
 	ownTemp bool                 // the caller set TMPDIR
 }
 
@@ -92,7 +93,7 @@ func (t *localTarget) open(ctx context.Context, last *state) (shell, state, stri
 		hint = "the directory " + errdefs.Quote(now.cwd) + " is gone; the fresh shell is in " + errdefs.Quote(dir)
 		now.cwd = dir
 	}
-	sh, err := engine.Start(ctx, engine.Options{Path: t.shell, Dir: now.cwd, Env: flatten(now.env), Confine: t.confine})
+	sh, err := engine.Start(ctx, engine.Options{Path: t.shell, Dir: now.cwd, Env: flatten(now.env), Confine: t.confine, Watch: t.watch})
 	if err != nil {
 		return nil, now, "", errdefs.New(errdefs.Unavailable, "cannot start %s: %v", t.shell, err).
 			WithHint("execkit doctor shows what is missing").WithCause(err)

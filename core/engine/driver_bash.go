@@ -10,6 +10,8 @@ type bashDriver struct {
 	eval, report string // the paths of the sealed scripts
 	// mayTrap says whether the session may have set a trap; see setsTrap.
 	mayTrap bool
+	// watch adds the state of the shell to every report; see watchScript.
+	watch bool
 }
 
 const (
@@ -26,17 +28,36 @@ func (*bashDriver) supervise() []string { return []string{"-p", "-c"} }
 
 func (*bashDriver) descriptors() (report, control int) { return bashReportFD, bashControlFD }
 
-func (*bashDriver) scripts(stdoutPath, stderrPath, closes string) []string {
-	return []string{evalScript(stdoutPath, stderrPath, closes), reportScript}
+func (d *bashDriver) scripts(stdoutPath, stderrPath, closes string) []string {
+	report := reportScript
+	if d.watch {
+		report = watchScript
+	}
+	return []string{evalScript(stdoutPath, stderrPath, closes), report}
 }
 
 func (d *bashDriver) start(scripts []string) string {
 	d.eval, d.report = scripts[0], scripts[1]
-	return `PS1= PS2=;shopt -u checkwinsize;{ time;} 2>&"$((TIMEFORMAT=$$,251))";unset TIMEFORMAT;__ek_b=$BASHOPTS POSIXLY_CORRECT=1` + "\n"
+	disable := ""
+	if d.watch {
+		// Without enable no builtin can be taken away from the report or loaded from a file; the others run what they
+		// are given, and no fence lets them through.
+		disable = "enable -n enable bind compgen complete compopt fc;"
+	}
+	return disable + `PS1= PS2=;shopt -u checkwinsize;{ time;} 2>&"$((TIMEFORMAT=$$,251))";unset TIMEFORMAT;__ek_b=$BASHOPTS POSIXLY_CORRECT=1` + "\n"
 }
 
 func (d *bashDriver) parse(reported []byte, nonce uint64) (report, bool) {
-	return parseReport(reported, nonce)
+	r, ok := parseReport(reported, nonce)
+	if !ok || !d.watch {
+		return r, ok
+	}
+	env, state, found := cutMark(r.env, nonce)
+	if !found {
+		return report{}, false
+	}
+	r.env, r.state = env, r.traps+state
+	return r, true
 }
 
 func (*bashDriver) marked(marks []byte, nonce uint64) bool {
@@ -57,12 +78,43 @@ func evalScript(stdoutPath, stderrPath, closes string) string {
 
 // reportScript tells the state and then repeats the mark on the control socket. Tracing is turned off before anything
 // is written to the report, since PS4 is the session's own text.
-const reportScript = `case $-${__ek_p-} in *[xv,]*)
+const reportScript = tellState + `{ time;} 2>&251
+\unset TIMEFORMAT
+`
+
+const tellState = `case $-${__ek_p-} in *[xv,]*)
 __ek_f=$-;\set +xv;__ek_c=$TIMEFORMAT;TIMEFORMAT="set $__ek_f
 pipe ${__ek_p-}";{ time;} 2>&250
 TIMEFORMAT=$__ek_c;\unset __ek_c __ek_f __ek_p
 esac
 \export -p >&250
+`
+
+// watchScript tells, after a second mark, everything that gives later commands another meaning: functions, integer
+// and reference variables, aliases, remembered paths, traps, options and the variables that the shell itself reads. Only
+// the special builtins and keywords are what they are called in POSIX mode, so the first one takes a function away that
+// may stand for builtin; where that is not possible its message makes the state another one. Nothing in it fails under
+// the options errexit and nounset.
+const watchScript = tellState + `{ time;} 2>&250
+{ \unset -f builtin;\builtin declare -F;\builtin declare -pi;\builtin declare -pn;\builtin alias -p;\builtin hash -l;\trap;} >&250 2>&250||\:
+__ek_c=$TIMEFORMAT;TIMEFORMAT="options $-
+shellopts $SHELLOPTS
+bashopts $BASHOPTS
+IFS ${IFS+${IFS@Q}}
+PS0 ${PS0+${PS0@Q}}
+PS1 ${PS1+${PS1@Q}}
+PS2 ${PS2+${PS2@Q}}
+PS4 ${PS4+${PS4@Q}}
+CDPATH ${CDPATH+${CDPATH@Q}}
+GLOBIGNORE ${GLOBIGNORE+${GLOBIGNORE@Q}}
+FIGNORE ${FIGNORE+${FIGNORE@Q}}
+EXECIGNORE ${EXECIGNORE+${EXECIGNORE@Q}}
+PROMPT_COMMAND ${PROMPT_COMMAND+${PROMPT_COMMAND@Q}}
+BASH_ENV ${BASH_ENV+${BASH_ENV@Q}}
+BASH_COMPAT ${BASH_COMPAT+${BASH_COMPAT@Q}}
+BASH_LOADABLES_PATH ${BASH_LOADABLES_PATH+${BASH_LOADABLES_PATH@Q}}
+TMOUT ${TMOUT+${TMOUT@Q}}";{ time;} 2>&250
+TIMEFORMAT=$__ek_c;\unset __ek_c
 { time;} 2>&251
 \unset TIMEFORMAT
 `
@@ -74,7 +126,7 @@ esac
 // report.
 func (d *bashDriver) ask(nonce uint64) string {
 	saveTraps := ""
-	if d.mayTrap {
+	if d.mayTrap || d.watch {
 		saveTraps = `\trap -p DEBUG ERR RETURN >&250;\trap - DEBUG ERR RETURN;`
 	}
 	return `{ time;} 2>&"$((TIMEFORMAT=` + strconv.FormatUint(nonce, 10) + `+$?,250))";__ek_b=$BASHOPTS POSIXLY_CORRECT=1;` +

@@ -13,6 +13,7 @@ type report struct {
 	pipeStatus []int
 	trace      string // a shell line that restores the options x and v, or ""
 	env        string // the output of export -p
+	state      string // what a watched shell tells about itself
 }
 
 // findMark looks for the line "<nonce+status>" and returns the status and what follows. Anything before it (traces of a
@@ -29,6 +30,16 @@ func findMark(buf []byte, nonce uint64) (status int, after []byte, ok bool) {
 		return 0, nil, false
 	}
 	return status, buf[start+len(prefix)+4:], true
+}
+
+// cutMark cuts text around the line of the mark.
+func cutMark(text string, nonce uint64) (before, after string, ok bool) {
+	start := strings.Index(text, strconv.FormatUint(nonce/statusSpan, 10))
+	if start < 0 {
+		return text, "", false
+	}
+	_, after, ok = strings.Cut(text[start:], "\n")
+	return text[:start], after, ok
 }
 
 // parseReport reads a report: the mark, then traps, options and the exported environment.

@@ -15,6 +15,8 @@ type Options struct {
 	// Dir is the first directory and Env the whole environment, as NAME=value.
 	Dir string
 	Env []string
+	// Watch has every outcome tell the state of the shell; bash alone can.
+	Watch bool
 	// Confine, if set, is what the shell and everything that it starts are confined to.
 	Confine *enforce.Confinement
 }
@@ -59,9 +61,12 @@ type Outcome struct {
 	Jobs []Process
 	// Cwd is the shell's directory as the kernel knows it, Env its exported environment. Both are the last known ones
 	// when the shell exited.
-	Cwd      string
-	Env      map[string]string
-	Duration time.Duration
+	// State is what a watched shell tells about what it gives names and words a meaning by, and Pristine the same from
+	// before the first command; see watchScript for the lines. Both are empty where the shell is not watched.
+	State, Pristine string
+	Cwd             string
+	Env             map[string]string
+	Duration        time.Duration
 }
 
 // A Process is one process as the kernel shows it.

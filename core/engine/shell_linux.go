@@ -27,6 +27,7 @@ type Shell struct {
 	scripts         []*os.File // sealed
 	pipes           string     // the directory of a confined shell's pipes, or ""
 	last            report
+	pristine        string // the state that a watched shell started with
 	stdout, stderr  *output
 	supervisor      int
 	supervisorFD    int
@@ -98,6 +99,7 @@ func (s *Shell) greet(ctx context.Context) error {
 	if !out.Known || out.Status != 0 {
 		return fmt.Errorf("the shell cannot open its output pipes at %s (status %d)", s.stdout.path(), out.Status)
 	}
+	s.pristine = s.last.state
 	return nil
 }
 
@@ -162,6 +164,7 @@ func (s *Shell) Run(ctx context.Context, c Command) Outcome {
 	case commandEnded:
 		s.learn(rep, c.Own)
 		out.Status, out.Known, out.PipeStatus = rep.status, true, rep.pipeStatus
+		out.State, out.Pristine = rep.state, s.pristine
 		out.Background = heldOut || heldErr
 		// Looking through /proc costs more than an ordinary command, and only & and what holds the pipes can leave
 		// something behind.

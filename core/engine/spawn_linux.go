@@ -26,6 +26,9 @@ func spawn(o Options) (s *Shell, err error) {
 	if err != nil {
 		return s, err
 	}
+	if bash, ok := says.(*bashDriver); ok {
+		bash.watch = o.Watch
+	}
 	s.says = says
 	var childEnds []*os.File
 	defer func() {

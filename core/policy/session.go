@@ -41,6 +41,14 @@ func (s *Session) Observe(text string) {
 	s.observe(sc, text)
 }
 
+// Renew forgets what earlier commands did to a shell that was replaced. The new one is in the directory of the old.
+func (s *Session) Renew() {
+	*s = Session{p: s.p, vars: map[string]varKind{}, values: map[string]string{}, funcs: map[string][]string{}, cd: s.cd}
+}
+
+// Defined reports whether an earlier command defined a function of this name.
+func (s *Session) Defined(name string) bool { return s.funcs[name] != nil }
+
 func (s *Session) poison(why string) {
 	if s.taint == "" {
 		s.taint = why
