@@ -60,7 +60,7 @@ var attempts = []attempt{
 	{name: "the loader with a copy of a program that is not granted", script: `cp /usr/bin/id x; $LD ./x`, outcome: refused, allow: []string{"cp"}, tree: true},
 	{name: "the loader with a file of the attacker's own", script: `$LD $E code`, outcome: contained, tree: true},
 	{name: "`LD_PRELOAD`", script: `LD_PRELOAD=$L ESCAPE_WRITE=$O/pwned ls`, outcome: contained, tree: true},
-	{name: "`enable -f`", script: `ESCAPE_WRITE=$O/pwned enable -f $L x`, outcome: contained, tree: true},
+	{name: "`enable -f`, which a fenced shell has switched off", script: `ESCAPE_WRITE=$O/pwned enable -f $L x; builtin enable -f $L x`, outcome: refused, tree: true, alone: true},
 	{name: "`LD_AUDIT`, `GCONV_PATH` and their kin in a granted program", script: `LD_AUDIT=$L ESCAPE_EXEC=/usr/bin/id ls`, outcome: contained, tree: true},
 	{name: "own code starting a program", script: `$LD $E exec /usr/bin/id`, outcome: refused, tree: true},
 	{name: "own code: memfd_create, execveat and fexecve", script: `$LD $E memfd /bin/cat; $LD $E fd /usr/bin/id`, outcome: refused, tree: true, alone: true},
