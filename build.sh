@@ -17,6 +17,11 @@ install_missing() {
 	command -v cc >/dev/null || missing+=(gcc g++ libc6-dev)
 	if [ "${1:-}" = tests ]; then
 		command -v dash >/dev/null || missing+=(dash)
+		[ -x /usr/sbin/sshd ] || missing+=(openssh-server openssh-client)
+		[ -x /usr/sbin/dropbear ] || missing+=(dropbear-bin)
+		command -v zsh >/dev/null || missing+=(zsh)
+		command -v fish >/dev/null || missing+=(fish)
+		command -v csh >/dev/null || missing+=(csh)
 		command -v busybox >/dev/null || missing+=(busybox-static)
 		command -v setsid >/dev/null || missing+=(util-linux)
 		command -v python3 >/dev/null || missing+=(python3)
