@@ -26,6 +26,7 @@ install_missing() {
 		command -v setsid >/dev/null || missing+=(util-linux)
 		command -v python3 >/dev/null || missing+=(python3)
 		python3 -c 'import ensurepip' 2>/dev/null || missing+=(python3-venv)
+		command -v git >/dev/null || missing+=(git)
 		command -v npm >/dev/null || missing+=(nodejs npm)
 		command -v objdump >/dev/null || missing+=(binutils)
 	fi

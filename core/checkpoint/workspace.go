@@ -58,6 +58,8 @@ type Workspace struct {
 
 	mu    sync.Mutex // held by every operation
 	store *store
+	seen  os.FileInfo // the index file that last holds
+	last  []Entry
 }
 
 // Open makes a workspace ready. It reads nothing of it yet.
@@ -231,21 +233,46 @@ func (w *Workspace) look(ctx context.Context, by By, save bool) (*sight, error) 
 		return nil, unusable(err)
 	}
 	if len(s.changed) > 0 || !known || s.fresh {
-		seen := append([]Entry(nil), s.entries...)
-		markRecent(seen, s.at)
-		if err := writeFile(w.store.path("index"), encodeIndex(seen)); err != nil {
-			return nil, unusable(err)
+		if err := w.writeIndex(s); err != nil {
+			return nil, err
 		}
 	}
 	return s, nil
 }
 
+// readIndex returns the workspace as it was last seen. What another process wrote meanwhile is read anew.
 func (w *Workspace) readIndex() ([]Entry, bool) {
-	b, err := os.ReadFile(w.store.path("index"))
+	path := w.store.path("index")
+	info, err := os.Stat(path)
 	if err != nil {
 		return nil, false
 	}
-	return decodeIndex(b)
+	if w.seen != nil && os.SameFile(info, w.seen) && info.ModTime().Equal(w.seen.ModTime()) {
+		return w.last, true
+	}
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return nil, false
+	}
+	entries, ok := decodeIndex(b)
+	if ok {
+		w.seen, w.last = info, entries
+	}
+	return entries, ok
+}
+
+func (w *Workspace) writeIndex(s *sight) error {
+	entries := append([]Entry(nil), s.entries...)
+	markRecent(entries, s.at)
+	path := w.store.path("index")
+	w.seen = nil
+	if err := writeFile(path, encodeIndex(entries)); err != nil {
+		return unusable(err)
+	}
+	if info, err := os.Stat(path); err == nil {
+		w.seen, w.last = info, entries
+	}
+	return nil
 }
 
 // makeRoom deletes the older half of the automatic checkpoints.
