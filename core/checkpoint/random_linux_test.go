@@ -90,7 +90,7 @@ func sequences(t *testing.T) int {
 	if testing.Short() {
 		return 5
 	}
-	return 10
+	return 6
 }
 
 var hardNames = []string{"a", "b", "c.txt", "new\nline", "\xff\xfe", " blank ", "-rf", "ünï", "*", ".git", "'\"\\", "$(id)", ".hidden", strings.Repeat("n", 255)}
