@@ -1,0 +1,158 @@
+package audit
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/execkit/execkit/core/errdefs"
+)
+
+const (
+	// publishEvery is the pause between two heads that go to a command or syslog.
+	publishEvery = time.Second
+	// publishTimeout bounds one run of the command.
+	publishTimeout = 10 * time.Second
+)
+
+// A publisher sends the newest head to a command or to syslog, aside from the appends.
+type publisher struct {
+	o    *Options
+	key  *signingKey
+	mu   sync.Mutex
+	head *Head // waits
+	err  error // of the last try
+	wake chan struct{}
+	end  chan struct{}
+	over chan struct{}
+	once sync.Once
+}
+
+func newPublisher(o *Options, key *signingKey) *publisher {
+	p := &publisher{o: o, key: key, wake: make(chan struct{}, 1), end: make(chan struct{}), over: make(chan struct{})}
+	go p.run()
+	return p
+}
+
+func (p *publisher) publish(h Head) {
+	p.mu.Lock()
+	p.head = &h
+	p.mu.Unlock()
+	select {
+	case p.wake <- struct{}{}:
+	default:
+	}
+}
+
+// failure returns why the newest head could not be published, after one more try.
+func (p *publisher) failure() error {
+	p.mu.Lock()
+	failed := p.err != nil
+	p.mu.Unlock()
+	if failed {
+		p.try()
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.err
+}
+
+func (p *publisher) run() {
+	defer close(p.over)
+	for {
+		select {
+		case <-p.end:
+			return
+		case <-p.wake:
+			p.try()
+		}
+		select {
+		case <-p.end:
+			return
+		case <-time.After(publishEvery):
+		}
+	}
+}
+
+// close publishes the last head and ends the publisher.
+func (p *publisher) close(h Head) error {
+	p.once.Do(func() { close(p.end) })
+	<-p.over
+	p.mu.Lock()
+	p.head = &h
+	p.mu.Unlock()
+	p.try()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.err
+}
+
+// try sends the head that waits.
+func (p *publisher) try() {
+	p.mu.Lock()
+	h := p.head
+	p.mu.Unlock()
+	if h == nil {
+		return
+	}
+	err := p.send(*h)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.err = err; err == nil && p.head == h {
+		p.head = nil
+	}
+}
+
+func (p *publisher) send(h Head) error {
+	text := h.line()
+	if p.o.Syslog {
+		if err := toSyslog(text); err != nil {
+			return err
+		}
+	}
+	if len(p.o.HeadCommand) == 0 {
+		return nil
+	}
+	if p.key != nil {
+		text = append(text, p.key.sign(text)...)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), publishTimeout)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, p.o.HeadCommand[0], p.o.HeadCommand[1:]...)
+	cmd.WaitDelay = time.Second
+	cmd.Stdin = bytes.NewReader(text)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("the head command %s: %w: %s", errdefs.Quote(p.o.HeadCommand[0]), err, errdefs.Quote(string(out)))
+	}
+	return nil
+}
+
+// syslogSockets are where a syslog daemon of the machine listens.
+var syslogSockets = []string{"/dev/log", "/var/run/syslog"}
+
+// toSyslog sends one message: facility authpriv (10), severity notice (5), as RFC 3164 has it.
+func toSyslog(text []byte) error {
+	var failed error
+	for _, socket := range syslogSockets {
+		for _, network := range []string{"unixgram", "unix"} {
+			conn, err := net.Dial(network, socket)
+			if err != nil {
+				failed = err
+				continue
+			}
+			_, err = fmt.Fprintf(conn, "<%d>%s %s[%d]: audit head %s", 10<<3|5, time.Now().Format(time.Stamp), filepath.Base(os.Args[0]), os.Getpid(), bytes.TrimSpace(text))
+			_ = conn.Close()
+			if err == nil {
+				return nil
+			}
+			failed = err
+		}
+	}
+	return fmt.Errorf("syslog: %w", failed)
+}
