@@ -118,6 +118,9 @@ func (s *Session) propose(command string, o ExecOptions) (_ *proposal, err error
 	if err != nil {
 		return nil, s.hideSecrets(err)
 	}
+	if o.Stdin, err = s.guard.judgeStdin(&v, o.Stdin); err != nil {
+		return nil, s.hideSecrets(err)
+	}
 	return &proposal{session: s, command: command, options: o, verdict: v, limits: limits}, nil
 }
 

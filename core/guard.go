@@ -120,8 +120,8 @@ func (g *guard) pin(ctx context.Context, t target, path string) error {
 }
 
 // check asks every policy. The strictest decision wins; the rules of all are told.
-func (g *guard) check(text string) (d wire.Decision, script *command.Script) {
-	for i, s := range g.sessions {
+func check(sessions []*policy.Session, text string) (d wire.Decision, script *command.Script) {
+	for i, s := range sessions {
 		one, parsed := s.CheckScript(text)
 		if i == 0 {
 			d, script = one, parsed
@@ -133,6 +133,14 @@ func (g *guard) check(text string) (d wire.Decision, script *command.Script) {
 		}
 	}
 	return d, script
+}
+
+// pinned returns the path that a program's name was pinned to.
+func (g *guard) pinned(name string) string {
+	if path, ok := g.programs[name]; ok {
+		return path
+	}
+	return name
 }
 
 // A verdict is what the policies say of one text.
@@ -149,7 +157,7 @@ func (g *guard) judge(command string) (verdict, error) {
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	d, script := g.check(command)
+	d, script := check(g.sessions, command)
 	if d.Decision == policy.Deny && !g.refuses {
 		d = askInstead(d)
 	}
@@ -168,12 +176,7 @@ func (g *guard) emit(command string, v verdict) (string, error) {
 	if v.script == nil {
 		return "", refusal(v.decision)
 	}
-	text := v.script.EmitWith(func(name string) string {
-		if path, ok := g.programs[name]; ok {
-			return path
-		}
-		return name
-	})
+	text := v.script.EmitWith(g.pinned)
 	if text == "" && strings.TrimSpace(command) != "" && len(v.script.Commands()) > 0 {
 		return "", refusal(v.decision)
 	}

@@ -172,6 +172,15 @@ func Parse(text string, lim Limits) (s *Script, err error) {
 	return b.s, nil
 }
 
+// Incomplete reports whether more text could make a whole command of text: a quote, a block or a here-document is open.
+func Incomplete(text string) bool {
+	if _, _, err := gate(text, Limits{}.withDefaults()); err != nil {
+		return false
+	}
+	_, err := syntax.NewParser(syntax.Variant(syntax.LangBash)).Parse(newReader(text), "")
+	return err != nil && syntax.IsIncomplete(err)
+}
+
 func syntaxError(err error) *Error {
 	e := &Error{Kind: "syntax", Reason: "the command is not valid shell: " + err.Error()}
 	var pe syntax.ParseError
