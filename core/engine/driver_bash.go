@@ -149,10 +149,7 @@ func (d *bashDriver) command(c Command, last report, stdinPath string, nonce uin
 	var b strings.Builder
 	b.Grow(len(c.Prelude) + len(c.Text) + 250)
 	b.WriteString("__ek_c=")
-	text := changeDir("\\builtin cd -- %s || \\return 1\n", c) + c.Prelude + last.traps + last.trace + restoreStatus("(POSIXLY_CORRECT=1;\\exit %d)\n", last, c) + c.Text
-	if last.traps == "" && last.trace == "" && wantsPipeStatus(c.Text) {
-		text += pipeStatusTail
-	}
+	text := bashText(c, last)
 	quoteTo(&b, text)
 	if stdinPath != "" {
 		b.WriteString(";__ek_i=")
@@ -163,4 +160,13 @@ func (d *bashDriver) command(c Command, last report, stdinPath string, nonce uin
 	b.WriteString(";")
 	b.WriteString(d.ask(nonce))
 	return b.String()
+}
+
+// bashText is what the shell evaluates for a command.
+func bashText(c Command, last report) string {
+	text := changeDir("\\builtin cd -- %s || \\return 1\n", c) + c.Prelude + last.traps + last.trace + restoreStatus("(POSIXLY_CORRECT=1;\\exit %d)\n", last, c) + c.Text
+	if last.traps == "" && last.trace == "" && wantsPipeStatus(c.Text) {
+		text += pipeStatusTail
+	}
+	return text
 }

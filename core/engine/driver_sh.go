@@ -49,8 +49,7 @@ func (d *shDriver) command(c Command, last report, stdinPath string, nonce uint6
 	}
 	var b strings.Builder
 	b.WriteString(`\eval `)
-	// There is nothing to return from at top level; the directory was there when the call was checked.
-	quoteTo(&b, changeDir("\\command cd -- %s || \\exit 1\n", c)+c.Prelude+last.trace+restoreStatus("(\\exit %d)\n", last, c)+c.Text)
+	quoteTo(&b, shText(c, last))
 	b.WriteString(" <" + stdinPath + " >|" + d.stdoutPath + " 2>|" + d.stderrPath + " 8>&- 9>&-;")
 	b.WriteString(d.ask(nonce))
 	return b.String()
@@ -88,4 +87,10 @@ func (*shDriver) parse(reported []byte, nonce uint64) (report, bool) {
 		}
 	}
 	return r, true
+}
+
+// shText is what the shell evaluates for a command.
+func shText(c Command, last report) string {
+	// There is nothing to return from at top level; the directory was there when the call was checked.
+	return changeDir("\\command cd -- %s || \\exit 1\n", c) + c.Prelude + last.trace + restoreStatus("(\\exit %d)\n", last, c) + c.Text
 }

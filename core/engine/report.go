@@ -48,8 +48,12 @@ func parseReport(buf []byte, nonce uint64) (report, bool) {
 	if !ok {
 		return report{}, false
 	}
+	return readBody(status, string(body)), true
+}
+
+// readBody reads what follows the mark.
+func readBody(status int, text string) report {
 	r := report{status: status}
-	text := string(body)
 	for strings.HasPrefix(text, "trap -- ") {
 		// One entry may span lines inside its quotes.
 		_, rest := shellWord(text)
@@ -67,7 +71,7 @@ func parseReport(buf []byte, nonce uint64) (report, bool) {
 		r.pipeStatus = parsePipeStatus(strings.TrimPrefix(line, "pipe "))
 	}
 	r.env = text
-	return r, true
+	return r
 }
 
 func traceOptions(flags string) string {

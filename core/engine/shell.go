@@ -55,6 +55,11 @@ type Outcome struct {
 	Exited bool
 	// TimedOut and Cancelled say that the engine stopped the command.
 	TimedOut, Cancelled bool
+	// StopConfirmed says, for a command that was stopped, whether all its processes are known to be gone; nil where
+	// nobody looked.
+	StopConfirmed *bool
+	// Lost says that the connection to the shell broke: whether the command ended is not known, unless NotRun is set.
+	Lost, NotRun bool
 	// Background says that processes of the command still hold its output.
 	Background bool
 	// Jobs are the processes in the shell's terminal session that the command left behind.

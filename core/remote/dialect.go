@@ -1,0 +1,160 @@
+package remote
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/execkit/execkit/core/engine"
+)
+
+// A report is what the shell said after a command.
+type report struct {
+	engine.Report
+	cwd string // physical; "" where it is that of the report before
+	// logical is the name that bash has for the directory, to recognise an unchanged one by.
+	logical string
+}
+
+// streams are the words that open a command's streams, and the marks' own.
+type streams struct{ stdin, stdout, stderr string }
+
+// A dialect is what is said to one kind of shell, and how its answers are understood.
+type dialect interface {
+	// program is the shell's arguments after its path.
+	arguments() string
+	// hello is the first line.
+	hello() string
+	// command is the line that runs c and reports; ask only reports.
+	command(c engine.Command, last report, to streams, nonce uint64) string
+	ask(last report, to streams, nonce uint64) string
+	// direct are the streams of the session's own program.
+	direct() streams
+	// parse reads the sections of a report.
+	parse(status int, sections []string, last report) report
+	// starts says whether a mark comes before the command.
+	starts() bool
+}
+
+// reportSections is how many marks a report has.
+const reportSections = 3
+
+// bashDialect speaks to bash 4.4 and later.
+type bashDialect struct {
+	// sources says that a here-string can be sourced: bash 5.1 keeps one in a pipe, not in a file, and /dev/fd is there.
+	// Sourcing (and not only eval) keeps an interactive bash from printing "[1] 123" for every background job.
+	sources bool
+	mayTrap bool
+}
+
+func (*bashDialect) arguments() string {
+	return "--norc --noprofile --noediting +H +o history -i"
+}
+
+func (*bashDialect) hello() string {
+	return `PS1= PS2= SHLVL=1;exec 250>&8 251>&9 8>&- 9>&-;shopt -u checkwinsize;__ek_b=$BASHOPTS POSIXLY_CORRECT=1` + "\n"
+}
+
+func (*bashDialect) direct() streams { return streams{"/dev/null", "&250", "&251"} }
+
+func (*bashDialect) starts() bool { return false }
+
+// leavePosix is evaluated with the command, before it is parsed. POSIX mode turns inherit_errexit on and never off.
+const leavePosix = `case ${__ek_b-} in *inherit_errexit*);;*)\shopt -u inherit_errexit;;esac;\unset __ek_b __ek_c __ek_p POSIXLY_CORRECT
+`
+
+// sourced is what the sourced here-string holds. The descriptor is high enough to be nobody else's.
+const (
+	sourced  = `\eval "$__ek_c" 249<&-`
+	sourceFD = "249"
+)
+
+func (d *bashDialect) command(c engine.Command, last report, to streams, nonce uint64) string {
+	d.mayTrap = d.mayTrap || engine.SetsTrap(c.Text)
+	text := engine.Quote(leavePosix + engine.BashText(c, last.Report))
+	streams := " <" + to.stdin + " >" + to.stdout + " 2>" + to.stderr + " 250>&- 251>&-;"
+	if !d.sources {
+		return `\eval ` + text + streams + d.ask(last, to, nonce)
+	}
+	return "__ek_c=" + text + `;\. /dev/fd/` + sourceFD + " " + sourceFD + "<<<" + engine.Quote(sourced) + streams + d.ask(last, to, nonce)
+}
+
+// ask resolves no name until POSIX mode is on. Tracing is turned off before anything is told, since PS4 is the session's
+// own text; traps that would run between the driver's commands are read and taken away.
+//
+// The directory is told only when it changed: [[ is a keyword, so nothing that the session defined stands in for it,
+// and a PWD that was assigned is not the same file as the real one. A subshell, which costs a fork, can forget a
+// function called pwd.
+func (d *bashDialect) ask(last report, to streams, nonce uint64) string {
+	saveTraps := ""
+	if d.mayTrap {
+		saveTraps = `\trap -p DEBUG ERR RETURN >&250;\trap - DEBUG ERR RETURN;`
+	}
+	side := ""
+	if to.stdout != "&250" {
+		side = "{ time;} 2>" + to.stdout + ";{ time;} 2>" + to.stderr + ";"
+	}
+	return `{ time;} 2>&"$((TIMEFORMAT=` + strconv.FormatUint(nonce, 10) + `+$?,250))";__ek_b=$BASHOPTS POSIXLY_CORRECT=1;` +
+		saveTraps +
+		`case $-${__ek_p-} in *[xv,]*)__ek_f=$-;\set +xv;__ek_c=$TIMEFORMAT;TIMEFORMAT="set $__ek_f
+pipe ${__ek_p-}";{ time;} 2>&250;TIMEFORMAT=$__ek_c;\unset __ek_c __ek_f __ek_p;esac;\export -p >&250;{ time;} 2>&250;[[ ${PWD-} = ` +
+		engine.Quote(last.logical) + ` && $PWD -ef . ]]||(\unset -f pwd&&{ \pwd;\pwd -P;} >&250;:);{ time;} 2>&250;{ time;} 2>&251;` +
+		side + `\unset TIMEFORMAT` + "\n"
+}
+
+func (*bashDialect) parse(status int, sections []string, last report) report {
+	r := report{Report: engine.ReadReport(status, sections[0]), logical: last.logical}
+	r.logical, r.cwd = readDirectory(sections[1], last)
+	return r
+}
+
+// readDirectory reads the logical and the physical name of a directory, each on a line of its own; a name may hold
+// newlines.
+func readDirectory(text string, last report) (logical, physical string) {
+	if text == "" {
+		return last.logical, ""
+	}
+	names := strings.TrimSuffix(text, "\n")
+	if i := len(names) / 2; len(names)%2 == 1 && names[:i] == names[i+1:] {
+		return names[:i], names[i+1:]
+	}
+	// A logical name that is not the physical one cannot be told from it where one of them holds a newline.
+	logical, physical, _ = strings.Cut(names, "\n")
+	if !strings.HasPrefix(physical, "/") {
+		return "", last.cwd
+	}
+	return logical, physical
+}
+
+// shDialect speaks to dash and busybox, whose descriptors have one digit.
+type shDialect struct{}
+
+func (*shDialect) arguments() string { return "-i" }
+
+func (*shDialect) hello() string { return "PS1= PS2=\n" }
+
+func (*shDialect) direct() streams { return streams{"/dev/null", "&8", "&9"} }
+
+func (*shDialect) starts() bool { return true }
+
+func (d *shDialect) command(c engine.Command, last report, to streams, nonce uint64) string {
+	start := `(\unset -f printf;\printf ` + prefixOf(nonce) + commandStarts + `\\n >&8);`
+	return start + `\eval ` + engine.Quote(engine.ShText(c, last.Report)) + " <" + to.stdin + " >" + to.stdout + " 2>" + to.stderr + " 8>&- 9>&-;" +
+		d.ask(last, to, nonce)
+}
+
+func (*shDialect) ask(_ report, to streams, nonce uint64) string {
+	p := prefixOf(nonce)
+	side := ""
+	if to.stdout != "&8" {
+		side = fmt.Sprintf(`\printf %s000\\n >%s;\printf %s000\\n >%s;`, p, to.stdout, p, to.stderr)
+	}
+	return fmt.Sprintf(`__ek_m=$?;(\set +exuvC;\unset -f printf pwd;\printf %s%%03d\\n "$__ek_m";\unset __ek_m;\export -p;\printf %s000\\n;\pwd;\pwd -P;\printf %s000\\n;\printf %s000\\n >&9;%s:) >&8 2>/dev/null;\unset __ek_m`+"\n",
+		p, p, p, p, side)
+}
+
+func (*shDialect) parse(status int, sections []string, last report) report {
+	r := report{Report: engine.Report{Status: status, Env: sections[0]}}
+	r.logical, r.cwd = readDirectory(sections[1], last)
+	return r
+}

@@ -1,0 +1,36 @@
+// Package remote drives a live shell on another machine, in a container or in a pod, over the three streams of one
+// program that a transport opened. It keeps the promises of package engine without anything that only a local kernel
+// gives: no extra descriptors, no shared memory, no agent installed, nothing written on the target.
+//
+// # How a command runs
+//
+// Below a small supervisor (sh, told what to do over its standard input) an interactive shell reads its commands from
+// the stream. Its own stdout and stderr go nowhere; two more descriptors are the streams to the host, and are closed
+// for commands. For each command the host writes one line:
+//
+//	<evaluate the command with its own streams>;<print the nonce with the status>;<the state>;<the nonce>…
+//
+// and both streams end in the nonce, so that the result is whole when both have arrived: one round trip. What prints
+// the nonce looks up no function and no alias. In bash that is the keyword time, whose format is assigned inside a
+// redirection, and special builtins in POSIX mode; in dash and busybox it is a subshell that first forgets the
+// session's functions.
+//
+// # Completion
+//
+// A line that the shell abandons (an interrupt, ${x?}, an error in dash) prints no nonce. When a command is not done
+// soon, a second line that only asks for the report is put behind it, where the shell finds it as soon as it reads
+// again. It is written only when the shell has surely read the first line: busybox reads through stdio, and an applet
+// that it forks without an exec would take a line that was read ahead for its own input.
+//
+// # Stopping
+//
+// Signals go through the protocol where it has them, and always through the steward: a second small shell on the
+// target, in which no command ever runs. It also is the watchdog: when the host goes away its input ends, and it ends
+// every process of the session.
+//
+// # Threats
+//
+// The command is hostile, and so is the target: what it sends is searched for nonces and otherwise only passed on, held
+// memory is bounded and every wait has a deadline. A process of the same user can always open the shell's own streams
+// in /proc, or trace it; what it gains is a false report about itself.
+package remote

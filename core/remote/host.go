@@ -1,0 +1,161 @@
+package remote
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/execkit/execkit/core/engine"
+	"github.com/execkit/execkit/core/errdefs"
+	"github.com/execkit/execkit/core/transport"
+)
+
+// startTimeout bounds the start of a shell, from the open stream to its first report.
+const startTimeout = 15 * time.Second
+
+// A Host opens shells on one target. Its methods may be called concurrently.
+type Host struct {
+	transport transport.Transport
+
+	mu      sync.Mutex
+	steward *steward
+	groups  map[int]bool // the sessions' process groups, which the steward keeps
+}
+
+// NewHost makes a Host of a transport, which stays the caller's.
+func NewHost(t transport.Transport) *Host {
+	return &Host{transport: t, groups: make(map[int]bool)}
+}
+
+// Options say how a shell starts.
+type Options struct {
+	// Shells are the programs to try, in order; bash, then sh, when there are none.
+	Shells []string
+	// Dir is the first directory; the login's own when empty.
+	Dir string
+	// Env changes the environment of the login; a nil value removes a variable. Whole, if not nil, replaces the
+	// environment instead.
+	Env   map[string]*string
+	Whole map[string]string
+}
+
+// Start opens a shell and returns when it waits for its first command.
+func (h *Host) Start(ctx context.Context, o Options) (*Shell, error) {
+	if len(o.Shells) == 0 {
+		o.Shells = []string{"bash", "sh"}
+	}
+	p, err := h.transport.Open(ctx, transport.OpenOptions{Argv: boot})
+	if err != nil {
+		return nil, err
+	}
+	s := newShell(h, p)
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+	defer cancel()
+	// The steward's round trips happen beside the shell's own.
+	stewarded := make(chan error, 1)
+	go func() {
+		_, err := h.steer(ctx)
+		stewarded <- err
+	}()
+	err = s.greet(ctx, o)
+	if stewardErr := <-stewarded; err == nil && stewardErr != nil {
+		err = errdefs.New(errdefs.Unavailable, "%v", stewardErr).WithHint("the target has to allow two programs at a time").WithCause(stewardErr)
+	}
+	if err == nil {
+		err = h.keep(ctx, s.greeting.pid)
+	}
+	if err != nil {
+		s.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+// steer returns the steward, opening one where there is none that lives.
+func (h *Host) steer(ctx context.Context) (*steward, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.steward != nil && h.steward.alive() {
+		return h.steward, nil
+	}
+	if h.steward != nil {
+		_ = h.steward.process.Close()
+		h.steward = nil
+	}
+	st, err := openSteward(ctx, h.transport)
+	if err != nil {
+		return nil, err
+	}
+	h.steward = st
+	return st, h.tellGroups(ctx)
+}
+
+func (h *Host) tellGroups(ctx context.Context) error {
+	var list []string
+	for group := range h.groups {
+		list = append(list, strconv.Itoa(group))
+	}
+	slices.Sort(list)
+	_, err := h.steward.ask(ctx, "ek_g="+engine.Quote(strings.Join(list, " ")))
+	return err
+}
+
+// keep has the group ended when the host goes away, release takes that back.
+func (h *Host) keep(ctx context.Context, group int) error { return h.change(ctx, group, true) }
+
+func (h *Host) release(ctx context.Context, group int) error { return h.change(ctx, group, false) }
+
+func (h *Host) change(ctx context.Context, group int, kept bool) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if kept {
+		h.groups[group] = true
+	} else {
+		delete(h.groups, group)
+	}
+	if h.steward == nil {
+		return errors.New("there is no second shell")
+	}
+	return h.tellGroups(ctx)
+}
+
+// Close ends the steward. Shells have to be closed before.
+func (h *Host) Close() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.steward != nil {
+		h.steward.close()
+		h.steward = nil
+	}
+}
+
+// Programs finds programs on a PATH: their absolute paths by name. It asks a shell in which no command ever ran.
+func (h *Host) Programs(ctx context.Context, names []string, path string) (map[string]string, error) {
+	st, err := h.steer(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var line strings.Builder
+	for _, name := range names {
+		if !strings.ContainsAny(name, "/\n\x00") && name != "" {
+			fmt.Fprintf(&line, "ek_find %s;", engine.Quote(name))
+		}
+	}
+	text, err := st.ask(ctx, "ek_path="+engine.Quote(path)+";"+line.String())
+	if err != nil {
+		return nil, errdefs.New(errdefs.Unavailable, "cannot look for programs on the target: %v", err).WithCause(err)
+	}
+	found := make(map[string]string)
+	for line := range strings.Lines(text) {
+		file := strings.TrimSuffix(line, "\n")
+		if i := strings.LastIndexByte(file, '/'); i >= 0 && strings.HasPrefix(file, "/") {
+			found[file[i+1:]] = file
+		}
+	}
+	return found, nil
+}

@@ -1,0 +1,288 @@
+package remote
+
+import (
+	"context"
+	"io"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/execkit/execkit/core/engine"
+	"github.com/execkit/execkit/core/transport"
+)
+
+// Run runs one command to its end. It always returns: at completion, or soon after the timeout or the end of ctx.
+func (s *Shell) Run(ctx context.Context, c engine.Command) engine.Outcome {
+	s.running.Lock()
+	defer s.running.Unlock()
+	if !s.Alive() {
+		s.noteLoss()
+		return engine.Outcome{Exited: true, Lost: s.Lost(), NotRun: true, Cwd: s.cwd, Env: s.env}
+	}
+	w := &watch{shell: s, command: c, begin: time.Now(), to: s.says.direct(), interrupted: ctx.Done()}
+	s.out.setSink(c.Stdout)
+	s.err.setSink(c.Stderr)
+	w.turn(func(nonce uint64) string { return s.says.command(c, s.last, w.to, nonce) })
+	rep, end := w.wait()
+	s.out.setSink(nil)
+	s.err.setSink(nil)
+	s.out.forget()
+	s.err.forget()
+	out := engine.Outcome{TimedOut: w.timedOut, Cancelled: w.cancelled, Duration: time.Since(w.begin)}
+	switch end {
+	case shellEnded:
+		s.exited(&out)
+	case shellLost:
+		out.Exited = true
+		confirmed := s.end()
+		out.StopConfirmed = &confirmed
+	case commandEnded:
+		s.learn(rep, c.Own)
+		out.Status, out.Known, out.PipeStatus = rep.Status, true, rep.PipeStatus
+	}
+	if w.stopper != nil && end != shellLost {
+		out.StopConfirmed = &w.stopper.confirmed
+	}
+	out.Cwd, out.Env = s.cwd, s.env
+	return out
+}
+
+// exited fills in how the shell ended.
+func (s *Shell) exited(out *engine.Outcome) {
+	out.Exited = true
+	e := s.ended()
+	if e.told {
+		out.Status, out.Known = e.status, true
+		if e.status >= signalled {
+			out.Status -= signalled
+			out.Signal = out.Status - 128
+		}
+	} else {
+		s.noteLoss()
+		out.Lost = s.Lost()
+	}
+	s.end()
+}
+
+// noteLoss finds out whether a shell whose supervisor told nothing was cut off. A program that ended with a status was
+// not: then something on the target killed the supervisor.
+func (s *Shell) noteLoss() {
+	if e := s.ended(); e.told || !e.over() {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
+	defer cancel()
+	exit, err := s.process.Wait(ctx)
+	s.lost.Store(err != nil || exit.Missing)
+}
+
+func (s *Shell) learn(r report, own bool) {
+	if own {
+		r.Status = s.last.Status
+	}
+	changed := r.Env != s.last.Env
+	if r.cwd == "" {
+		r.cwd = s.last.cwd
+	}
+	s.last, s.cwd = r, r.cwd
+	if changed || s.env == nil {
+		s.env = engine.ParseExports(r.Env)
+		for _, name := range []string{"POSIXLY_CORRECT", "__ek_b", "__ek_m"} {
+			delete(s.env, name)
+		}
+	}
+}
+
+// A turn is one line to the shell that will be answered with its own nonce.
+type turn struct {
+	prefix   string
+	sent     time.Time
+	status   int
+	sections []string
+	reported bool
+	err      bool // the mark on stderr came
+	started  bool
+}
+
+// A watch waits for one command.
+type watch struct {
+	shell       *Shell
+	command     engine.Command
+	begin       time.Time
+	to          streams
+	interrupted <-chan struct{}
+
+	turns               []*turn
+	timedOut, cancelled bool
+	stopper             *stopper
+}
+
+// An outcome of a watch.
+type outcome int
+
+const (
+	commandEnded outcome = iota
+	shellEnded           // the supervisor told so, or the streams ended
+	shellLost            // the shell lives and cannot be had back
+)
+
+// turn sends a line with a fresh nonce.
+func (w *watch) turn(line func(nonce uint64) string) {
+	nonce := engine.NewNonce()
+	w.shell.out.expect(nonce)
+	w.shell.err.expect(nonce)
+	w.turns = append(w.turns, &turn{prefix: prefixOf(nonce), sent: time.Now()})
+	w.shell.send(line(nonce))
+}
+
+// wait returns when the last line was answered. The status is that of the first answer: lines are answered in order,
+// and an abandoned one not at all.
+func (w *watch) wait() (report, outcome) {
+	timer := time.NewTimer(w.nextLook())
+	defer timer.Stop()
+	for {
+		select {
+		case m := <-w.shell.marks:
+			w.note(m)
+		case <-timer.C:
+		case <-w.interrupted:
+			w.interrupted = nil
+			w.cancelled = !w.timedOut
+			w.stop()
+		case <-w.shell.gone:
+			return report{}, shellEnded
+		}
+		if w.shell.ended().over() {
+			w.settle()
+			return report{}, shellEnded
+		}
+		if rep, ok := w.answered(); ok {
+			if w.stopper != nil {
+				w.stopper.finish()
+			}
+			return rep, commandEnded
+		}
+		if w.command.Timeout > 0 && w.stopper == nil && time.Since(w.begin) >= w.command.Timeout {
+			w.timedOut = true
+			w.stop()
+		}
+		if w.stopper != nil && w.stopper.gaveUp() {
+			return report{}, shellLost
+		}
+		if w.mustAsk() {
+			w.turn(func(nonce uint64) string { return w.shell.says.ask(w.shell.last, w.to, nonce) })
+		}
+		timer.Reset(w.nextLook())
+	}
+}
+
+// settle waits for the end of stderr after that of stdout, so that what the shell wrote last is not lost.
+func (w *watch) settle() {
+	late := time.NewTimer(2 * time.Second)
+	defer late.Stop()
+	for !w.shell.ended().err {
+		select {
+		case <-w.shell.marks:
+		case <-late.C:
+			return
+		case <-w.shell.gone:
+			return
+		}
+	}
+}
+
+func (w *watch) note(m mark) {
+	for _, t := range w.turns {
+		switch {
+		case m.prefix != t.prefix:
+		case m.value == commandStarts:
+			t.started = true
+		case m.stream == w.shell.err:
+			t.err = true
+		case m.index == 1:
+			t.status, _ = strconv.Atoi(m.value)
+		default:
+			t.sections = append(t.sections, string(m.text))
+			t.reported = m.index == reportSections
+		}
+	}
+}
+
+// answered returns the report when the last line was answered whole.
+func (w *watch) answered() (report, bool) {
+	if t := w.turns[len(w.turns)-1]; !t.reported || !t.err {
+		return report{}, false
+	}
+	for _, t := range w.turns {
+		if t.reported && len(t.sections) == reportSections-1 {
+			return w.shell.says.parse(t.status, t.sections, w.shell.last), true
+		}
+	}
+	return report{}, false
+}
+
+const (
+	// askMargin is what a quick command may take beyond the round trip before a second line is sent. It costs a round
+	// trip more where the command ends just then, and nothing where it ends later.
+	askMargin = 30 * time.Millisecond
+	// askAnyway is how long to wait for the mark before the command: where a shell cannot even fork there is none.
+	askAnyway = 2 * time.Second
+)
+
+// mustAsk says whether the report must be asked for: once while the command runs, and again when a signal may have
+// taken the line that asks.
+func (w *watch) mustAsk() bool {
+	last := w.turns[len(w.turns)-1]
+	waited := time.Since(last.sent)
+	patience := 2*w.shell.roundTrip + askMargin
+	if len(w.turns) == 1 {
+		if w.shell.says.starts() && !last.started {
+			return waited >= askAnyway+2*w.shell.roundTrip
+		}
+		return waited >= patience
+	}
+	return w.stopper != nil && w.stopper.signalledSince(last.sent) && waited >= w.shell.roundTrip+2*askMargin
+}
+
+func (w *watch) nextLook() time.Duration {
+	d := 20 * time.Millisecond
+	if len(w.turns) == 1 {
+		d = askMargin
+	} else if w.stopper == nil {
+		d = time.Second
+	}
+	if w.command.Timeout > 0 && w.stopper == nil {
+		d = max(min(d, time.Until(w.begin.Add(w.command.Timeout))), time.Millisecond)
+	}
+	return d
+}
+
+func (w *watch) stop() {
+	if w.stopper == nil {
+		w.stopper = startStopper(w.shell)
+	}
+}
+
+// mayLeaveJobs says whether a command can leave processes behind: an ampersand that is neither part of && nor of a
+// redirection.
+func mayLeaveJobs(text string) bool {
+	for i := 0; i < len(text); i++ {
+		if text[i] != '&' {
+			continue
+		}
+		if i+1 < len(text) && (text[i+1] == '&' || text[i+1] == '>') {
+			i++
+			continue
+		}
+		if i > 0 && strings.IndexByte("><|", text[i-1]) >= 0 {
+			continue
+		}
+		return true
+	}
+	return false
+}
+
+var (
+	_ io.Writer          = (*noise)(nil)
+	_ transport.Signaler = nil
+)

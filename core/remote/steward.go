@@ -1,0 +1,188 @@
+package remote
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/execkit/execkit/core/engine"
+	"github.com/execkit/execkit/core/transport"
+)
+
+// stewardTimeout bounds one question to a steward; looking through a thousand processes takes about 0.2 s.
+const stewardTimeout = 10 * time.Second
+
+// A steward is the second program of a session on its target: it signals, looks at processes, and ends them when the
+// host is gone.
+type steward struct {
+	process transport.Process
+	marks   chan mark
+	out     *stream
+	dead    chan struct{}
+	pid     int
+
+	mu sync.Mutex // one question at a time
+}
+
+// openSteward starts a steward. ctx bounds the opening.
+func openSteward(ctx context.Context, t transport.Transport) (*steward, error) {
+	p, err := t.Open(ctx, transport.OpenOptions{Argv: boot})
+	if err != nil {
+		return nil, err
+	}
+	st := &steward{process: p, marks: make(chan mark, 4), dead: make(chan struct{})}
+	hello := engine.NewNonce()
+	st.out = &stream{sections: 2, prefixes: []string{prefixOf(engine.NewNonce()), prefixOf(hello)}}
+	st.out.tell = func(m mark) {
+		if m.ended {
+			close(st.dead)
+			return
+		}
+		select {
+		case st.marks <- m:
+		case <-time.After(stewardTimeout): // nobody asked for it
+		}
+	}
+	go st.out.read(p.Stdout())
+	go (&stream{tell: func(mark) {}}).read(p.Stderr())
+	text, err := st.exchange(ctx, serve(hello))
+	if err == nil {
+		if g, ok := readGreeting(text); ok {
+			st.pid = g.pid
+			return st, nil
+		}
+		err = errors.New("it gave an unknown greeting")
+	}
+	p.Close()
+	return nil, fmt.Errorf("the session's second shell did not start: %w", err)
+}
+
+// ask has the steward run a line and returns what it printed.
+func (st *steward) ask(ctx context.Context, line string) (string, error) {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	ctx, cancel := context.WithTimeout(ctx, stewardTimeout)
+	defer cancel()
+	nonce := engine.NewNonce()
+	st.out.expect(nonce)
+	tell := `ek_tell "` + halves(nonce) + `";`
+	text, err := st.exchange(ctx, tell+line+";"+tell+"\n")
+	st.out.forget()
+	if err != nil {
+		// Its answer may still come and would be taken for another's.
+		st.process.Close()
+	}
+	return text, err
+}
+
+func (st *steward) exchange(ctx context.Context, line string) (string, error) {
+	if _, err := st.process.Stdin().Write([]byte(line)); err != nil {
+		return "", err
+	}
+	for {
+		select {
+		case m := <-st.marks:
+			if m.index == 2 {
+				return string(m.text), nil
+			}
+		case <-st.dead:
+			return "", errors.New("it ended")
+		case <-ctx.Done():
+			return "", ctx.Err()
+		}
+	}
+}
+
+// alive says whether the steward still listens.
+func (st *steward) alive() bool {
+	select {
+	case <-st.dead:
+		return false
+	default:
+		return true
+	}
+}
+
+// keep has the steward end a session's processes when the host goes away; release takes that back.
+func (st *steward) keep(ctx context.Context, group int) error {
+	_, err := st.ask(ctx, fmt.Sprintf(`ek_g="$ek_g %d"`, group))
+	return err
+}
+
+// processes returns what /proc shows, or nothing where there is none.
+func (st *steward) processes(ctx context.Context) ([]process, error) {
+	text, err := st.ask(ctx, "ek_all")
+	if err != nil {
+		return nil, err
+	}
+	var all []process
+	for line := range strings.Lines(text) {
+		var p process
+		if n, _ := fmt.Sscanf(line, "%d %1s %d %d %d", &p.pid, &p.state, &p.parent, &p.group, &p.session); n == 5 {
+			all = append(all, p)
+		}
+	}
+	return all, nil
+}
+
+// signal sends a signal to processes, or to groups given as negative numbers.
+func (st *steward) signal(ctx context.Context, name string, pids ...int) error {
+	if len(pids) == 0 {
+		return nil
+	}
+	var b strings.Builder
+	for _, pid := range pids {
+		b.WriteString("kill -" + name + " " + strconv.Itoa(pid) + " 2>/dev/null;")
+	}
+	_, err := st.ask(ctx, b.String()+":")
+	return err
+}
+
+// end kills every process of a session or group and reports whether none is left.
+func (st *steward) end(ctx context.Context, group int) (confirmed bool, err error) {
+	text, err := st.ask(ctx, fmt.Sprintf("ek_kill %d", group))
+	return strings.TrimSpace(text) == "gone", err
+}
+
+// close ends the steward, which first ends what it keeps.
+func (st *steward) close() {
+	_ = st.process.Stdin().Close()
+	select {
+	case <-st.dead:
+	case <-time.After(2 * time.Second):
+	}
+	_ = st.process.Close()
+}
+
+// A process is one of a target's.
+type process struct {
+	pid, parent, group, session int
+	state                       string
+}
+
+// below returns the living processes that descend from root, without root itself.
+func below(all []process, root int) []int {
+	children := make(map[int][]int)
+	for _, p := range all {
+		if p.state != "Z" && p.state != "X" {
+			children[p.parent] = append(children[p.parent], p.pid)
+		}
+	}
+	var found []int
+	seen := map[int]bool{root: true}
+	for next := []int{root}; len(next) > 0; {
+		pid := next[0]
+		next = next[1:]
+		for _, child := range children[pid] {
+			if !seen[child] {
+				seen[child] = true
+				found, next = append(found, child), append(next, child)
+			}
+		}
+	}
+	return found
+}

@@ -1,0 +1,180 @@
+// Package transporttest has transports for tests: real programs of this machine behind the three streams of a
+// transport, and faults in them that a script decides.
+package transporttest
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+	"os/exec"
+	"sync"
+	"syscall"
+
+	"github.com/execkit/execkit/core/errdefs"
+	"github.com/execkit/execkit/core/transport"
+)
+
+// Local opens programs of this machine as a server would: each in a session of its own, over pipes.
+type Local struct {
+	// Env is the environment of the programs, Dir their directory.
+	Env []string
+	Dir string
+	// Paths replaces programs by name.
+	Paths map[string]string
+	// Wrap, if set, puts faults into a program that was opened.
+	Wrap func(transport.Process) transport.Process
+	// Refuse, if it gives an error, refuses the n-th opening, counted from 1.
+	Refuse func(n int) error
+
+	mu     sync.Mutex
+	opened []*process
+}
+
+// Open implements transport.Transport.
+func (l *Local) Open(_ context.Context, o transport.OpenOptions) (transport.Process, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	p := &process{ended: make(chan struct{})}
+	l.opened = append(l.opened, p)
+	if l.Refuse != nil {
+		if err := l.Refuse(len(l.opened)); err != nil {
+			return nil, err
+		}
+	}
+	path := o.Argv[0]
+	if other, ok := l.Paths[path]; ok {
+		path = other
+	}
+	path, err := exec.LookPath(path)
+	if err != nil {
+		return nil, errdefs.New(errdefs.ShellNotFound, "no %s", o.Argv[0])
+	}
+	if err := p.start(path, o.Argv, l.Dir, l.Env); err != nil {
+		return nil, err
+	}
+	if l.Wrap != nil {
+		return l.Wrap(p), nil
+	}
+	return p, nil
+}
+
+// Info implements transport.Transport.
+func (*Local) Info() transport.Info {
+	return transport.Info{Scheme: "test", Target: "here", Identity: "this machine", Capabilities: []string{"split_streams"}}
+}
+
+// Close implements transport.Transport: like a broken connection it ends the streams and no program.
+func (l *Local) Close() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, p := range l.opened {
+		_ = p.Close()
+	}
+	return nil
+}
+
+// Cut breaks every connection, as when the client is killed or the network is gone: the programs only see the end of
+// their input, and Wait gives no status.
+func (l *Local) Cut() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, p := range l.opened {
+		p.cut()
+	}
+}
+
+type process struct {
+	in, out, err *os.File
+	ended        chan struct{}
+	exit         transport.Exit
+	closing      sync.Once
+	mu           sync.Mutex
+	broken       bool
+}
+
+func (p *process) start(path string, argv []string, dir string, env []string) (err error) {
+	var theirs [3]*os.File
+	defer func() {
+		for _, f := range theirs {
+			if f != nil {
+				f.Close()
+			}
+		}
+	}()
+	if theirs[0], p.in, err = os.Pipe(); err != nil {
+		return err
+	}
+	if p.out, theirs[1], err = os.Pipe(); err != nil {
+		return err
+	}
+	if p.err, theirs[2], err = os.Pipe(); err != nil {
+		return err
+	}
+	child, err := os.StartProcess(path, argv, &os.ProcAttr{Dir: dir, Env: env, Files: theirs[:], Sys: &syscall.SysProcAttr{Setsid: true}})
+	if err != nil {
+		return err
+	}
+	go func() {
+		state, err := child.Wait()
+		if status, ok := state.Sys().(syscall.WaitStatus); err == nil && ok {
+			p.exit.Code = status.ExitStatus()
+			if status.Signaled() {
+				p.exit.Code = 128 + int(status.Signal())
+			}
+		}
+		close(p.ended)
+	}()
+	return nil
+}
+
+func (p *process) Stdin() io.WriteCloser { return p.in }
+func (p *process) Stdout() io.Reader     { return &reader{p, p.out} }
+func (p *process) Stderr() io.Reader     { return &reader{p, p.err} }
+
+// A reader says why it ended.
+type reader struct {
+	p *process
+	f *os.File
+}
+
+func (r *reader) Read(b []byte) (int, error) {
+	n, err := r.f.Read(b)
+	if err != nil && err != io.EOF {
+		err = errdefs.New(errdefs.ConnectionLost, "the connection broke")
+	}
+	return n, err
+}
+
+func (p *process) Wait(ctx context.Context) (transport.Exit, error) {
+	p.mu.Lock()
+	broken := p.broken
+	p.mu.Unlock()
+	if broken {
+		return transport.Exit{Missing: true}, nil
+	}
+	select {
+	case <-p.ended:
+		return p.exit, nil
+	case <-ctx.Done():
+		return transport.Exit{Missing: true}, errors.New("it runs on")
+	}
+}
+
+func (p *process) cut() {
+	p.mu.Lock()
+	p.broken = true
+	p.mu.Unlock()
+	_ = p.Close()
+}
+
+func (p *process) Close() error {
+	p.closing.Do(func() {
+		for _, f := range []*os.File{p.in, p.out, p.err} {
+			if f != nil {
+				f.Close()
+			}
+		}
+	})
+	return nil
+}
