@@ -11,6 +11,7 @@ import (
 
 	"github.com/execkit/execkit/core/engine"
 	"github.com/execkit/execkit/core/errdefs"
+	"github.com/execkit/execkit/core/transport"
 	"github.com/execkit/execkit/core/wire"
 )
 
@@ -42,6 +43,18 @@ type Config struct {
 	ApprovalTimeout time.Duration
 	// Redact says what is hidden from results; nil hides what the built-in rules find.
 	Redact *RedactOptions
+	// Transports are the ways to other machines that the session may use, by scheme; only "local" when nil.
+	// core/transport/all has those of this module. A program that sets none links none.
+	Transports transport.Registry
+	// SSH, Docker and K8s are the options of these transports, and Ask answers what a server asks during
+	// authentication; nil if nobody can be asked.
+	SSH    wire.SSHOptions
+	Docker wire.DockerOptions
+	K8s    wire.K8sOptions
+	Ask    transport.Asker
+	// Reconnect says whether a session whose connection broke opens a new one for the next command, with directory and
+	// exported environment restored; nil is true. A command that was cut off is never run again.
+	Reconnect *bool
 	// Label is free text for the caller's own use.
 	Label string
 }

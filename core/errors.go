@@ -16,6 +16,7 @@ var (
 	ErrUnavailable     error = errdefs.Sentinel(errdefs.Unavailable)
 	ErrTargetNotFound  error = errdefs.Sentinel(errdefs.TargetNotFound)
 	ErrShellNotFound   error = errdefs.Sentinel(errdefs.ShellNotFound)
+	ErrConnectionLost  error = errdefs.Sentinel(errdefs.ConnectionLost)
 	ErrUnsupported     error = errdefs.Sentinel(errdefs.Unsupported)
 	ErrInternal        error = errdefs.Sentinel(errdefs.Internal)
 )

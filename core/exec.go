@@ -154,7 +154,7 @@ func (p *proposal) admit(ctx context.Context, approve Approver) (_ *job, err err
 		// A shell that had to be replaced may be in another directory than the one that the person read.
 		return nil, p.refused("the directory changed after a person approved the command", nil)
 	}
-	first, undo, err := s.forOneCommand(p.options)
+	first, undo, err := s.forOneCommand(ctx, shell, p.options)
 	if err != nil {
 		return nil, err
 	}
@@ -175,7 +175,9 @@ func (p *proposal) admit(ctx context.Context, approve Approver) (_ *job, err err
 func (j *job) run(ctx context.Context) (*Result, error) {
 	defer j.session.running.Unlock()
 	out := j.shell.Run(ctx, j.command)
-	j.session.guard.ran(j.asked)
+	if !out.NotRun {
+		j.session.guard.ran(j.asked)
+	}
 	if j.undo != nil && !out.Exited {
 		restored := j.shell.Run(context.WithoutCancel(ctx), *j.undo)
 		out.Cwd, out.Env, out.Exited, out.State = restored.Cwd, restored.Env, restored.Exited, restored.State
@@ -188,6 +190,9 @@ func (j *job) run(ctx context.Context) (*Result, error) {
 		j.session.guard.renew()
 	}
 	result.Decision = &j.decision
+	if out.Lost {
+		return nil, j.session.lostError(out, result)
+	}
 	if out.Cancelled {
 		return nil, errdefs.New(errdefs.Cancelled, "the command was cancelled and stopped after %d ms", result.DurationMS).
 			WithOutcome(errdefs.Ran).WithDetail("result", result).WithCause(ctx.Err())
@@ -210,12 +215,13 @@ func (s *Session) hideSecrets(err error) error {
 	return e
 }
 
-// undoTimeout bounds the restoring of what held for one command; it is a cd and a few exports.
-const undoTimeout = 2 * time.Second
+// undoTimeout bounds the restoring of what held for one command; it is a cd and a few exports, and on another machine a
+// round trip.
+const undoTimeout = 15 * time.Second
 
 // forOneCommand returns a command that sets o.Cwd and o.Env, and one that takes them back, or nil if there is nothing
 // to take back.
-func (s *Session) forOneCommand(o ExecOptions) (first engine.Command, undo *engine.Command, err error) {
+func (s *Session) forOneCommand(ctx context.Context, sh shell, o ExecOptions) (first engine.Command, undo *engine.Command, err error) {
 	if err := checkEnv(o.Env); err != nil {
 		return first, nil, err
 	}
@@ -223,21 +229,22 @@ func (s *Session) forOneCommand(o ExecOptions) (first engine.Command, undo *engi
 		return first, nil, nil
 	}
 	s.mu.Lock()
-	defer s.mu.Unlock()
+	cwd, env := s.cwd, s.env // replaced by commands alone, and none runs
+	s.mu.Unlock()
 	undo = &engine.Command{Text: ":", Own: true, Timeout: undoTimeout, Stdout: io.Discard, Stderr: io.Discard}
 	if o.Cwd != "" {
-		first.Dir, undo.Dir = o.Cwd, s.cwd
+		first.Dir, undo.Dir = o.Cwd, cwd
 		if !filepath.IsAbs(first.Dir) {
-			first.Dir = filepath.Join(s.cwd, first.Dir)
+			first.Dir = filepath.Join(cwd, first.Dir)
 		}
-		if err := s.target.checkDir(first.Dir); err != nil {
+		if err := s.target.checkDir(ctx, sh, first.Dir); err != nil {
 			return first, nil, err
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(o.Env)) {
 		first.Prelude += assign(name, o.Env[name])
 		var before *string
-		if value, ok := s.env[name]; ok {
+		if value, ok := env[name]; ok {
 			before = &value
 		}
 		undo.Prelude += assign(name, before)
@@ -284,7 +291,7 @@ func (s *Session) result(command string, out engine.Outcome, stdout, stderr *cap
 	stderr.finish()
 	r := &Result{
 		Command: redactText(s.redact, command), Encoding: "utf-8", DurationMS: out.Duration.Milliseconds(), TimedOut: out.TimedOut,
-		ShellExited: out.Exited, EnvDelta: s.settle(out), PipeStatus: out.PipeStatus,
+		ShellExited: out.Exited, StopConfirmed: out.StopConfirmed, EnvDelta: s.settle(out), PipeStatus: out.PipeStatus,
 	}
 	if r.EnvDelta != nil {
 		learnEnv(s.redact, r.EnvDelta.Set)
@@ -335,6 +342,7 @@ func (s *Session) hintFor(r *Result) string {
 	s.mu.Lock()
 	hint := s.hint
 	s.hint = ""
+	r.Reconnected, s.reconnected = s.reconnected, false
 	s.mu.Unlock()
 	switch {
 	case hint != "":

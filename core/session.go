@@ -41,10 +41,12 @@ type Session struct {
 	hint   string
 	closed bool
 	busy   bool
+	// lost says that the connection to the shell broke, reconnected that the next result has to tell of a new one.
+	lost, reconnected bool
 }
 
-// Open opens a session on a target. Only "local" (or "") is available; another target gives [ErrUnsupported]. ctx
-// bounds the opening alone.
+// Open opens a session on a target: "local" (or ""), or a URL such as ssh://user@host whose scheme is in
+// Config.Transports; another target gives [ErrUnsupported]. ctx bounds the opening alone.
 func Open(ctx context.Context, target string, config Config) (_ *Session, err error) {
 	if _, err := budget.FromWire(config.Budget); err != nil {
 		return nil, err
@@ -61,7 +63,7 @@ func Open(ctx context.Context, target string, config Config) (_ *Session, err er
 	if s.redact, err = redact.New(options); err != nil {
 		return nil, err
 	}
-	if s.target, err = newTarget(target, &config); err != nil {
+	if s.target, err = newTarget(ctx, target, &config); err != nil {
 		return nil, err
 	}
 	if s.enforcement, err = confine(s.target, s.guard); err != nil {
@@ -115,8 +117,16 @@ func (s *Session) liveShell(ctx context.Context) (shell, error) {
 		return s.shell, nil
 	}
 	if s.shell != nil {
+		// Before it is closed, after which every connection looks broken.
+		if breakable, ok := s.shell.(interface{ Lost() bool }); ok && breakable.Lost() {
+			s.lost = true
+		}
 		s.shell.Close()
 		s.shell, s.hint = nil, "the shell had ended between commands; this one ran in a fresh shell with directory and exported environment restored"
+	}
+	if s.lost && s.config.Reconnect != nil && !*s.config.Reconnect {
+		return nil, errdefs.New(errdefs.ConnectionLost, "the connection to the target broke, and the session does not reconnect").
+			WithHint("open a new session, or one with reconnect").WithSession(errdefs.Closed)
 	}
 	var last *state
 	if s.opened {
@@ -129,8 +139,35 @@ func (s *Session) liveShell(ctx context.Context) (shell, error) {
 	if hint != "" {
 		s.hint = hint
 	}
+	if s.lost {
+		s.lost, s.reconnected, s.hint = false, true, reconnectedHint
+		if hint != "" {
+			s.hint += "; " + hint
+		}
+	}
 	s.shell, s.opened, s.cwd, s.env = sh, true, now.cwd, now.env
 	return sh, nil
+}
+
+const reconnectedHint = "the connection had broken; this command ran in a fresh shell with directory and exported environment restored, and what ran before may have been cut off"
+
+// lostError is what a command comes to whose connection broke. It is never run again.
+func (s *Session) lostError(out engine.Outcome, r *Result) error {
+	e := errdefs.New(errdefs.ConnectionLost, "the connection to the target broke while the command ran")
+	e.WithHint("look whether it did its work before you run it again; the next command reconnects").WithOutcome(errdefs.Unknown)
+	e.WithDetail("result", r)
+	if out.NotRun {
+		e.Message = "the connection to the target broke before the command was handed over"
+		e.WithHint("run it again").WithOutcome(errdefs.NotRun)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.lost = true
+	if s.config.Reconnect != nil && !*s.config.Reconnect {
+		s.closed = true
+		e.WithSession(errdefs.Closed)
+	}
+	return e
 }
 
 func (s *Session) closedError() error {

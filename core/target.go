@@ -34,20 +34,11 @@ type target interface {
 	open(ctx context.Context, last *state) (sh shell, now state, hint string, err error)
 	// programs finds programs on the given PATH: their absolute paths by name.
 	programs(ctx context.Context, names []string, path string) (map[string]string, error)
-	// checkDir refuses a directory that a command cannot run in, if that can be told beforehand.
-	checkDir(dir string) error
+	// checkDir refuses a directory that a command cannot run in, if that can be told beforehand. sh is idle.
+	checkDir(ctx context.Context, sh shell, dir string) error
 	// describe fills in what a session tells about its target.
 	describe(info *wire.SessionInfo)
 	close() error
-}
-
-// newTarget reads what a session is to be opened on. Only "local" (or "") is available.
-func newTarget(name string, c *Config) (target, error) {
-	if name == "" || name == "local" {
-		return newLocalTarget(c)
-	}
-	return nil, errdefs.New(errdefs.Unsupported, "transport %s is not available in this version", errdefs.Quote(name)).
-		WithHint("use \"local\"")
 }
 
 // localTarget runs shells as children of the host process.
@@ -123,7 +114,7 @@ func (t *localTarget) programs(_ context.Context, names []string, _ string) (map
 	return found, nil
 }
 
-func (*localTarget) checkDir(dir string) error {
+func (*localTarget) checkDir(_ context.Context, _ shell, dir string) error {
 	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
 		return errdefs.New(errdefs.InvalidArgument, "cwd: %s is not a directory", errdefs.Quote(dir)).
 			WithHint("give the path of a directory that exists").WithDetail("field", "cwd")

@@ -272,7 +272,7 @@ func (s *Shell) leftBehind() []Process {
 func (s *Shell) jobCommand(pid int) string {
 	own := commandOf(s.pid)
 	for range 5 {
-		if command := commandOf(pid); command != own {
+		if command := commandOf(pid); command != own && command != "" { // it has none in the middle of an exec
 			return command
 		}
 		time.Sleep(time.Millisecond)

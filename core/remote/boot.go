@@ -82,6 +82,7 @@ const stewardFunctions = `ek_stat() { ek_b=; while IFS= read -r ek_p; do ek_b="$
 	`ek_mine() { ek_all | while read -r ek_q ek_s ek_b ek_p ek_d; do case $ek_s in [ZX]) continue;; esac; case " $ek_p $ek_d " in *" $1 "*) echo "$ek_q";; esac; done; }; ` +
 	`ek_kill() { kill -KILL "-$1" 2>/dev/null; if ! [ -r /proc/self/stat ]; then kill -0 "-$1" 2>/dev/null && echo left || echo unseen; return; fi; ` +
 	`for ek_t in 1 2 3 4 5 6 7 8 9; do ek_m=$(ek_mine "$1"); [ "$ek_m" ] || { echo gone; return; }; kill -KILL $ek_m 2>/dev/null; done; echo left; }; ` +
+	`ek_name() { { tr "\000\n" "  " </proc/"$1"/cmdline || { IFS= read -r ek_l </proc/"$1"/comm && echo "$ek_l"; }; } 2>/dev/null; }; ` +
 	`ek_find() { ek_l=$ek_path:; while [ "$ek_l" ]; do ek_d=${ek_l%%:*}; ek_l=${ek_l#*:}; case $ek_d in /*) [ -f "$ek_d/$1" ] && [ -x "$ek_d/$1" ] && { echo "$ek_d/$1"; return; };; esac; done; }; `
 
 // serve is the line that makes the program a steward. When its input ends it kills what it still has in ek_g.

@@ -36,8 +36,9 @@ func NewHost(t transport.Transport) *Host {
 type Options struct {
 	// Shells are the programs to try, in order; bash, then sh, when there are none.
 	Shells []string
-	// Dir is the first directory; the login's own when empty.
-	Dir string
+	// Dir is the first directory; the login's own when empty. Nearest takes the one above it where it is gone.
+	Dir     string
+	Nearest bool
 	// Env changes the environment of the login; a nil value removes a variable. Whole, if not nil, replaces the
 	// environment instead.
 	Env   map[string]*string
@@ -141,12 +142,13 @@ func (h *Host) Programs(ctx context.Context, names []string, path string) (map[s
 		return nil, err
 	}
 	var line strings.Builder
+	line.WriteString("ek_path=" + engine.Quote(path) + ";")
 	for _, name := range names {
 		if !strings.ContainsAny(name, "/\n\x00") && name != "" {
 			fmt.Fprintf(&line, "ek_find %s;", engine.Quote(name))
 		}
 	}
-	text, err := st.ask(ctx, "ek_path="+engine.Quote(path)+";"+line.String())
+	text, err := st.ask(ctx, line.String()+":")
 	if err != nil {
 		return nil, errdefs.New(errdefs.Unavailable, "cannot look for programs on the target: %v", err).WithCause(err)
 	}

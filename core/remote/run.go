@@ -2,13 +2,13 @@ package remote
 
 import (
 	"context"
-	"io"
+	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/execkit/execkit/core/engine"
-	"github.com/execkit/execkit/core/transport"
 )
 
 // Run runs one command to its end. It always returns: at completion, or soon after the timeout or the end of ctx.
@@ -19,15 +19,26 @@ func (s *Shell) Run(ctx context.Context, c engine.Command) engine.Outcome {
 		s.noteLoss()
 		return engine.Outcome{Exited: true, Lost: s.Lost(), NotRun: true, Cwd: s.cwd, Env: s.env}
 	}
-	w := &watch{shell: s, command: c, begin: time.Now(), to: s.says.direct(), interrupted: ctx.Done()}
-	s.out.setSink(c.Stdout)
-	s.err.setSink(c.Stderr)
+	to, lent, err := s.lendStreams(ctx, c)
+	if err != nil {
+		return s.cannotFeed(c, err)
+	}
+	w := &watch{shell: s, command: c, begin: time.Now(), to: to, interrupted: ctx.Done()}
+	w.out, w.err = s.out, s.err
+	w.silent = []*stream{s.err}
+	if lent != nil {
+		w.out, w.err = lent.out, lent.err
+		w.silent = append(w.silent, lent.out, lent.err)
+	}
+	w.out.setSink(c.Stdout)
+	w.err.setSink(c.Stderr)
 	w.turn(func(nonce uint64) string { return s.says.command(c, s.last, w.to, nonce) })
 	rep, end := w.wait()
-	s.out.setSink(nil)
-	s.err.setSink(nil)
-	s.out.forget()
-	s.err.forget()
+	w.out.setSink(nil)
+	w.err.setSink(nil)
+	for _, stream := range append(w.silent, s.out) {
+		stream.forget()
+	}
 	out := engine.Outcome{TimedOut: w.timedOut, Cancelled: w.cancelled, Duration: time.Since(w.begin)}
 	switch end {
 	case shellEnded:
@@ -39,12 +50,22 @@ func (s *Shell) Run(ctx context.Context, c engine.Command) engine.Outcome {
 	case commandEnded:
 		s.learn(rep, c.Own)
 		out.Status, out.Known, out.PipeStatus = rep.Status, true, rep.PipeStatus
+		if lent != nil || len(c.Stdin) > 0 {
+			out.Jobs = s.look(context.WithoutCancel(ctx), lent)
+			out.Background = len(out.Jobs) > 0
+		}
 	}
 	if w.stopper != nil && end != shellLost {
 		out.StopConfirmed = &w.stopper.confirmed
 	}
 	out.Cwd, out.Env = s.cwd, s.env
 	return out
+}
+
+// cannotFeed is the outcome of a command whose input cannot be given: it did not run.
+func (s *Shell) cannotFeed(c engine.Command, err error) engine.Outcome {
+	fmt.Fprintf(c.Stderr, "execkit: the input cannot be fed: %v\n", err)
+	return engine.Outcome{Status: 125, Known: true, Cwd: s.cwd, Env: s.env}
 }
 
 // exited fills in how the shell ended.
@@ -100,7 +121,7 @@ type turn struct {
 	status   int
 	sections []string
 	reported bool
-	err      bool // the mark on stderr came
+	marked   map[*stream]bool // where else the nonce came
 	started  bool
 }
 
@@ -110,6 +131,8 @@ type watch struct {
 	command     engine.Command
 	begin       time.Time
 	to          streams
+	out, err    *stream   // carry the command's output
+	silent      []*stream // all that end in the nonce, but for the one with the report
 	interrupted <-chan struct{}
 
 	turns               []*turn
@@ -129,9 +152,10 @@ const (
 // turn sends a line with a fresh nonce.
 func (w *watch) turn(line func(nonce uint64) string) {
 	nonce := engine.NewNonce()
-	w.shell.out.expect(nonce)
-	w.shell.err.expect(nonce)
-	w.turns = append(w.turns, &turn{prefix: prefixOf(nonce), sent: time.Now()})
+	for _, stream := range append(w.silent, w.shell.out) {
+		stream.expect(nonce)
+	}
+	w.turns = append(w.turns, &turn{prefix: prefixOf(nonce), sent: time.Now(), marked: make(map[*stream]bool)})
 	w.shell.send(line(nonce))
 }
 
@@ -194,11 +218,13 @@ func (w *watch) settle() {
 func (w *watch) note(m mark) {
 	for _, t := range w.turns {
 		switch {
+		case m.ended:
+			t.marked[m.stream] = true // it can give no more
 		case m.prefix != t.prefix:
 		case m.value == commandStarts:
 			t.started = true
-		case m.stream == w.shell.err:
-			t.err = true
+		case m.stream != w.shell.out:
+			t.marked[m.stream] = true
 		case m.index == 1:
 			t.status, _ = strconv.Atoi(m.value)
 		default:
@@ -210,7 +236,8 @@ func (w *watch) note(m mark) {
 
 // answered returns the report when the last line was answered whole.
 func (w *watch) answered() (report, bool) {
-	if t := w.turns[len(w.turns)-1]; !t.reported || !t.err {
+	last := w.turns[len(w.turns)-1]
+	if !last.reported || slices.ContainsFunc(w.silent, func(s *stream) bool { return !last.marked[s] }) {
 		return report{}, false
 	}
 	for _, t := range w.turns {
@@ -281,8 +308,3 @@ func mayLeaveJobs(text string) bool {
 	}
 	return false
 }
-
-var (
-	_ io.Writer          = (*noise)(nil)
-	_ transport.Signaler = nil
-)

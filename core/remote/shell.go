@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -34,6 +35,7 @@ type Shell struct {
 	cwd       string
 	env       map[string]string
 	jobs      map[int]bool // what earlier commands left behind
+	sides     []*side
 	roundTrip time.Duration
 
 	closing sync.Once
@@ -237,7 +239,14 @@ func (s *Shell) firstCommands(ctx context.Context, o Options, heard *noise) erro
 	if o.Dir == "" {
 		return nil
 	}
-	if err := s.CheckDir(ctx, o.Dir); err != nil {
+	err := s.CheckDir(ctx, o.Dir)
+	for dir := o.Dir; o.Nearest && err != nil && s.Alive() && dir != path.Dir(dir); {
+		dir = path.Dir(dir)
+		if err = s.CheckDir(ctx, dir); err == nil {
+			o.Dir = dir
+		}
+	}
+	if err != nil {
 		return err
 	}
 	s.own(ctx, engine.Command{Text: ":", Dir: o.Dir})
@@ -337,7 +346,10 @@ func (s *Shell) Alive() bool {
 }
 
 // Lost reports whether the shell ended because the connection to it broke.
-func (s *Shell) Lost() bool { return s.lost.Load() }
+func (s *Shell) Lost() bool {
+	s.noteLoss()
+	return s.lost.Load()
+}
 
 // send hands text to the shell. A large one is written beside the watch, since a target that stopped reading would
 // block it for ever; Close ends it.
@@ -367,6 +379,14 @@ func (s *Shell) end() (confirmed bool) {
 				confirmed, _ = st.end(ctx, s.greeting.pid)
 				_ = s.host.release(ctx, s.greeting.pid)
 			}
+			go func() {
+				// A Run that Close interrupts still uses them.
+				s.running.Lock()
+				defer s.running.Unlock()
+				for _, d := range s.sides {
+					d.close(s.host)
+				}
+			}()
 		}
 		_ = s.process.Close()
 	})

@@ -147,3 +147,48 @@ func TestCommands(t *testing.T) {
 		}
 	}
 }
+
+func TestInput(t *testing.T) {
+	for _, shell := range shells {
+		t.Run(shell, func(t *testing.T) {
+			t.Parallel()
+			s := start(t, shell)
+			big := bytes.Repeat([]byte("0123456789abcde\n"), 40000)
+			for _, input := range []string{"x\x00y", "no newline", "exit 3\n", "EOF\n'\"$(exit)\\\n", string(big)} {
+				var o, e bytes.Buffer
+				r := s.Run(context.Background(), engine.Command{Text: "cat; v=set", Stdin: []byte(input), Timeout: quick, Stdout: &o, Stderr: &e})
+				if o.String() != input || r.Status != 0 || e.Len() > 0 {
+					t.Fatalf("%.40q came back as %.40q, stderr %q, %+v", input, o.String(), e.String(), r)
+				}
+			}
+			// What a command leaves unread is nobody's command.
+			var o, e bytes.Buffer
+			s.Run(context.Background(), engine.Command{Text: "read -r l; echo $l", Stdin: []byte("first\necho never\n"), Timeout: quick, Stdout: &o, Stderr: &e})
+			if r := run(s, "echo $v", quick); o.String() != "first\n" || r.out != "set\n" {
+				t.Fatalf("%q, then %q", o.String(), r.out)
+			}
+		})
+	}
+}
+
+func TestLateOutputStaysOut(t *testing.T) {
+	for _, shell := range shells {
+		t.Run(shell, func(t *testing.T) {
+			t.Parallel()
+			s := start(t, shell)
+			r := run(s, "(sleep 1; echo late; echo late >&2) & echo now", quick)
+			if r.out != "now\n" || r.err != "" || len(r.Jobs) == 0 {
+				t.Fatalf("%q %q %v", r.out, r.err, r.Jobs)
+			}
+			if r := run(s, "sleep 2; echo next", quick); r.out != "next\n" || r.err != "" {
+				t.Fatalf("got %q %q", r.out, r.err)
+			}
+			if r := run(s, "sleep 301 & wait_for=$!; kill $wait_for", quick); r.err != "" || r.Status != 0 {
+				t.Fatalf("%q %+v", r.err, r.Outcome)
+			}
+			if r := run(s, "sleep 302 &", quick); len(r.Jobs) != 1 || r.Jobs[0].Command != "sleep 302" {
+				t.Fatalf("jobs %+v", r.Jobs)
+			}
+		})
+	}
+}

@@ -62,6 +62,12 @@ func (s *stream) forget() {
 	s.mu.Unlock()
 }
 
+func (s *stream) setSections(n int) {
+	s.mu.Lock()
+	s.sections = n
+	s.mu.Unlock()
+}
+
 // setSink says where output goes; nil discards it. When it returns, the sink before is not in use any more.
 func (s *stream) setSink(w io.Writer) {
 	s.mu.Lock()

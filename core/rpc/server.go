@@ -11,6 +11,8 @@ import (
 
 	execkit "github.com/execkit/execkit/core"
 	"github.com/execkit/execkit/core/errdefs"
+	"github.com/execkit/execkit/core/transport"
+	"github.com/execkit/execkit/core/transport/all"
 	"github.com/execkit/execkit/core/wire"
 )
 
@@ -20,7 +22,8 @@ const maxRequestBytes = 64 << 20
 
 // A Server answers the methods of the JSON API.
 type Server struct {
-	methods map[string]handler
+	methods    map[string]handler
+	transports transport.Registry
 
 	mu       sync.Mutex
 	sessions map[string]*execkit.Session
@@ -33,7 +36,7 @@ type handler func(ctx context.Context, params []byte) (any, error)
 
 // NewServer makes a Server without sessions.
 func NewServer() *Server {
-	s := &Server{methods: make(map[string]handler), sessions: make(map[string]*execkit.Session), running: make(map[string]*execkit.Running)}
+	s := &Server{methods: make(map[string]handler), transports: all.Registry(), sessions: make(map[string]*execkit.Session), running: make(map[string]*execkit.Running)}
 	s.methods["version.get"] = s.versionGet
 	s.methods["session.create"] = method(s.sessionCreate)
 	s.methods["session.exec"] = method(s.sessionExec)

@@ -22,7 +22,8 @@ func (s *Server) sessionCreate(ctx context.Context, r *wire.SessionCreate) (any,
 	if err := refuseUnsupported(r); err != nil {
 		return nil, err
 	}
-	target, err := targetOf(r.Transport)
+	config := execkit.Config{Transports: s.transports, Cwd: r.Cwd, Env: r.Env, BaseEnv: r.HostEnv, Shell: r.Shell, Budget: r.Budget, Reconnect: r.Reconnect, Label: r.Label}
+	target, err := targetOf(r, &config)
 	if err != nil {
 		return nil, err
 	}
@@ -44,7 +45,7 @@ func (s *Server) sessionCreate(ctx context.Context, r *wire.SessionCreate) (any,
 	if err != nil {
 		return nil, err
 	}
-	config := execkit.Config{Policy: rules, Narrow: narrow, Redact: &hide, Cwd: r.Cwd, Env: r.Env, BaseEnv: r.HostEnv, Shell: r.Shell, Timeout: timeout, Budget: r.Budget, Label: r.Label}
+	config.Policy, config.Narrow, config.Redact, config.Timeout = rules, narrow, &hide, timeout
 	if r.InheritEnv != nil && !*r.InheritEnv {
 		config.BaseEnv = []string{}
 	}
@@ -87,8 +88,7 @@ func refuseUnsupported(r *wire.SessionCreate) error {
 	}{
 		{"audit", given(r.Audit)},
 		{"idle_timeout_ms", r.IdleTimeoutMS != 0}, {"workspace", given(r.Workspace)}, {"quotas", given(r.Quotas)},
-		{"ssh", given(r.SSH)}, {"docker", given(r.Docker)}, {"k8s", given(r.K8s)}, {"sandbox", given(r.Sandbox)},
-		{"reconnect", r.Reconnect != nil && *r.Reconnect},
+		{"sandbox", given(r.Sandbox)},
 	} {
 		if o.set {
 			return errdefs.New(errdefs.Unsupported, "option %q is not available in this version", o.name).
@@ -100,8 +100,36 @@ func refuseUnsupported(r *wire.SessionCreate) error {
 
 func given(raw json.RawMessage) bool { return len(raw) > 0 && string(raw) != "null" }
 
-// targetOf reads a transport given as a URL or as an object with a type.
-func targetOf(raw json.RawMessage) (string, error) {
+// targetOf reads the target and the options of its transport. Options of another transport are refused: who gives a
+// container must not get a session on the host.
+func targetOf(r *wire.SessionCreate, config *execkit.Config) (string, error) {
+	target, err := readTarget(r, config)
+	if err != nil {
+		return "", err
+	}
+	scheme, _, _ := strings.Cut(target, "://")
+	for name, raw := range map[string]json.RawMessage{"ssh": r.SSH, "docker": r.Docker, "k8s": r.K8s} {
+		if given(raw) && name != scheme {
+			return "", errdefs.New(errdefs.InvalidArgument, "option %q is given and the transport is %s", name, errdefs.Quote(scheme)).
+				WithHint("give the transport too (%s://…), or leave the option out", name).WithDetail("field", name)
+		}
+	}
+	return target, nil
+}
+
+// readTarget reads a transport given as a URL or as an object with a type. The fields of an object are the options of
+// its type, and win over those given apart.
+func readTarget(r *wire.SessionCreate, config *execkit.Config) (string, error) {
+	options := map[string]any{"ssh": &config.SSH, "docker": &config.Docker, "k8s": &config.K8s}
+	for name, raw := range map[string]json.RawMessage{"ssh": r.SSH, "docker": r.Docker, "k8s": r.K8s} {
+		if !given(raw) {
+			continue
+		}
+		if err := wire.Decode(raw, options[name]); err != nil {
+			return "", inOption(name, err)
+		}
+	}
+	raw := r.Transport
 	if !given(raw) {
 		return "local", nil
 	}
@@ -112,13 +140,42 @@ func targetOf(raw json.RawMessage) (string, error) {
 		}
 		return url, nil
 	}
-	var object struct {
-		Type string `json:"type"`
+	var fields map[string]json.RawMessage
+	if err := json.Unmarshal(raw, &fields); err != nil {
+		return "", errdefs.New(errdefs.InvalidArgument, "transport is neither a URL nor an object").
+			WithHint(`give "ssh://user@host", or {"type":"ssh","host":"…"}`).WithDetail("field", "transport")
 	}
-	if err := wire.Decode(raw, &object); err != nil {
+	var kind string
+	if err := json.Unmarshal(fields["type"], &kind); err != nil || kind == "" {
+		return "", errdefs.New(errdefs.InvalidArgument, "transport: the object has no type").
+			WithHint(`give {"type":"ssh","host":"…"}, or a URL`).WithDetail("field", "transport.type")
+	}
+	delete(fields, "type")
+	into, ok := options[kind]
+	if !ok && len(fields) > 0 {
+		return "", errdefs.New(errdefs.InvalidArgument, "transport: %s takes no fields", errdefs.Quote(kind)).WithDetail("field", "transport")
+	}
+	if !ok {
+		return kind, nil
+	}
+	rest, err := json.Marshal(fields)
+	if err != nil {
 		return "", err
 	}
-	return object.Type, nil
+	if err := wire.Decode(rest, into); err != nil {
+		return "", inOption("transport", err)
+	}
+	return kind, nil
+}
+
+// inOption says in which option an unknown or wrong field was.
+func inOption(name string, err error) error {
+	e := errdefs.From(err)
+	e.Message = name + ": " + e.Message
+	if field, ok := e.Details["field"].(string); ok {
+		e.WithDetail("field", name+"."+field)
+	}
+	return e
 }
 
 // timeoutOf maps the wire's absent, 0 (none) and positive to the core's 0, negative and positive.

@@ -30,6 +30,11 @@ type ExecResult struct {
 	// ShellExited says that the command ended the shell; ExitCode is then the shell's. The next command gets a fresh
 	// shell with directory and exported environment restored.
 	ShellExited bool `json:"shell_exited"`
+	// StopConfirmed says, for a command that was stopped, whether all its processes are known to be gone; absent where
+	// nobody could look.
+	StopConfirmed *bool `json:"stop_confirmed,omitempty"`
+	// Reconnected says that the connection to the target had broken and this command ran over a new one.
+	Reconnected bool `json:"reconnected,omitempty"`
 	// Jobs are the background processes that the command left behind.
 	Jobs   []Job   `json:"jobs,omitempty"`
 	Events []Event `json:"events,omitempty"`

@@ -104,11 +104,15 @@ func TestLimits(t *testing.T) {
 // What cannot be had is refused by name, never dropped.
 func TestNothingIsIgnored(t *testing.T) {
 	c := connect(t, Settings{})
-	for _, arguments := range []map[string]any{
-		{"workspace": "/w"}, {"paths": []string{"/w"}}, {"transport": "ssh", "host": "h"}, {"container": "c"},
+	for code, list := range map[string][]map[string]any{
+		"unsupported": {{"workspace": "/w"}, {"paths": []string{"/w"}}, {"transport": "nope://h"}},
+		// Who names a container must not get the host.
+		"invalid_argument": {{"container": "c"}, {"host": "h"}, {"transport": "docker", "host": "h"}, {"transport": "ssh://u:p@h"}},
 	} {
-		if r, failed := call(t, context.Background(), c, "session_create", arguments); !failed || r["error"].(map[string]any)["code"] != "unsupported" {
-			t.Errorf("%v: %v", arguments, r)
+		for _, arguments := range list {
+			if r, failed := call(t, context.Background(), c, "session_create", arguments); !failed || r["error"].(map[string]any)["code"] != code {
+				t.Errorf("%v: %v", arguments, r)
+			}
 		}
 	}
 }

@@ -3,6 +3,7 @@ package mcpserver
 import (
 	"context"
 	"encoding/json"
+	"maps"
 	"math"
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
@@ -114,6 +115,20 @@ type createArguments struct {
 	OutputBudget      int64              `json:"output_budget"`
 }
 
+// given leaves out the arguments that were not given.
+func given(arguments map[string]json.RawMessage) map[string]json.RawMessage {
+	maps.DeleteFunc(arguments, func(_ string, value json.RawMessage) bool { return len(value) == 0 })
+	return arguments
+}
+
+// option is the object of a transport's options, or nothing without one.
+func option(fields map[string]json.RawMessage) (json.RawMessage, error) {
+	if len(fields) == 0 {
+		return nil, nil
+	}
+	return json.Marshal(fields)
+}
+
 func create(s *server, ctx context.Context, req *mcp.CallToolRequest) (any, error) {
 	var a createArguments
 	if err := wire.Decode(req.Params.Arguments, &a); err != nil {
@@ -142,13 +157,15 @@ func create(s *server, ctx context.Context, req *mcp.CallToolRequest) (any, erro
 			return nil, err
 		}
 	}
-	for _, option := range []json.RawMessage{a.Host, a.Port, a.User, a.Password, a.KeyPath, a.Fingerprint} {
-		if len(option) > 0 {
-			r.SSH = json.RawMessage("{}")
-		}
+	ssh := given(map[string]json.RawMessage{"host": a.Host, "port": a.Port, "user": a.User, "password": a.Password, "key_path": a.KeyPath, "fingerprint": a.Fingerprint})
+	if len(a.Fingerprint) > 0 {
+		ssh["host_key"] = json.RawMessage(`"pin"`)
 	}
-	if len(a.Container) > 0 {
-		r.Docker = json.RawMessage("{}")
+	if r.SSH, err = option(ssh); err != nil {
+		return nil, err
+	}
+	if r.Docker, err = option(given(map[string]json.RawMessage{"container": a.Container})); err != nil {
+		return nil, err
 	}
 	if a.OutputBudget != 0 {
 		r.Budget = &wire.Budget{MaxChars: a.OutputBudget}

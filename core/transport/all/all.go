@@ -1,0 +1,13 @@
+// Package all has every transport of this module. It is apart from package core, so that a program that opens only
+// local sessions, or sessions over a transport of its own choice, links no other.
+package all
+
+import (
+	"github.com/execkit/execkit/core/transport"
+	"github.com/execkit/execkit/core/transport/kube"
+)
+
+// Registry returns a fresh registry of every transport.
+func Registry() transport.Registry {
+	return transport.Registry{"k8s": kube.Open}
+}
