@@ -89,6 +89,9 @@ func Start(t testing.TB, o Options) *Server {
 // Keygen makes a key pair; path+".pub" is its public part.
 func Keygen(t testing.TB, path, keyType, passphrase string, more ...string) {
 	t.Helper()
+	if keyType == "rsa" {
+		more = append(more, "-b", "2048")
+	}
 	run(t, "", "ssh-keygen", append([]string{"-q", "-t", keyType, "-N", passphrase, "-C", filepath.Base(path), "-f", path}, more...)...)
 }
 
