@@ -52,6 +52,9 @@ type Config struct {
 	Docker wire.DockerOptions
 	K8s    wire.K8sOptions
 	Ask    transport.Asker
+	// HostEnv is the host's environment as its caller sees it, as NAME=value: a transport looks for agents and
+	// configurations in it. The process's own when nil.
+	HostEnv []string
 	// Reconnect says whether a session whose connection broke opens a new one for the next command, with directory and
 	// exported environment restored; nil is true. A command that was cut off is never run again.
 	Reconnect *bool

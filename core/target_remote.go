@@ -44,7 +44,7 @@ func newTarget(ctx context.Context, name string, c *Config) (target, error) {
 	if err := checkEnv(c.Env); err != nil {
 		return nil, err
 	}
-	t, err := opener(ctx, rest, transport.Options{SSH: c.SSH, Docker: c.Docker, K8s: c.K8s, Ask: c.Ask})
+	t, err := opener(ctx, rest, transport.Options{SSH: c.SSH, Docker: c.Docker, K8s: c.K8s, Ask: c.Ask, Environ: c.HostEnv})
 	if err != nil {
 		return nil, err
 	}

@@ -5,9 +5,10 @@ package all
 import (
 	"github.com/execkit/execkit/core/transport"
 	"github.com/execkit/execkit/core/transport/kube"
+	"github.com/execkit/execkit/core/transport/ssh"
 )
 
-// Registry returns a fresh registry of every transport.
+// Registry returns a fresh registry of every transport. Sessions share ssh connections within one registry.
 func Registry() transport.Registry {
-	return transport.Registry{"k8s": kube.Open}
+	return transport.Registry{"k8s": kube.Open, "ssh": ssh.NewOpener()}
 }
