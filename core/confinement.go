@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/execkit/execkit/core/enforce"
+	"github.com/execkit/execkit/core/engine"
 	"github.com/execkit/execkit/core/errdefs"
 	"github.com/execkit/execkit/core/policy"
 	"github.com/execkit/execkit/core/wire"
@@ -52,6 +53,7 @@ func (g *guard) plan() plan {
 func confine(t target, g *guard) (says map[string]any, err error) {
 	if local, ok := t.(*localTarget); ok {
 		local.watch = g.fence
+		g.remembers = g.fence && engine.Watches(local.shell)
 	}
 	plan := g.plan()
 	says = map[string]any{"kernel": false}

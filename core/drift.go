@@ -13,9 +13,8 @@ import (
 // Drift: what a fenced shell must not have changed behind the policy. What the policy let through it also recorded; a
 // function, an alias or an option that it knows nothing of came through a hole, and the shell that has it is replaced.
 
-// drift says what of a shell differs from its pinned state, or "". defined reports whether a vetted command
-// defined a function of this name.
-func drift(pinned, state, path string, defined func(name string) bool) string {
+// drift says what of a shell differs from its pinned state, or "".
+func (g *guard) drift(pinned, state, path string) string {
 	if state == pinned {
 		return ""
 	}
@@ -31,7 +30,7 @@ func drift(pinned, state, path string, defined func(name string) bool) string {
 		if known && before == value {
 			continue
 		}
-		if why := drifted(key, before, value, path, defined); why != "" {
+		if why := g.changed(key, before, value, path); why != "" {
 			return why
 		}
 	}
@@ -61,13 +60,13 @@ func stateLine(line string) (key, value string) {
 // ownIntegers are variables that get their value, and so their line, when they are first used.
 var ownIntegers = []string{"RANDOM", "SRANDOM", "OPTIND", "HISTCMD", "SECONDS", "BASHPID", "EPOCHSECONDS"}
 
-func drifted(key, before, after, path string, defined func(name string) bool) string {
+func (g *guard) changed(key, before, after, path string) string {
 	words := strings.Fields(key)
 	switch {
 	case len(words) == 0:
 		return ""
 	case words[0] == "declare" && len(words) == 3 && words[1] == "-f":
-		if defined(words[2]) {
+		if g.defined(words[2]) {
 			return ""
 		}
 		return "a function " + words[2]
@@ -76,7 +75,7 @@ func drifted(key, before, after, path string, defined func(name string) bool) st
 	case words[0] == "declare":
 		return "a variable that is evaluated: " + strings.Join(words[1:], " ")
 	case words[0] == "builtin":
-		return remembered(words, path)
+		return g.remembered(words, path)
 	case words[0] == "alias" || words[0] == "trap":
 		return "a changed " + words[0]
 	case key == "shellopts":
@@ -90,8 +89,12 @@ func drifted(key, before, after, path string, defined func(name string) bool) st
 }
 
 // remembered judges a path that the shell remembers for a name: the one that PATH leads to is no news.
-func remembered(words []string, path string) string {
-	if len(words) == 5 && filepath.Base(words[3]) == words[4] && slices.Contains(filepath.SplitList(path), filepath.Dir(words[3])) {
+func (g *guard) remembered(words []string, path string) string {
+	if len(words) == 5 && g.programs[words[4]] != "" {
+		if words[3] == g.programs[words[4]] {
+			return ""
+		}
+	} else if len(words) == 5 && filepath.Base(words[3]) == words[4] && slices.Contains(filepath.SplitList(path), filepath.Dir(words[3])) {
 		return ""
 	}
 	return "a remembered path: " + strings.Join(words[3:], " ")
@@ -172,9 +175,10 @@ func (s *Session) drifted(out engine.Outcome, approved bool) string {
 		s.pinned = pin{out.State, out.Env}
 		return ""
 	}
-	if why := drift(s.pinned.state, out.State, s.pinned.env["PATH"], s.guard.defined); why != "" {
+	if why := s.guard.drift(s.pinned.state, out.State, s.pinned.env["PATH"]); why != "" {
 		return why
 	}
+	s.pinned.state = out.State // so that the next comparison is one of equal texts
 	return s.guard.envDrift(s.pinned.env, out.Env)
 }
 

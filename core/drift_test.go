@@ -104,3 +104,35 @@ func TestApprovedChangeStays(t *testing.T) {
 		}
 	}
 }
+
+// Programs are started under their own names, from the paths that were pinned.
+func TestNamesInMessages(t *testing.T) {
+	dir := t.TempDir()
+	p, err := DefaultDeny("ls", "cat", "set")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := Open(context.Background(), "local", Config{Policy: p, Cwd: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	pid := s.shell.PID()
+	for _, tt := range []struct{ command, stderr string }{
+		{"ls nowhere", "ls: cannot access 'nowhere': No such file or directory\n"},
+		{"set -x; cat nowhere", "+++ cat nowhere\ncat: nowhere: No such file or directory\n"},
+		{"ls nowhere 2>/dev/null || cat nowhere", "+++ ls nowhere\n+++ cat nowhere\ncat: nowhere: No such file or directory\n"},
+	} {
+		r, err := s.Exec(context.Background(), tt.command, ExecOptions{})
+		if err != nil || r.Stderr != tt.stderr || r.Hint != "" {
+			t.Errorf("%s: %+v %v", tt.command, r, err)
+		}
+	}
+	if s.shell.PID() != pid {
+		t.Error("the shell was replaced")
+	}
+	hole(t, s, "hash -p /usr/bin/id ls")
+	if r, err := s.Exec(context.Background(), "cat /dev/null", ExecOptions{}); err != nil || !strings.Contains(r.Hint, "remembered path") {
+		t.Errorf("%+v %v", r, err)
+	}
+}

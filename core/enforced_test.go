@@ -9,6 +9,7 @@ import (
 	osexec "os/exec"
 	"path/filepath"
 	"regexp"
+	"strings"
 	"testing"
 
 	execkit "github.com/execkit/execkit/core"
@@ -118,7 +119,7 @@ func repository(t testing.TB, dir string) {
 	script := `git init -q -b main . && git config user.email a@example.com && git config user.name a && git add notes.txt main.go README.md && git commit -qm one &&
 echo more >>notes.txt && git commit -qam two && git branch feature && echo change >>notes.txt`
 	cmd := osexec.Command("sh", "-c", script)
-	cmd.Dir, cmd.Env = dir, append(os.Environ(), "HOME=/nonexistent", "GIT_CONFIG_NOSYSTEM=1")
+	cmd.Dir, cmd.Env = dir, append(os.Environ(), "HOME=/nonexistent", "GIT_CONFIG_NOSYSTEM=1", "GIT_AUTHOR_DATE=2026-01-01T00:00:00Z", "GIT_COMMITTER_DATE=2026-01-01T00:00:00Z")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
@@ -135,7 +136,9 @@ func TestEnforcedBenign(t *testing.T) {
 			var got [2]*execkit.Result
 			dir := t.TempDir()
 			world(t, dir)
-			repository(t, dir)
+			if strings.Contains(c.Command, "git") {
+				repository(t, dir)
+			}
 			for i, mode := range []string{"off", "require"} {
 				s := fencedWith(t, dir, c.Allow, map[string]any{"enforce": mode, "deny": c.Deny})
 				for _, command := range append(c.Setup, c.Command) {

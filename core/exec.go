@@ -142,7 +142,7 @@ func (p *proposal) admit(ctx context.Context, approve Approver) (_ *job, err err
 			return nil, s.hideSecrets(err)
 		}
 	}
-	text, err := s.guard.emit(p.command, p.verdict)
+	prelude, text, err := s.guard.emit(p.command, p.verdict)
 	if err != nil {
 		return nil, s.hideSecrets(err)
 	}
@@ -158,6 +158,7 @@ func (p *proposal) admit(ctx context.Context, approve Approver) (_ *job, err err
 	if err != nil {
 		return nil, err
 	}
+	first.Prelude = prelude + first.Prelude
 	s.setBusy()
 	raw := p.options.Raw
 	j := &job{session: s, shell: shell, command: first, undo: undo, raw: raw,

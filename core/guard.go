@@ -13,6 +13,7 @@ import (
 	yaml "go.yaml.in/yaml/v3"
 
 	"github.com/execkit/execkit/core/command"
+	"github.com/execkit/execkit/core/engine"
 	"github.com/execkit/execkit/core/errdefs"
 	"github.com/execkit/execkit/core/policy"
 	"github.com/execkit/execkit/core/wire"
@@ -72,6 +73,7 @@ type guard struct {
 	mu                     sync.Mutex        // guards sessions, which have no lock of their own
 	programs               map[string]string // absolute paths, pinned when the session opened
 	warnings               []string          // what of the policies is probably not meant
+	remembers              bool              // the shell remembers paths, and tells them after each command
 	fence, judges, refuses bool
 }
 
@@ -168,19 +170,42 @@ func (g *guard) judge(command string) (verdict, error) {
 }
 
 // emit returns the text that the shell has to run: under a fence never the caller's own, but the one written anew from
-// the vetted tree.
-func (g *guard) emit(command string, v verdict) (string, error) {
+// the vetted tree. prelude are lines that pin the programs' names first.
+func (g *guard) emit(command string, v verdict) (prelude, text string, err error) {
 	if !g.fence {
-		return command, nil
+		return "", command, nil
 	}
 	if v.script == nil {
-		return "", refusal(v.decision)
+		return "", "", refusal(v.decision)
 	}
-	text := v.script.EmitWith(g.pinned)
+	if g.remembers {
+		prelude, text = g.remember(v.script), v.script.Emit()
+	} else {
+		text = v.script.EmitWith(g.pinned)
+	}
 	if text == "" && strings.TrimSpace(command) != "" && len(v.script.Commands()) > 0 {
-		return "", refusal(v.decision)
+		return "", "", refusal(v.decision)
 	}
-	return text, nil
+	return prelude, text, nil
+}
+
+// remember returns the lines that have the shell remember the pinned path of each program of a script: a program is then
+// started under its own name, which it uses in its messages. A path in its place would be as good where nobody
+// compares afterwards what the shell remembers.
+func (g *guard) remember(script *command.Script) string {
+	var b strings.Builder
+	done := make(map[string]bool)
+	for _, c := range script.Commands() {
+		if len(c.Words) == 0 || !c.Words[0].Static || done[c.Words[0].Value] {
+			continue
+		}
+		name := c.Words[0].Value
+		done[name] = true
+		if file, ok := g.programs[name]; ok {
+			b.WriteString("\\hash -p " + engine.Quote(file) + " " + engine.Quote(name) + "\n")
+		}
+	}
+	return b.String()
 }
 
 // askInstead is the verdict on a command that cannot be understood, where the policy denies nothing: a person can read

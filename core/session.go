@@ -146,6 +146,7 @@ func (s *Session) liveShell(ctx context.Context) (shell, error) {
 		}
 	}
 	s.shell, s.opened, s.cwd, s.env = sh, true, now.cwd, now.env
+	s.pinned.state = "" // a new shell starts from its own
 	return sh, nil
 }
 

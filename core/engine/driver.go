@@ -52,6 +52,13 @@ func driverFor(path string) (d driver, applet []string, err error) {
 	}
 }
 
+// Watches reports whether the shell of this path can be watched; see Options.Watch.
+func Watches(path string) bool {
+	d, _, err := driverFor(path)
+	_, ok := d.(*bashDriver)
+	return err == nil && ok
+}
+
 // statusSpan leaves three decimal digits for $? below the nonce.
 const statusSpan = 1000
 
