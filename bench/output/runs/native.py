@@ -200,14 +200,14 @@ def _(p):
 
 @scenario("maven-compile-debug")
 def _(p):
-    names = [f"m{m}" for m in range(9)]
+    names = [f"m{m}" for m in range(14)]
     modules = "".join(f"<module>{m}</module>" for m in names)
     p.write("pom.xml", POM.replace("<version>1</version>", f"<version>1</version><packaging>pom</packaging><modules>{modules}</modules>"))
     for m in names:
         parent = "<parent><groupId>shop</groupId><artifactId>shop</artifactId><version>1</version></parent>"
         p.write(f"{m}/pom.xml", f'<project xmlns="http://maven.apache.org/POM/4.0.0"><modelVersion>4.0.0</modelVersion>{parent}<artifactId>{m}</artifactId></project>')
-        p.write(f"{m}/src/main/java/shop/Part.java", f"package shop;\npublic class Part {{\n  int total() {{ return {7 if m != 'm8' else chr(34) + 'x' + chr(34)}; }}\n}}\n")
-    p.want("m8/src/main/java/shop/Part.java:[3,", "incompatible types", "BUILD FAILURE")
+        p.write(f"{m}/src/main/java/shop/Part.java", f"package shop;\npublic class Part {{\n  int total() {{ return {7 if m != names[-1] else chr(34) + 'x' + chr(34)}; }}\n}}\n")
+    p.want("m13/src/main/java/shop/Part.java:[3,", "incompatible types", "BUILD FAILURE")
     return "mvn -B -X compile"
 
 
