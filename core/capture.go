@@ -6,6 +6,7 @@ import (
 	"github.com/execkit/execkit/core/budget"
 	"github.com/execkit/execkit/core/clean"
 	"github.com/execkit/execkit/core/redact"
+	"github.com/execkit/execkit/core/semantic"
 	"github.com/execkit/execkit/core/wire"
 )
 
@@ -22,7 +23,9 @@ type capture struct {
 	any     bool
 	raw     bool // nothing is cleaned
 	// emit, if set, gets the redacted text as it comes, cut between runes.
-	emit           func(p []byte)
+	emit func(p []byte)
+	// read, if set, reads the redacted text for what it tells.
+	read           *semantic.Scanner
 	cleaned, shown []byte // buffers
 	held           []byte
 }
@@ -55,6 +58,9 @@ func (c *capture) show(p []byte) {
 	if c.emit != nil {
 		c.emitWhole(p)
 	}
+	if c.readable() {
+		c.read.Write(p)
+	}
 	c.shown = p
 }
 
@@ -71,6 +77,9 @@ func (c *capture) finish() {
 	c.show(c.hide.Flush(c.hide.Write(c.shown[:0], c.cleaner.Flush(c.cleaned[:0]))))
 	if c.emit != nil && len(c.held) > 0 {
 		c.emit(c.held)
+	}
+	if c.readable() {
+		c.read.Close()
 	}
 }
 

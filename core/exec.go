@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 	"unicode/utf8"
 
@@ -75,6 +74,7 @@ type job struct {
 	undo           *engine.Command // takes back what held for this command only; nil for nothing
 	raw            bool
 	stdout, stderr *capture
+	found          *findings // nil where the output is not read for events
 }
 
 // A proposal is a command that holds the session while it is decided whether it may run.
@@ -85,6 +85,7 @@ type proposal struct {
 	verdict verdict
 	limits  budget.Options
 	emit    func(stream string, p []byte) // nil without a reader of events
+	tell    func(Event)                   // the same, for what the output tells
 }
 
 // propose checks everything that can be refused without asking anyone and takes the session. The proposal must be
@@ -168,6 +169,7 @@ func (p *proposal) admit(ctx context.Context, approve Approver) (_ *job, err err
 		j.stdout.emit = func(b []byte) { p.emit("stdout", b) }
 		j.stderr.emit = func(b []byte) { p.emit("stderr", b) }
 	}
+	j.watch(p.tell)
 	j.command.Text, j.command.Stdin, j.command.Timeout = text, p.options.Stdin, s.timeout(p.options.Timeout)
 	j.command.Stdout, j.command.Stderr = j.stdout, j.stderr
 	return j, nil
@@ -185,6 +187,7 @@ func (j *job) run(ctx context.Context) (*Result, error) {
 	}
 	drift := j.session.drifted(out, j.decision.ApprovedBy != "")
 	result := j.session.result(j.asked, out, j.stdout, j.stderr, j.raw)
+	j.describe(result)
 	if drift != "" {
 		j.session.replaceShell(drift, result)
 	} else if out.Exited {
@@ -366,7 +369,7 @@ func (s *Session) ReadOutput(id string, offset, line, limit int64) (*wire.Output
 	spool, ok := s.outputs.get(id)
 	if !ok {
 		return nil, errdefs.New(errdefs.InvalidArgument, "no output %s", errdefs.Quote(id)).
-			WithHint("a session keeps the newest %d truncated streams; run the command again with a smaller output", keptSpools)
+			WithHint("a session keeps the newest %d truncated streams, up to %d MiB; run the command again, its output to a file", keptSpools, keptBytes>>20)
 	}
 	var c budget.Chunk
 	if line > 0 {
@@ -382,36 +385,4 @@ func (s *Session) ReadOutput(id string, offset, line, limit int64) (*wire.Output
 		r.Text, r.Encoding = base64.StdEncoding.EncodeToString(c.Text), "base64"
 	}
 	return r, nil
-}
-
-// outputs holds the spools of truncated results, the newest keptSpools of them.
-type outputs struct {
-	mu    sync.Mutex
-	order []string
-	spool map[string]*budget.Spool
-}
-
-// keptSpools bounds the memory of a session: each spool holds at most 4.25 MiB.
-const keptSpools = 8
-
-func (o *outputs) add(spool *budget.Spool) string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if o.spool == nil {
-		o.spool = make(map[string]*budget.Spool)
-	}
-	if len(o.order) == keptSpools {
-		delete(o.spool, o.order[0])
-		o.order = o.order[1:]
-	}
-	id := newID("o")
-	o.order, o.spool[id] = append(o.order, id), spool
-	return id
-}
-
-func (o *outputs) get(id string) (*budget.Spool, bool) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	spool, ok := o.spool[id]
-	return spool, ok
 }

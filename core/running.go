@@ -42,7 +42,7 @@ func (s *Session) Start(ctx context.Context, command string, o ExecOptions) (*Ru
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	r := &Running{id: newID("e"), cancel: cancel, done: make(chan struct{}), arrived: make(chan struct{}, 1)}
-	p.emit = r.output
+	p.emit, p.tell = r.output, r.push
 	approve := s.approver(o)
 	if o.ApproveByEvent {
 		approve = r.ask

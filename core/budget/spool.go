@@ -9,7 +9,7 @@ import (
 const (
 	// SpoolHead and SpoolTail are how many bytes of the start and the end of a stream a [Spool] holds by default.
 	SpoolHead = 256 << 10
-	SpoolTail = 4 << 20
+	SpoolTail = 16 << 20
 	// DefaultReadBytes and DefaultReadLines are the limit of a read that gives none.
 	DefaultReadBytes = 64 << 10
 	DefaultReadLines = 1000
@@ -63,6 +63,13 @@ func (s *Spool) Write(p []byte) (int, error) {
 		s.tail.write(p[n:])
 	}
 	return len(p), nil
+}
+
+// Size returns how many bytes are held.
+func (s *Spool) Size() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.head) + len(s.tail.buf)
 }
 
 // Skipped returns how many bytes in the middle of the stream are no longer held.
