@@ -58,6 +58,8 @@ type Config struct {
 	// Reconnect says whether a session whose connection broke opens a new one for the next command, with directory and
 	// exported environment restored; nil is true. A command that was cut off is never run again.
 	Reconnect *bool
+	// Workspace, if set, is the directory whose files checkpoints save and restore.
+	Workspace *Workspace
 	// Label is free text for the caller's own use.
 	Label string
 }

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/execkit/execkit/core/budget"
+	"github.com/execkit/execkit/core/checkpoint"
 	"github.com/execkit/execkit/core/engine"
 	"github.com/execkit/execkit/core/errdefs"
 	"github.com/execkit/execkit/core/policy"
@@ -74,7 +75,8 @@ type job struct {
 	undo           *engine.Command // takes back what held for this command only; nil for nothing
 	raw            bool
 	stdout, stderr *capture
-	found          *findings // nil where the output is not read for events
+	found          *findings        // nil where the output is not read for events
+	mark           *checkpoint.Mark // nil where the workspace is not looked at
 }
 
 // A proposal is a command that holds the session while it is decided whether it may run.
@@ -160,9 +162,13 @@ func (p *proposal) admit(ctx context.Context, approve Approver) (_ *job, err err
 		return nil, err
 	}
 	first.Prelude = prelude + first.Prelude
+	mark, err := s.beforeCommand(ctx, p.command, p.options.Env)
+	if err != nil {
+		return nil, err
+	}
 	s.setBusy()
 	raw := p.options.Raw
-	j := &job{session: s, shell: shell, command: first, undo: undo, raw: raw,
+	j := &job{session: s, shell: shell, command: first, undo: undo, raw: raw, mark: mark,
 		asked: p.command, decision: p.verdict.decision,
 		stdout: newCapture(limitsOf(p.limits, "stdout"), s.redact, raw), stderr: newCapture(limitsOf(p.limits, "stderr"), s.redact, raw)}
 	if p.emit != nil {
@@ -192,6 +198,12 @@ func (j *job) run(ctx context.Context) (*Result, error) {
 		j.session.replaceShell(drift, result)
 	} else if out.Exited {
 		j.session.guard.renew()
+	}
+	if hint := j.session.afterCommand(ctx, j.mark, out.Jobs); hint != "" {
+		if result.Hint != "" {
+			hint = result.Hint + "; " + hint
+		}
+		result.Hint = hint
 	}
 	result.Decision = &j.decision
 	if out.Lost {

@@ -30,6 +30,7 @@ type Session struct {
 	running sync.Mutex // held while a command is decided on and runs
 	grants  grants     // guarded by running
 	pinned  pin        // guarded by running
+	undo    *undo      // nil without a workspace
 	ended   context.Context
 	end     context.CancelFunc // ends what waits for a person when the session closes
 
@@ -74,6 +75,9 @@ func Open(ctx context.Context, target string, config Config) (_ *Session, err er
 		learnEnv(s.redact, s.env)
 		s.pinned.env = s.env
 		err = s.guard.pin(ctx, s.target, s.env["PATH"])
+	}
+	if err == nil {
+		err = s.openWorkspace()
 	}
 	if err != nil {
 		_ = s.Close()
@@ -184,6 +188,9 @@ func (s *Session) Close() error {
 	s.end()
 	if shell != nil {
 		shell.Close()
+	}
+	if s.undo != nil {
+		s.undo.files.Close()
 	}
 	if s.target == nil {
 		return nil

@@ -48,6 +48,11 @@ func NewServer() *Server {
 	s.methods["exec.stop"] = method(s.execStop)
 	s.methods["policy.check"] = method(s.policyCheck)
 	s.methods["redact.text"] = method(s.redactText)
+	s.methods["checkpoint.create"] = method(s.checkpointCreate)
+	s.methods["checkpoint.list"] = method(s.checkpointList)
+	s.methods["checkpoint.diff"] = method(s.checkpointDiff)
+	s.methods["checkpoint.restore"] = method(s.checkpointRestore)
+	s.methods["checkpoint.delete"] = method(s.checkpointDelete)
 	s.methods["output.read"] = method(s.outputRead)
 	return s
 }

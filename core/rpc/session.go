@@ -60,6 +60,11 @@ func (s *Server) sessionCreate(ctx context.Context, r *wire.SessionCreate) (any,
 		return nil, errdefs.New(errdefs.InvalidArgument, "approval_timeout_ms: %d is out of range", r.ApprovalTimeoutMS).
 			WithHint("give 1 to %d milliseconds", maxTimeoutMS).WithDetail("field", "approval_timeout_ms")
 	}
+	if given(r.Workspace) {
+		if config.Workspace, err = execkit.LoadWorkspace(r.Workspace); err != nil {
+			return nil, err
+		}
+	}
 	config.ApprovalTimeout = time.Duration(r.ApprovalTimeoutMS) * time.Millisecond
 	session, err := execkit.Open(ctx, target, config)
 	if err != nil {
@@ -87,7 +92,7 @@ func refuseUnsupported(r *wire.SessionCreate) error {
 		set  bool
 	}{
 		{"audit", given(r.Audit)},
-		{"idle_timeout_ms", r.IdleTimeoutMS != 0}, {"workspace", given(r.Workspace)}, {"quotas", given(r.Quotas)},
+		{"idle_timeout_ms", r.IdleTimeoutMS != 0}, {"quotas", given(r.Quotas)},
 		{"sandbox", given(r.Sandbox)},
 	} {
 		if o.set {
