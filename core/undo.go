@@ -318,7 +318,7 @@ func (s *Session) enterAgain(ctx context.Context) {
 	sh, dir := s.shell, strings.TrimSuffix(s.cwd, removed)
 	gone := dir != s.cwd
 	s.mu.Unlock()
-	if !gone || sh == nil || s.target.checkDir(dir) != nil {
+	if !gone || sh == nil || s.target.checkDir(ctx, sh, dir) != nil {
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)

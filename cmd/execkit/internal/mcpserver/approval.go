@@ -43,11 +43,16 @@ func (*inputRequired) Error() string { return "the user has to be asked" }
 // execute runs a command and has the client ask its user where the policy wants a person. A client that cannot ask
 // makes it approval_required; nothing in the arguments of a call can approve.
 func (s *server) execute(ctx context.Context, req *mcp.CallToolRequest, r *wire.Exec) (any, error) {
+	return s.asking(req, func(approve execkit.Approver) (any, error) { return s.api.Exec(ctx, r, approve) })
+}
+
+// asking makes a call with an approver for this client, or none.
+func (s *server) asking(req *mcp.CallToolRequest, call func(execkit.Approver) (any, error)) (any, error) {
 	if !canAsk(req) {
-		return s.api.Exec(ctx, r, nil)
+		return call(nil)
 	}
 	if p := req.Session.InitializeParams(); p != nil && p.ProtocolVersion < roundTrips {
-		return s.api.Exec(ctx, r, func(ctx context.Context, a execkit.ApprovalRequest) (execkit.Approval, error) {
+		return call(func(ctx context.Context, a execkit.ApprovalRequest) (execkit.Approval, error) {
 			answer, err := req.Session.Elicit(ctx, form(a))
 			if err != nil {
 				return execkit.Approval{}, err
@@ -56,10 +61,10 @@ func (s *server) execute(ctx context.Context, req *mcp.CallToolRequest, r *wire.
 		})
 	}
 	if req.Params.RequestState != "" {
-		return s.api.Exec(ctx, r, s.answered(req.Params))
+		return call(s.answered(req.Params))
 	}
 	var wanted *inputRequired
-	result, err := s.api.Exec(ctx, r, func(_ context.Context, a execkit.ApprovalRequest) (execkit.Approval, error) {
+	result, err := call(func(_ context.Context, a execkit.ApprovalRequest) (execkit.Approval, error) {
 		// The session is not held while the user thinks; the command is judged again when the answer comes.
 		wanted = &inputRequired{form: form(a), state: s.remember(question{a.Digest, a.Expires})}
 		return execkit.Approval{}, nil

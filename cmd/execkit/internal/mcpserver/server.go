@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"sync"
 	"time"
 
@@ -34,7 +35,7 @@ func Serve(ctx context.Context, settings Settings, transport mcp.Transport) erro
 	m := mcp.NewServer(&mcp.Implementation{Name: "execkit", Version: execkit.Version}, &mcp.ServerOptions{
 		Instructions: "Open a session with session_create, run commands in it with session_exec: directory, variables and functions last. Close it with session_destroy.",
 	})
-	for _, t := range tools {
+	for _, t := range slices.Concat(tools, undoTools) {
 		m.AddTool(t.describe(), s.handler(t))
 	}
 	return m.Run(ctx, transport)

@@ -105,9 +105,9 @@ func TestLimits(t *testing.T) {
 func TestNothingIsIgnored(t *testing.T) {
 	c := connect(t, Settings{})
 	for code, list := range map[string][]map[string]any{
-		"unsupported": {{"workspace": "/w"}, {"paths": []string{"/w"}}, {"transport": "nope://h"}},
+		"unsupported": {{"transport": "nope://h"}},
 		// Who names a container must not get the host.
-		"invalid_argument": {{"container": "c"}, {"host": "h"}, {"transport": "docker", "host": "h"}, {"transport": "ssh://u:p@h"}},
+		"invalid_argument": {{"workspace": "/nonexistent"}, {"workspace": "/"}, {"paths": []string{"w"}}, {"auto_snapshot": true}, {"container": "c"}, {"host": "h"}, {"transport": "docker", "host": "h"}, {"transport": "ssh://u:p@h"}},
 	} {
 		for _, arguments := range list {
 			if r, failed := call(t, context.Background(), c, "session_create", arguments); !failed || r["error"].(map[string]any)["code"] != code {
@@ -194,11 +194,11 @@ func TestToolsAndStructuredContent(t *testing.T) {
 	var names []string
 	for _, tool := range list.Tools {
 		names = append(names, tool.Name)
-		if tool.Annotations.ReadOnlyHint != (tool.Name == "session_list") || tool.OutputSchema == nil {
+		if tool.Annotations.ReadOnlyHint != slices.Contains([]string{"session_list", "session_checkpoints"}, tool.Name) || tool.OutputSchema == nil {
 			t.Errorf("%+v", tool)
 		}
 	}
-	if want := []string{"session_create", "session_destroy", "session_exec", "session_list"}; !slices.Equal(names, want) {
+	if want := []string{"session_checkpoint", "session_checkpoints", "session_create", "session_destroy", "session_exec", "session_list", "session_restore"}; !slices.Equal(names, want) {
 		t.Error(names)
 	}
 	r, err := c.CallTool(context.Background(), &mcp.CallToolParams{Name: "session_list"})

@@ -47,8 +47,10 @@ var tools = []tool{
 "password":{"type":"string"},"key_path":{"type":"string"},"fingerprint":{"type":"string"},
 "allow":{"type":"array","items":{"type":"string"},"description":"programs that may run; all others may not"},
 "deny":{"type":"array","items":{"type":"string"},"description":"programs that must not run"},
-"workspace":{"type":"string"},"paths":{"type":"array","items":{"type":"string"}},
-"checkpoint_ignores":{"type":"array","items":{"type":"string"}},"auto_snapshot":{"type":"boolean"},
+"workspace":{"type":"string","description":"the directory whose files checkpoints save"},
+"paths":{"type":"array","items":{"type":"string"},"description":"the parts of the workspace to save; all of it without them"},
+"checkpoint_ignores":{"type":"array","items":{"type":"string"},"description":"patterns as in .gitignore of what is not saved"},
+"auto_snapshot":{"type":"boolean","description":"false: no checkpoint before each command that may write"},
 "output_budget":{"type":"integer","description":"most characters of output a command returns"}},"additionalProperties":false}`,
 		output: `{"type":"object","properties":{"session_id":{"type":"string"},"transport":{"type":"string"},"target":{"type":"string"},
 "shell":{"type":"string"},"pid":{"type":"integer"},"cwd":{"type":"string"}},"required":["session_id","cwd","shell"]}`,
@@ -108,10 +110,10 @@ type createArguments struct {
 	Fingerprint       json.RawMessage    `json:"fingerprint"`
 	Allow             []string           `json:"allow"`
 	Deny              []string           `json:"deny"`
-	Workspace         json.RawMessage    `json:"workspace"`
-	Paths             json.RawMessage    `json:"paths"`
-	CheckpointIgnores json.RawMessage    `json:"checkpoint_ignores"`
-	AutoSnapshot      json.RawMessage    `json:"auto_snapshot"`
+	Workspace         string             `json:"workspace"`
+	Paths             []string           `json:"paths"`
+	CheckpointIgnores []string           `json:"checkpoint_ignores"`
+	AutoSnapshot      *bool              `json:"auto_snapshot"`
 	OutputBudget      int64              `json:"output_budget"`
 }
 
@@ -141,12 +143,9 @@ func create(s *server, ctx context.Context, req *mcp.CallToolRequest) (any, erro
 	if err != nil {
 		return nil, err
 	}
-	r := wire.SessionCreate{Transport: target, Cwd: a.Cwd, Env: a.Env, Workspace: a.Workspace}
-	// The core refuses by name what this version cannot do; nothing that asks for a fence may be dropped here.
-	for _, option := range []json.RawMessage{a.Paths, a.CheckpointIgnores, a.AutoSnapshot} {
-		if len(option) > 0 {
-			r.Workspace = option
-		}
+	r := wire.SessionCreate{Transport: target, Cwd: a.Cwd, Env: a.Env}
+	if r.Workspace, err = workspaceOption(&a); err != nil {
+		return nil, err
 	}
 	if a.Allow != nil || a.Deny != nil {
 		fallback := "allow"
