@@ -103,8 +103,7 @@ mcp_clients() { # the official client in TypeScript; the one in Python is in the
 }
 
 test_c() {
-	cc -std=c89 -Wall -Wextra -pedantic -Werror -fsyntax-only -x c include/execkit.h
-	c++ -Wall -Wextra -Werror -fsyntax-only -x c++ include/execkit.h
+	check_headers
 	cc -std=c99 -Wall -Wextra -Werror -Iinclude -o build/abi_test tests/abi/abi_test.c -Lbuild -lexeckit -Wl,-rpath,"$PWD/build"
 	build/abi_test
 }
@@ -150,6 +149,43 @@ build_testees() {
 	go build -o build/testee-go ./tests/testee/go
 	go build -o build/testee-mcp ./tests/testee/mcp
 	cc -std=gnu99 -Wall -Wextra -Werror -Iinclude -o build/testee-c tests/testee/c/testee.c -Lbuild -lexeckit -Wl,-rpath,"$PWD/build"
+}
+
+# The Kubernetes cluster of the tests takes minutes to compile, so its program is kept for as long as its source is the
+# same. Cgo is off in every step of it, since that is part of the build cache's key.
+build_bed() {
+	local version=v1.37.2 flags
+	K8SBED=$PWD/build/k8sbed-$(cat tests/k8sbed/*.go tests/k8sbed/go.sum | sha256sum | head -c 12)
+	export K8SBED
+	[ -x "$K8SBED" ] && return
+	flags="-X k8s.io/component-base/version.gitVersion=$version -X k8s.io/component-base/version.gitMajor=1 -X k8s.io/component-base/version.gitMinor=37"
+	(cd tests/k8sbed && CGO_ENABLED=0 go build -trimpath -ldflags "-s -w $flags" -o "$K8SBED" .)
+}
+
+# What needs no run: style, known faults, other platforms, and what must not drift apart. The tools are pinned here.
+check() {
+	step format test -z "$(gofmt -l .)"
+	step vet go vet ./...
+	step staticcheck go run honnef.co/go/tools/cmd/staticcheck@v0.8.2 ./...
+	step govulncheck go run golang.org/x/vuln/cmd/govulncheck@v1.6.0 ./...
+	step arm64 env GOARCH=arm64 CGO_ENABLED=0 go build -o build/execkit-arm64 ./cmd/execkit
+	step darwin env GOOS=darwin CGO_ENABLED=0 go build -o build/execkit-darwin ./cmd/execkit
+	step lib build_lib
+	step headers check_headers
+	step symbols check_symbols
+}
+
+check_headers() {
+	cc -std=c89 -Wall -Wextra -pedantic -Werror -fsyntax-only -x c include/execkit.h
+	c++ -Wall -Wextra -Werror -fsyntax-only -x c++ include/execkit.h
+}
+
+# Nothing but the functions of the header may be visible.
+check_symbols() {
+	local declared exported
+	declared=$(grep -o '\bexeckit_[a-z_]*(' include/execkit.h | tr -d '(' | sort -u)
+	exported=$(objdump -T build/libexeckit.so | awk '/EXECKIT_/ && $2 == "g" && !/\*ABS\*/ {print $NF}' | sort -u)
+	diff <(echo "$declared") <(echo "$exported")
 }
 
 # Figures beside their rivals, in one run. The rivals' packages have an environment of their own: one has our name.

@@ -3,7 +3,6 @@ package command
 import (
 	"strings"
 	"testing"
-	"time"
 )
 
 // FuzzParse holds that nothing panics and that an emitted script passes again with the same commands.
@@ -15,11 +14,7 @@ func FuzzParse(f *testing.F) {
 		f.Add(s.text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		start := time.Now()
 		s, err := Parse(text, Limits{})
-		if d := time.Since(start); d > time.Second {
-			t.Fatalf("%q takes %v", text, d)
-		}
 		if err != nil || len(s.Issues()) > 0 {
 			return
 		}

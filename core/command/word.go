@@ -143,7 +143,6 @@ type wordBuilder struct {
 	val   strings.Builder
 	run   strings.Builder
 	wrote bool
-	arg   bool
 }
 
 func (x *wordBuilder) static(s string, quoted bool) {

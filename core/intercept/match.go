@@ -28,7 +28,6 @@ type call struct {
 	args  []string
 	cmd   *command.Command
 	feeds [][]string // the argvs whose output it reads
-	all   []call
 }
 
 type matcher struct {

@@ -118,12 +118,6 @@ func (c *call) contains(subs ...string) bool {
 	return false
 }
 
-func always(*call) bool { return true }
-
-func unlessReading(words ...string) func(*call) bool {
-	return func(c *call) bool { return !c.has(words...) }
-}
-
 // fetchers print what they load.
 var fetchers = set("curl wget fetch http https aria2c lynx ftp nc ncat netcat")
 

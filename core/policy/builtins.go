@@ -12,14 +12,6 @@ var refusedBuiltins = set(`eval source . exec coproc let bind complete compopt c
 // freeBuiltins are part of the grammar: without them no loop can be written, and none reads or writes anything.
 var freeBuiltins = set(`: true false wait break continue return shift`)
 
-func isDecl(name string) bool {
-	switch name {
-	case "export", "declare", "typeset", "readonly", "local", "nameref":
-		return true
-	}
-	return false
-}
-
 // builtinRules say why a use of a builtin is refused although an entry grants the builtin: most can evaluate a name
 // as an array subscript, which runs $(…) inside it.
 var builtinRules = map[string]func(c *check, words []command.Word) string{

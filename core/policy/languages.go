@@ -250,8 +250,11 @@ func sedScript(s string) string {
 				return refused
 			}
 			i += 2
-			if !delimited(d) || !delimited(d) {
-				return refused
+			// The pattern, then what replaces it.
+			for range 2 {
+				if !delimited(d) {
+					return refused
+				}
 			}
 			for i < len(s) && (s[i] == 'g' || s[i] == 'p' || s[i] == 'i' || s[i] == 'I' || s[i] == 'm' || s[i] == 'M' || s[i] >= '0' && s[i] <= '9') {
 				i++

@@ -170,7 +170,7 @@ func (sc *scanner) format(fi, p int) int {
 	if f.How&whole != 0 && e < len(b) && isWord(b[e]) {
 		return -1
 	}
-	if f.How&inBase64 != 0 && (e < len(b) && (b[e] == '+' || b[e] == '/' || b[e] == '=') || s > 0 && (b[s-1] == '+' || b[s-1] == '/') || s == 0 && e == len(b) && (n == 76 || n == 64 && bytes.IndexAny(b[s:e], "-_") < 0)) {
+	if f.How&inBase64 != 0 && (e < len(b) && (b[e] == '+' || b[e] == '/' || b[e] == '=') || s > 0 && (b[s-1] == '+' || b[s-1] == '/') || s == 0 && e == len(b) && (n == 76 || n == 64 && !bytes.ContainsAny(b[s:e], "-_"))) {
 		return -1
 	}
 	body := s

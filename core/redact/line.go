@@ -8,10 +8,9 @@ import (
 // prefilter finds the next place of a run of whole lines that needs a look; all before it is ordinary text. Each
 // searched-for thing remembers where it stands next, so every byte is searched once.
 type prefilter struct {
-	s    *Stream
-	b    []byte
-	at   [8]int // one past the next position of each, or 0 for not searched yet
-	init bool
+	s  *Stream
+	b  []byte
+	at [8]int // one past the next position of each, or 0 for not searched yet
 }
 
 func (f *prefilter) next(pos int) int {

@@ -125,6 +125,3 @@ func (p pattern) match(b []byte) (n int, open bool) {
 	}
 	return i, open
 }
-
-// last reports whether c could continue a match of p at its end; a wrapped token goes on only with such bytes.
-func (p pattern) last(c byte) bool { return p[len(p)-1].has(c) }
