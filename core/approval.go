@@ -184,7 +184,7 @@ func (p *proposal) approval(ctx context.Context, approve Approver) (agreed strin
 		digest := p.digest()
 		if g, ok := p.session.grants[digest]; ok && time.Now().Before(g.until) {
 			p.verdict.decision.ApprovedBy = g.who + " (remembered)"
-			return digest, nil
+			return digest, p.answered(g.who, "remembered")
 		}
 		answer, err := p.ask(ctx, approve)
 		if err != nil {
@@ -194,13 +194,20 @@ func (p *proposal) approval(ctx context.Context, approve Approver) (agreed strin
 		if who == "" {
 			who = "approver"
 		}
+		how := "yes"
 		if answer.Command != "" && answer.Command != p.command {
+			how = "edited"
 			if err := p.edit(answer.Command); err != nil {
+				_ = p.answered(who, "edited to what is refused")
 				return "", err
 			}
-			if p.asks() {
-				continue
-			}
+		}
+		// What follows from an answer may not happen without a record of it.
+		if err := p.answered(who, how); err != nil {
+			return "", err
+		}
+		if how == "edited" && p.asks() {
+			continue
 		}
 		p.verdict.decision.ApprovedBy = who
 		digest = p.digest()
@@ -270,6 +277,8 @@ func (p *proposal) ask(ctx context.Context, approve Approver) (Approval, error) 
 		if r.answer.Who != "" {
 			e.WithDetail("denied_by", r.answer.Who)
 		}
+		// The refusal stands whether or not it can be recorded.
+		_ = p.answered(r.answer.Who, "no")
 		return Approval{}, e
 	}
 	return r.answer, nil

@@ -60,6 +60,9 @@ type Config struct {
 	Reconnect *bool
 	// Workspace, if set, is the directory whose files checkpoints save and restore.
 	Workspace *Workspace
+	// Audit, if set, is the tamper-evident log in which everything is recorded; a session whose log cannot be written
+	// does not open.
+	Audit *AuditOptions
 	// Label is free text for the caller's own use.
 	Label string
 }

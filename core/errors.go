@@ -23,4 +23,5 @@ var (
 	ErrCheckpointNotFound error = errdefs.Sentinel(errdefs.CheckpointNotFound)
 	ErrSnapshotInvalid    error = errdefs.Sentinel(errdefs.SnapshotInvalid)
 	ErrInternal           error = errdefs.Sentinel(errdefs.Internal)
+	ErrAuditFailed        error = errdefs.Sentinel(errdefs.AuditFailed)
 )

@@ -77,6 +77,9 @@ type job struct {
 	stdout, stderr *capture
 	found          *findings        // nil where the output is not read for events
 	mark           *checkpoint.Mark // nil where the workspace is not looked at
+	// execID joins the audit records of the command; intent is the number of the first.
+	execID string
+	intent int64
 }
 
 // A proposal is a command that holds the session while it is decided whether it may run.
@@ -108,8 +111,10 @@ func (s *Session) propose(command string, o ExecOptions) (_ *proposal, err error
 		return nil, errdefs.New(errdefs.SessionBusy, "session %s runs another command", s.id).
 			WithHint("wait for it, or use a second session")
 	}
+	p := &proposal{session: s, command: command, options: o, limits: limits}
 	defer func() {
 		if err != nil {
+			err = p.blocked(err)
 			s.running.Unlock()
 		}
 	}()
@@ -117,14 +122,13 @@ func (s *Session) propose(command string, o ExecOptions) (_ *proposal, err error
 		return nil, err
 	}
 	// Nothing of a command reaches a shell before the policy has let it through.
-	v, err := s.guard.judge(command)
-	if err != nil {
+	if p.verdict, err = s.guard.judge(command); err != nil {
 		return nil, s.hideSecrets(err)
 	}
-	if o.Stdin, err = s.guard.judgeStdin(&v, o.Stdin); err != nil {
+	if p.options.Stdin, err = s.guard.judgeStdin(&p.verdict, o.Stdin); err != nil {
 		return nil, s.hideSecrets(err)
 	}
-	return &proposal{session: s, command: command, options: o, verdict: v, limits: limits}, nil
+	return p, nil
 }
 
 // asks reports whether a person has to be asked first.
@@ -136,6 +140,7 @@ func (p *proposal) admit(ctx context.Context, approve Approver) (_ *job, err err
 	s := p.session
 	defer func() {
 		if err != nil {
+			err = p.blocked(err)
 			s.running.Unlock()
 		}
 	}()
@@ -166,7 +171,6 @@ func (p *proposal) admit(ctx context.Context, approve Approver) (_ *job, err err
 	if err != nil {
 		return nil, err
 	}
-	s.setBusy()
 	raw := p.options.Raw
 	j := &job{session: s, shell: shell, command: first, undo: undo, raw: raw, mark: mark,
 		asked: p.command, decision: p.verdict.decision,
@@ -178,6 +182,11 @@ func (p *proposal) admit(ctx context.Context, approve Approver) (_ *job, err err
 	j.watch(p.tell)
 	j.command.Text, j.command.Stdin, j.command.Timeout = text, p.options.Stdin, s.timeout(p.options.Timeout)
 	j.command.Stdout, j.command.Stderr = j.stdout, j.stderr
+	// Nothing reaches the shell before it is on record that it will.
+	if err := p.intent(j); err != nil {
+		return nil, err
+	}
+	s.setBusy()
 	return j, nil
 }
 
@@ -206,8 +215,12 @@ func (j *job) run(ctx context.Context) (*Result, error) {
 		result.Hint = hint
 	}
 	result.Decision = &j.decision
+	err := j.outcome(result, out)
 	if out.Lost {
 		return nil, j.session.lostError(out, result)
+	}
+	if err != nil {
+		return nil, err
 	}
 	if out.Cancelled {
 		return nil, errdefs.New(errdefs.Cancelled, "the command was cancelled and stopped after %d ms", result.DurationMS).

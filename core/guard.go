@@ -121,6 +121,15 @@ func (g *guard) pin(ctx context.Context, t target, path string) error {
 	return nil
 }
 
+// digest names the policies in force.
+func (g *guard) digest() string {
+	names := make([]string, len(g.policies))
+	for i, p := range g.policies {
+		names[i] = p.Digest()
+	}
+	return strings.Join(names, "+")
+}
+
 // check asks every policy. The strictest decision wins; the rules of all are told.
 func check(sessions []*policy.Session, text string) (d wire.Decision, script *command.Script) {
 	for i, s := range sessions {

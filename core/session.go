@@ -3,12 +3,14 @@ package execkit
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"maps"
 	"slices"
 	"strings"
 	"sync"
 	"time"
 
+	"github.com/execkit/execkit/core/audit"
 	"github.com/execkit/execkit/core/budget"
 	"github.com/execkit/execkit/core/engine"
 	"github.com/execkit/execkit/core/errdefs"
@@ -24,6 +26,7 @@ type Session struct {
 	outputs outputs
 	guard   *guard
 	redact  *redact.Redactor
+	audit   *auditor
 	// enforcement says what the kernel enforces.
 	enforcement map[string]any
 
@@ -64,26 +67,36 @@ func Open(ctx context.Context, target string, config Config) (_ *Session, err er
 	if s.redact, err = redact.New(options); err != nil {
 		return nil, err
 	}
-	if s.target, err = newTarget(ctx, target, &config); err != nil {
-		return nil, err
+	if s.audit, err = newAuditor(s, config.Audit); err != nil {
+		return nil, s.hideSecrets(err)
 	}
-	if s.enforcement, err = confine(s.target, s.guard); err != nil {
-		_ = s.target.close()
-		return nil, err
-	}
-	if _, err = s.liveShell(ctx); err == nil {
-		learnEnv(s.redact, s.env)
-		s.pinned.env = s.env
-		err = s.guard.pin(ctx, s.target, s.env["PATH"])
-	}
-	if err == nil {
-		err = s.openWorkspace()
-	}
-	if err != nil {
+	if err = s.begin(ctx, target); err != nil {
 		_ = s.Close()
 		return nil, s.hideSecrets(err)
 	}
 	return s, nil
+}
+
+// begin reaches the target and opens the first shell.
+func (s *Session) begin(ctx context.Context, target string) (err error) {
+	if s.target, err = newTarget(ctx, target, &s.config); err != nil {
+		return err
+	}
+	if s.enforcement, err = confine(s.target, s.guard); err != nil {
+		return err
+	}
+	if _, err = s.liveShell(ctx); err != nil {
+		return err
+	}
+	learnEnv(s.redact, s.env)
+	s.pinned.env = s.env
+	if err = s.guard.pin(ctx, s.target, s.env["PATH"]); err != nil {
+		return err
+	}
+	if err = s.openWorkspace(); err != nil {
+		return err
+	}
+	return s.audit.opened(s.Info())
 }
 
 // newID returns an identifier that cannot be guessed.
@@ -135,6 +148,9 @@ func (s *Session) liveShell(ctx context.Context) (shell, error) {
 	var last *state
 	if s.opened {
 		last = &state{cwd: s.cwd, env: s.env}
+		if _, err := s.audit.append(&audit.Record{Kind: audit.Reconnect, Cwd: redactText(s.redact, s.cwd)}); err != nil {
+			return nil, err
+		}
 	}
 	sh, now, hint, err := s.target.open(ctx, last)
 	if err != nil {
@@ -192,10 +208,26 @@ func (s *Session) Close() error {
 	if s.undo != nil {
 		s.undo.files.Close()
 	}
-	if s.target == nil {
-		return nil
+	var err error
+	if s.target != nil {
+		err = s.target.close()
 	}
-	return s.target.close()
+	if s.audit != nil {
+		s.awaitIdle()
+	}
+	return errors.Join(err, s.audit.close())
+}
+
+// closeWait bounds how long Close waits for the command that it ended, so that its outcome is still recorded.
+const closeWait = 2 * time.Second
+
+func (s *Session) awaitIdle() {
+	for deadline := time.Now().Add(closeWait); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
+		if s.running.TryLock() {
+			s.running.Unlock()
+			return
+		}
+	}
 }
 
 // settle takes over what a command changed and returns the change of the exported environment.

@@ -228,6 +228,12 @@ func decode(text []byte) (*Record, error) {
 	return r, nil
 }
 
+// Sum is the SHA-256 of a text in hexadecimal.
+func Sum(text string) string {
+	sum := sha256.Sum256([]byte(text))
+	return hex.EncodeToString(sum[:])
+}
+
 // Cut returns text cut to limit bytes at the border of a rune.
 func Cut(text string, limit int) string {
 	if len(text) <= limit {

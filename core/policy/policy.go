@@ -1,6 +1,8 @@
 package policy
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"regexp"
@@ -51,6 +53,8 @@ type Policy struct {
 	Enforce     string
 	Interactive bool
 	warnings    []string
+	// digest is the SHA-256 of the object that the policy was made from.
+	digest string
 }
 
 // An entry is one rule of allow, ask or deny.
@@ -102,6 +106,10 @@ func Load(raw json.RawMessage) (*Policy, error) {
 	p := &Policy{def: Allow, icept: Ask, Enforce: "auto", network: Network{Auto: true}, allow: index{}, ask: index{}, deny: index{}}
 	text := strings.TrimSpace(string(raw))
 	if text == "" || text == "null" {
+		text = "null"
+	}
+	sum := sha256.Sum256([]byte(text))
+	if p.digest = hex.EncodeToString(sum[:]); text == "null" {
 		return p, nil
 	}
 	var j policyJSON
@@ -185,6 +193,9 @@ func Load(raw json.RawMessage) (*Policy, error) {
 	}
 	return p, nil
 }
+
+// Digest names the policy: the SHA-256 of the object that it was made from, in hexadecimal.
+func (p *Policy) Digest() string { return p.digest }
 
 // Warnings lists what is probably not meant, for doctor and policy check.
 func (p *Policy) Warnings() []string { return p.warnings }
