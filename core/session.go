@@ -79,9 +79,11 @@ func Open(ctx context.Context, target string, config Config) (_ *Session, err er
 
 // begin reaches the target and opens the first shell.
 func (s *Session) begin(ctx context.Context, target string) (err error) {
-	if s.target, err = newTarget(ctx, target, &s.config); err != nil {
+	t, err := newTarget(ctx, target, &s.config)
+	if err != nil {
 		return err
 	}
+	s.target = t
 	if s.enforcement, err = confine(s.target, s.guard); err != nil {
 		return err
 	}
