@@ -75,11 +75,14 @@ func readGreeting(text string) (g greeting, ok bool) {
 // stewardFunctions are what the steward can do, in nothing but builtins. /proc is read where it is there.
 //
 // ek_all prints "pid state ppid pgrp session" of every process; a name may hold newlines and parentheses. ek_kill ends
-// every process of a session or group and says "gone", "left" or "unseen", the last where only the group could be
-// reached.
+// every process of a session or group, and every one that has the session's tag in its environment whatever became of
+// its parents; it says "gone", "left" or "unseen", the last where only the group could be reached.
 const stewardFunctions = `ek_stat() { ek_b=; while IFS= read -r ek_p; do ek_b="$ek_b $ek_p"; done 2>/dev/null <"$1"; set -- ${ek_b##*)}; [ "$4" ] && echo "$ek_q $1 $2 $3 $4"; }; ` +
 	`ek_all() { for ek_d in /proc/[0-9]*; do ek_q=${ek_d#/proc/}; ek_stat "$ek_d/stat"; done; }; ` +
-	`ek_mine() { ek_all | while read -r ek_q ek_s ek_b ek_p ek_d; do case $ek_s in [ZX]) continue;; esac; case " $ek_p $ek_d " in *" $1 "*) echo "$ek_q";; esac; done; }; ` +
+	`ek_mine() { ek_all | while read -r ek_q ek_s ek_b ek_p ek_d; do case $ek_s in [ZX]) continue;; esac; case " $ek_p $ek_d " in *" $1 "*) echo "$ek_q";; esac; done; ek_tagged; }; ` +
+	`ek_tagged() { [ "$ek_tag" ] || return; if command -v grep >/dev/null 2>&1; then grep -ls "$ek_tag" /proc/[0-9]*/environ 2>/dev/null; else ek_read; fi | ` +
+	`while IFS= read -r ek_d; do ek_d=${ek_d#/proc/}; echo "${ek_d%/environ}"; done; }; ` +
+	`ek_read() { for ek_d in /proc/[0-9]*/environ; do while IFS= read -r ek_p; do case $ek_p in *"$ek_tag"*) echo "$ek_d"; break;; esac; done 2>/dev/null <"$ek_d"; done; }; ` +
 	`ek_kill() { kill -KILL "-$1" 2>/dev/null; if ! [ -r /proc/self/stat ]; then kill -0 "-$1" 2>/dev/null && echo left || echo unseen; return; fi; ` +
 	`for ek_t in 1 2 3 4 5 6 7 8 9; do ek_m=$(ek_mine "$1"); [ "$ek_m" ] || { echo gone; return; }; kill -KILL $ek_m 2>/dev/null; done; echo left; }; ` +
 	`ek_name() { { tr "\000\n" "  " </proc/"$1"/cmdline || { IFS= read -r ek_l </proc/"$1"/comm && echo "$ek_l"; }; } 2>/dev/null; }; ` +
@@ -87,7 +90,7 @@ const stewardFunctions = `ek_stat() { ek_b=; while IFS= read -r ek_p; do ek_b="$
 
 // serve is the line that makes the program a steward. When its input ends it kills what it still has in ek_g.
 func serve(hello uint64) string {
-	return `ek_tell() { printf "%s%s000\n" $1; }; ek_g=; trap "" HUP INT QUIT TERM USR1 USR2 ALRM PIPE; ` + stewardFunctions +
+	return `ek_tell() { printf "%s%s000\n" $1; }; ek_g= ek_tag=; trap "" HUP INT QUIT TERM USR1 USR2 ALRM PIPE; ` + stewardFunctions +
 		`ek_tell "` + halves(hello) + `"; echo "$$"; echo yes; echo v; echo steward; ek_tell "` + halves(hello) + `"; ` +
 		`while IFS= read -r ek_l; do eval "$ek_l"; done; for ek_i in $ek_g; do ek_kill "$ek_i" >/dev/null; done` + "\n"
 }

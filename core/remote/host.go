@@ -2,6 +2,7 @@ package remote
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"slices"
@@ -18,18 +19,23 @@ import (
 // startTimeout bounds the start of a shell, from the open stream to its first report.
 const startTimeout = 15 * time.Second
 
-// A Host opens shells on one target. Its methods may be called concurrently.
+// tagName is the variable that holds a Host's tag.
+const tagName = "EXECKIT_SESSION"
+
+// A Host opens shells of one session on one target. Its methods may be called concurrently.
 type Host struct {
 	transport transport.Transport
 
 	mu      sync.Mutex
 	steward *steward
-	groups  map[int]bool // the sessions' process groups, which the steward keeps
+	groups  map[int]bool // the process groups that the steward ends when the host goes away
+	// tag is a variable of every shell of the Host, by which a process that left its group and its parents is found.
+	tag string
 }
 
 // NewHost makes a Host of a transport, which stays the caller's.
 func NewHost(t transport.Transport) *Host {
-	return &Host{transport: t, groups: make(map[int]bool)}
+	return &Host{transport: t, groups: make(map[int]bool), tag: strings.ToLower(rand.Text())}
 }
 
 // Options say how a shell starts.
@@ -102,7 +108,7 @@ func (h *Host) tellGroups(ctx context.Context) error {
 		list = append(list, strconv.Itoa(group))
 	}
 	slices.Sort(list)
-	_, err := h.steward.ask(ctx, "ek_g="+engine.Quote(strings.Join(list, " ")))
+	_, err := h.steward.ask(ctx, "ek_tag="+tagName+"="+h.tag+";ek_g="+engine.Quote(strings.Join(list, " ")))
 	return err
 }
 

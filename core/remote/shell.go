@@ -96,7 +96,7 @@ type noise struct {
 }
 
 // maxNoise bounds what may come before a greeting: far more than any banner.
-const maxNoise = 1 << 20
+const maxNoise = 128 << 10
 
 func (n *noise) Write(p []byte) (int, error) {
 	n.mu.Lock()
@@ -185,6 +185,12 @@ func (s *Shell) startFailed(cause error, heard *noise) error {
 		return errdefs.New(errdefs.ConnectionLost, "the connection to the target broke while its shell started").
 			WithHint("try again").WithCause(err)
 	}
+	said, _ := heard.said()
+	if explainer, ok := s.process.(transport.Explainer); ok {
+		if err := explainer.Explain(exit, said); err != nil {
+			return err
+		}
+	}
 	return s.noShell(heard, fmt.Sprintf("it ended with status %d", exit.Code))
 }
 
@@ -224,10 +230,7 @@ func (s *Shell) firstCommands(ctx context.Context, o Options, heard *noise) erro
 	if _, err := fmt.Sscanf(text, "%d", &s.pid); err != nil {
 		return s.noShell(heard, s.greeting.shell+" does not work as a shell")
 	}
-	prelude := changeEnv(s.env, o)
-	if prelude == "" && o.Dir == "" {
-		return nil
-	}
+	prelude := changeEnv(s.env, o) + "\\export " + tagName + "=" + s.host.tag + "\n"
 	begin = time.Now()
 	_, out = s.own(ctx, engine.Command{Text: ":", Prelude: prelude})
 	if !out.Known {

@@ -107,12 +107,6 @@ func (st *steward) alive() bool {
 	}
 }
 
-// keep has the steward end a session's processes when the host goes away; release takes that back.
-func (st *steward) keep(ctx context.Context, group int) error {
-	_, err := st.ask(ctx, fmt.Sprintf(`ek_g="$ek_g %d"`, group))
-	return err
-}
-
 // processes returns what /proc shows, or nothing where there is none.
 func (st *steward) processes(ctx context.Context) ([]process, error) {
 	text, err := st.ask(ctx, "ek_all")
@@ -142,8 +136,11 @@ func (st *steward) signal(ctx context.Context, name string, pids ...int) error {
 	return err
 }
 
-// end kills every process of a session or group and reports whether none is left.
+// end kills every process of a session or group, with what it started that left both, and reports whether none is left.
 func (st *steward) end(ctx context.Context, group int) (confirmed bool, err error) {
+	if all, err := st.processes(ctx); err == nil {
+		_ = st.signal(ctx, "KILL", below(all, group)...)
+	}
 	text, err := st.ask(ctx, fmt.Sprintf("ek_kill %d", group))
 	return strings.TrimSpace(text) == "gone", err
 }

@@ -61,6 +61,12 @@ type Signaler interface {
 	Signal(name string) error
 }
 
+// An Explainer is a Process that can tell why it never was a program, from its exit status and the first words that it
+// said: some protocols tell only so that a user or a directory does not exist. Nil means that it cannot.
+type Explainer interface {
+	Explain(e Exit, said string) error
+}
+
 // A Resizer is a Process on a terminal whose size can change.
 type Resizer interface {
 	Resize(s Size) error

@@ -4,11 +4,12 @@ package all
 
 import (
 	"github.com/execkit/execkit/core/transport"
+	"github.com/execkit/execkit/core/transport/docker"
 	"github.com/execkit/execkit/core/transport/kube"
 	"github.com/execkit/execkit/core/transport/ssh"
 )
 
-// Registry returns a fresh registry of every transport. Sessions share ssh connections within one registry.
+// Registry returns a fresh registry of every transport. Sessions that are opened with the same one share connections.
 func Registry() transport.Registry {
-	return transport.Registry{"k8s": kube.Open, "ssh": ssh.NewOpener()}
+	return transport.Registry{"docker": new(docker.Engines).Open, "k8s": kube.Open, "ssh": ssh.NewOpener()}
 }
