@@ -2,19 +2,20 @@
 # Starts a Docker engine of the tests' own under build/docker, with images made on the spot: no registry is needed.
 #   bed.sh start   starts what does not run yet, and prints the engine's address
 #   bed.sh stop    stops it
-# It needs root, dockerd and busybox-static; bash and coreutils are copied from this machine.
+# It needs root, dockerd and busybox-static; bash and coreutils are copied from this machine. Another engine may run
+# beside it: nothing is shared, and the containers have no network.
 set -eu
 here=$(cd "$(dirname "$0")/../.." && pwd)
 bed=$here/build/docker
 socket=$bed/docker.sock
 export DOCKER_HOST=unix://$socket
 
-engine() { # STORAGE NETWORK-ARGUMENTS…
+engine() { # STORAGE
 	storage=$1
-	shift
 	rm -f "$bed/docker.pid"
 	dockerd --data-root "$bed/data" --exec-root "$bed/exec" --pidfile "$bed/docker.pid" --host "$DOCKER_HOST" \
-		--storage-driver "$storage" "$@" >>"$bed/dockerd.log" 2>&1 &
+		--containerd-namespace execkit --containerd-plugins-namespace execkit-plugins --group "${SUDO_GID:-0}" \
+		--iptables=false --bridge=none --storage-driver "$storage" >>"$bed/dockerd.log" 2>&1 &
 	pid=$!
 	tries=0
 	until docker version >/dev/null 2>&1; do
@@ -99,7 +100,7 @@ start)
 	mkdir -p "$bed"
 	if ! docker version >/dev/null 2>&1; then
 		rm -rf "$bed/exec"
-		engine overlay2 || engine overlay2 --iptables=false --bridge=none || engine vfs --iptables=false --bridge=none || {
+		engine overlay2 || engine vfs || {
 			tail -20 "$bed/dockerd.log" >&2
 			exit 1
 		}

@@ -30,7 +30,7 @@ func TestCommandLine(t *testing.T) {
 		{name: "json", args: "exec --json -- echo a", stdout: `"stdout":"a\n"`},
 		{name: "no command", args: "exec", status: 125, stderr: "no command"},
 		{name: "unknown flag", args: "exec --timout 1 -- true", status: 125, stderr: `did you mean "--timeout"?`},
-		{name: "unsupported", args: "exec --transport ssh://h -- true", status: 125, stderr: "ssh://h"},
+		{name: "unsupported", args: "exec --transport nope://h -- true", status: 125, stderr: "nope://h"},
 		{name: "error as JSON", args: "exec --json --cwd /nonexistent -- true", status: 125, stdout: `"code":"invalid_argument"`},
 		{name: "shell", args: "shell", stdin: "v=1\necho $v\n(exit 3)\n", status: 3, stdout: "1\n"},
 		{name: "rpc", args: "rpc", stdin: `{"id":"x","method":"version.get"}` + "\nnope\n", stdout: `{"id":"x","reply":{"ok":true`},
