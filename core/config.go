@@ -51,7 +51,9 @@ type Config struct {
 	SSH    wire.SSHOptions
 	Docker wire.DockerOptions
 	K8s    wire.K8sOptions
-	Ask    transport.Asker
+	// Sandbox are the options of the target "sandbox".
+	Sandbox SandboxOptions
+	Ask     transport.Asker
 	// HostEnv is the host's environment as its caller sees it, as NAME=value: a transport looks for agents and
 	// configurations in it. The process's own when nil.
 	HostEnv []string

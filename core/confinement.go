@@ -25,7 +25,8 @@ import (
 type plan struct {
 	policies []*policy.Policy // those that deny by default
 	require  bool
-	off      string // why there is nothing to enforce, or ""
+	off      string               // why there is nothing to enforce, or ""
+	confined *wire.SandboxOptions // the session is a sandbox
 }
 
 func (g *guard) plan() plan {
@@ -56,6 +57,10 @@ func confine(t target, g *guard) (says map[string]any, err error) {
 		g.remembers = g.fence && engine.Watches(local.shell)
 	}
 	plan := g.plan()
+	local, isLocal := t.(*localTarget)
+	if isLocal && local.sandbox != nil {
+		plan.sandbox(local.sandbox)
+	}
 	says = map[string]any{"kernel": false}
 	if plan.off != "" {
 		says["reason"] = plan.off
@@ -64,9 +69,8 @@ func confine(t target, g *guard) (says map[string]any, err error) {
 	says["requested"] = requested(plan)
 	kernel := enforce.Probe()
 	why := ""
-	local, ok := t.(*localTarget)
 	switch {
-	case !ok:
+	case !isLocal:
 		var info wire.SessionInfo
 		t.describe(&info)
 		why = "what runs over " + info.Transport + " is another machine's; only the parser's part stands there"
@@ -84,7 +88,12 @@ func confine(t target, g *guard) (says map[string]any, err error) {
 		why = err.Error()
 	}
 	says["reason"] = why
-	if plan.require {
+	switch {
+	case plan.confined != nil:
+		return nil, errdefs.New(errdefs.Unsupported, "a sandbox cannot be had: %s", why).
+			WithHint("execkit doctor shows what is missing; use \"local\" if the session may run unconfined").
+			WithDetail("field", "transport").WithDetail("missing", kernel.Missing)
+	case plan.require:
 		return nil, errdefs.New(errdefs.Unsupported, "policy: enforce \"require\" cannot be had: %s", why).
 			WithHint("execkit doctor shows what is missing; with enforce \"auto\" the session opens and the parser's part alone holds").
 			WithDetail("field", "enforce").WithDetail("missing", kernel.Missing)
@@ -93,7 +102,7 @@ func confine(t target, g *guard) (says map[string]any, err error) {
 }
 
 func requested(p plan) string {
-	if p.require {
+	if p.require || p.confined != nil {
 		return "require"
 	}
 	return "auto"
@@ -108,7 +117,7 @@ func (t *localTarget) build(n needs, says map[string]any) error {
 	env := t.first.env
 	rules := enforce.Rules{
 		Shell: t.shell, Programs: n.programs, AnyProgram: n.any != "", ProgramDirs: filepath.SplitList(env["PATH"]),
-		Write: n.write, Temp: temp, Network: n.network, Ports: n.ports,
+		Write: n.write, Read: n.read, Temp: temp, Network: n.network, Ports: n.ports,
 	}
 	for _, open := range []string{env["HOME"], t.first.cwd} {
 		if filepath.IsAbs(open) {
@@ -132,6 +141,9 @@ func (t *localTarget) build(n needs, says map[string]any) error {
 	} else {
 		says["programs"] = append([]string{}, n.programs[:min(len(n.programs), maxTold)]...)
 	}
+	if n.read != nil {
+		says["read"] = n.read
+	}
 	if len(n.because) > 0 {
 		says["because"] = n.because
 	}
@@ -146,6 +158,7 @@ type needs struct {
 	programs []string
 	any      string
 	write    []string
+	read     []string // nil for everything
 	network  bool
 	ports    []uint16
 	// because says for what is wide which entry asks for it.
@@ -153,32 +166,47 @@ type needs struct {
 }
 
 func (t *localTarget) needs(plan plan, g *guard) (needs, error) {
-	var all needs
-	for i, p := range plan.policies {
+	var parts []needs
+	if plan.confined != nil {
+		parts = append(parts, t.sandboxNeeds(plan.confined))
+	}
+	for _, p := range plan.policies {
 		one, err := t.needsOf(p, g)
 		if err != nil {
 			return needs{}, err
 		}
-		if i == 0 {
-			all = one
-			continue
-		}
-		all.programs = slices.DeleteFunc(all.programs, func(f string) bool { return one.any == "" && !slices.Contains(one.programs, f) })
-		if all.any != "" && one.any == "" {
-			all.programs, all.any = one.programs, ""
-			delete(all.because, "programs")
-		}
-		all.write = common(all.write, one.write)
-		switch {
-		case !one.network:
-			all.network, all.ports = false, nil
-		case all.network && all.ports == nil:
-			all.ports = one.ports
-		case one.ports != nil:
-			all.ports = slices.DeleteFunc(all.ports, func(port uint16) bool { return !slices.Contains(one.ports, port) })
-		}
+		parts = append(parts, one)
+	}
+	all := parts[0]
+	for _, one := range parts[1:] {
+		all = all.and(one)
 	}
 	return all, nil
+}
+
+// and returns what both grant.
+func (n needs) and(one needs) needs {
+	n.programs = slices.DeleteFunc(n.programs, func(f string) bool { return one.any == "" && !slices.Contains(one.programs, f) })
+	if n.any != "" && one.any == "" {
+		n.programs, n.any = one.programs, ""
+		delete(n.because, "programs")
+	}
+	n.write = common(n.write, one.write)
+	switch {
+	case n.read == nil:
+		n.read = one.read
+	case one.read != nil:
+		n.read = common(n.read, one.read)
+	}
+	switch {
+	case !one.network:
+		n.network, n.ports = false, nil
+	case n.network && n.ports == nil:
+		n.ports = one.ports
+	case one.ports != nil:
+		n.ports = slices.DeleteFunc(n.ports, func(port uint16) bool { return !slices.Contains(one.ports, port) })
+	}
+	return n
 }
 
 func (t *localTarget) needsOf(p *policy.Policy, g *guard) (needs, error) {

@@ -50,6 +50,7 @@ type localTarget struct {
 	temp    string               // the session's own directory for temporary files, or ""
 	watch   bool                 // the shell tells its state
 	ownTemp bool                 // the caller set TMPDIR
+	sandbox *wire.SandboxOptions // nil where only the policy confines
 }
 
 func newLocalTarget(c *Config) (*localTarget, error) {
@@ -124,6 +125,9 @@ func (*localTarget) checkDir(_ context.Context, _ shell, dir string) error {
 
 func (t *localTarget) describe(info *wire.SessionInfo) {
 	info.Transport, info.Target, info.Shell = "local", "local", t.shell
+	if t.sandbox != nil {
+		info.Transport, info.Target = "sandbox", "sandbox"
+	}
 	info.Capabilities = []string{"split_streams", "env_delta", "jobs"}
 }
 

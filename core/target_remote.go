@@ -21,8 +21,11 @@ var remoteSchemes = []string{"ssh", "docker", "k8s"}
 // newTarget reads what a session is to be opened on: "local" (or ""), scheme://rest, or the scheme alone where the
 // options name the target.
 func newTarget(ctx context.Context, name string, c *Config) (target, error) {
-	if name == "" || name == "local" {
+	switch name {
+	case "", "local":
 		return newLocalTarget(c)
+	case "sandbox":
+		return newSandboxTarget(c)
 	}
 	scheme, rest, _ := strings.Cut(name, "://")
 	if err := checkURL(scheme, rest); err != nil {
@@ -31,7 +34,7 @@ func newTarget(ctx context.Context, name string, c *Config) (target, error) {
 	opener, ok := c.Transports[scheme]
 	if !ok {
 		e := errdefs.New(errdefs.Unsupported, "this program has no transport for %s", errdefs.Quote(name)).WithDetail("field", "transport")
-		known := append([]string{"local"}, slices.Sorted(maps.Keys(c.Transports))...)
+		known := append([]string{"local", "sandbox"}, slices.Sorted(maps.Keys(c.Transports))...)
 		if slices.Contains(remoteSchemes, scheme) {
 			return nil, e.WithHint("it was built without it; set Config.Transports, as core/transport/all has them")
 		}

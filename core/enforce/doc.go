@@ -16,7 +16,7 @@
 //     is not executed, since it could be overwritten in place.
 //   - Written, made, removed, truncated and renamed are files below the granted trees, and besides them /dev/null and the
 //     session's terminal. Device files are never made.
-//   - Read is every file except the programs in the system's program directories and in PATH that are not granted, and
+//   - Read is, where the rules name trees, only those and the system's own; otherwise every file except the programs in the system's program directories and in PATH that are not granted, and
 //     the devices. That is wide on purpose: which data a program needs (locales, zones, libraries, sources) cannot be
 //     listed, and a fence in which ls fails is switched off. Unreadable programs close the route of handing one to the
 //     loader. What is created directly in / or /usr after the session opened is unreadable.
@@ -30,7 +30,7 @@
 // # What is not promised
 //
 //   - A granted program does what it can do by itself: python removes files (in the granted trees), cat reads secrets.
-//     Reading is not confined to anything.
+//     Reading is confined only where the rules say which trees.
 //   - The loader has to be executable for a shell that is not static. A file that the session may write and read, or a
 //     program below /usr/lib, /opt or the home directory, can be run with ld.so FILE, LD_PRELOAD or enable -f. It gains
 //     native code inside this confinement, which still writes only the granted trees and starts only the granted programs.

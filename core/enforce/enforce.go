@@ -25,6 +25,9 @@ type Rules struct {
 	// ProgramDirs are the directories whose programs are not readable unless granted, besides the system's own; those
 	// below one of Open stay readable.
 	ProgramDirs []string
+	// Read, if not nil, are the only trees that may be read besides the system's own (systemTrees), what may be written
+	// and the granted programs.
+	Read []string
 	// Open are directories in which new files must stay readable: the home and the first directory.
 	Open []string
 	// Write are the files and trees that may be written.

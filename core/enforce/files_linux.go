@@ -15,6 +15,10 @@ var programDirs = []string{
 	"/bin", "/sbin", "/usr/bin", "/usr/sbin", "/usr/local/bin", "/usr/local/sbin", "/usr/games", "/usr/local/games", "/usr/libexec", "/snap/bin",
 }
 
+// systemTrees are what programs read to run at all: programs, libraries, zones, certificates, settings, the kernel's own
+// files. A process outside the session shows nothing of itself in /proc, since Landlock counts that as tracing it.
+var systemTrees = []string{"/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/opt", "/etc", "/proc", "/sys", "/nix/store", "/gnu/store"}
+
 // devices are read by ordinary programs. A disk or the memory of the machine would show every file whatever the rules.
 var devices = []string{"/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom", "/dev/tty"}
 

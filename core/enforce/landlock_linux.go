@@ -146,8 +146,14 @@ func (c *Confinement) grantReading(r Rules) {
 			}
 		}
 	}
-	for _, tree := range around("/", excluded) {
-		c.add(tree, readFile)
+	trees := []string{"/"}
+	if r.Read != nil {
+		trees = resolve(slices.Concat(systemTrees, r.Read))
+	}
+	for _, top := range trees {
+		for _, tree := range around(top, excluded) {
+			c.add(tree, readFile)
+		}
 	}
 	for _, device := range devices {
 		c.add(device, readFile)

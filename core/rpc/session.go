@@ -93,7 +93,6 @@ func refuseUnsupported(r *wire.SessionCreate) error {
 	}{
 		{"audit", given(r.Audit)},
 		{"idle_timeout_ms", r.IdleTimeoutMS != 0}, {"quotas", given(r.Quotas)},
-		{"sandbox", given(r.Sandbox)},
 	} {
 		if o.set {
 			return errdefs.New(errdefs.Unsupported, "option %q is not available in this version", o.name).
@@ -113,7 +112,7 @@ func targetOf(r *wire.SessionCreate, config *execkit.Config) (string, error) {
 		return "", err
 	}
 	scheme, _, _ := strings.Cut(target, "://")
-	for name, raw := range map[string]json.RawMessage{"ssh": r.SSH, "docker": r.Docker, "k8s": r.K8s} {
+	for name, raw := range map[string]json.RawMessage{"ssh": r.SSH, "docker": r.Docker, "k8s": r.K8s, "sandbox": r.Sandbox} {
 		if given(raw) && name != scheme {
 			return "", errdefs.New(errdefs.InvalidArgument, "option %q is given and the transport is %s", name, errdefs.Quote(scheme)).
 				WithHint("give the transport too (%s://…), or leave the option out", name).WithDetail("field", name)
@@ -125,8 +124,8 @@ func targetOf(r *wire.SessionCreate, config *execkit.Config) (string, error) {
 // readTarget reads a transport given as a URL or as an object with a type. The fields of an object are the options of
 // its type, and win over those given apart.
 func readTarget(r *wire.SessionCreate, config *execkit.Config) (string, error) {
-	options := map[string]any{"ssh": &config.SSH, "docker": &config.Docker, "k8s": &config.K8s}
-	for name, raw := range map[string]json.RawMessage{"ssh": r.SSH, "docker": r.Docker, "k8s": r.K8s} {
+	options := map[string]any{"ssh": &config.SSH, "docker": &config.Docker, "k8s": &config.K8s, "sandbox": &config.Sandbox}
+	for name, raw := range map[string]json.RawMessage{"ssh": r.SSH, "docker": r.Docker, "k8s": r.K8s, "sandbox": r.Sandbox} {
 		if !given(raw) {
 			continue
 		}

@@ -15,6 +15,28 @@ func (s *Strings) UnmarshalJSON(text []byte) error {
 	return json.Unmarshal(text, (*[]string)(s))
 }
 
+// Network is true, false or the TCP ports that may be connected to.
+type Network struct {
+	All   bool
+	Ports []uint16
+}
+
+// UnmarshalJSON reads a boolean or a list of ports.
+func (n *Network) UnmarshalJSON(text []byte) error {
+	if json.Unmarshal(text, &n.All) == nil {
+		return nil
+	}
+	return json.Unmarshal(text, &n.Ports)
+}
+
+// MarshalJSON writes what UnmarshalJSON reads.
+func (n Network) MarshalJSON() ([]byte, error) {
+	if n.Ports != nil {
+		return json.Marshal(n.Ports)
+	}
+	return json.Marshal(n.All)
+}
+
 // PathOrFalse is a path, or false to say that there is to be none.
 type PathOrFalse struct {
 	Path string

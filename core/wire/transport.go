@@ -52,6 +52,18 @@ type DockerTLS struct {
 	Key  string `json:"key,omitempty"`
 }
 
+// SandboxOptions are the options of the target "sandbox": a local session that the kernel confines.
+type SandboxOptions struct {
+	// Read are the trees that may be read besides the system's own and those of Write; everything when absent.
+	Read Strings `json:"read,omitempty"`
+	// Write are the trees that may be written; the session's first directory when absent, none when empty.
+	Write *Strings `json:"write,omitempty"`
+	// Network is true for an open network, or a list of the TCP ports that may be connected to; none when absent.
+	Network *Network `json:"network,omitempty"`
+	// Base is for sandboxes that are made from an image, which this one is not.
+	Base string `json:"base,omitempty"`
+}
+
 // K8sOptions are the options of k8s:// targets.
 type K8sOptions struct {
 	// Kubeconfig is the path of a kubeconfig file; KUBECONFIG, then the user's own, then the cluster's by default.
