@@ -155,6 +155,12 @@ func (s *Session) liveShell(ctx context.Context) (shell, error) {
 		}
 	}
 	sh, now, hint, err := s.target.open(ctx, last)
+	if err != nil && s.opened && endsSession(err) {
+		// Somebody else answers in the target's place. That must not look like a failure to try again.
+		s.closed = true
+		e := *errdefs.From(err)
+		return nil, e.WithSession(errdefs.Closed)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -170,6 +176,12 @@ func (s *Session) liveShell(ctx context.Context) (shell, error) {
 	s.shell, s.opened, s.cwd, s.env = sh, true, now.cwd, now.env
 	s.pinned.state = "" // a new shell starts from its own
 	return sh, nil
+}
+
+// endsSession tells a target that is no longer the one it was from one that cannot be reached now.
+func endsSession(err error) bool {
+	e := errdefs.From(err)
+	return e.Code == errdefs.HostKeyChanged || e.Session == errdefs.Closed
 }
 
 const reconnectedHint = "the connection had broken; this command ran in a fresh shell with directory and exported environment restored, and what ran before may have been cut off"

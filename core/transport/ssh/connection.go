@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"maps"
 	"sync"
 	"time"
 
@@ -95,10 +96,17 @@ func (c *connection) lost() *errdefs.Error {
 	if refusal := c.check.refusal.Load(); refusal != nil {
 		var e *errdefs.Error
 		if errors.As(*refusal, &e) {
-			return e
+			return copyOf(e)
 		}
 	}
 	return errdefs.New(errdefs.ConnectionLost, "the connection to %s broke", errdefs.Quote(c.target.name())).WithOutcome(errdefs.Unknown)
+}
+
+// copyOf is an error that its receiver may add to: several may wait for the same failure.
+func copyOf(e *errdefs.Error) *errdefs.Error {
+	c := *e
+	c.Details = maps.Clone(e.Details)
+	return &c
 }
 
 // errFull is a refused channel.

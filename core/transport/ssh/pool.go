@@ -113,7 +113,7 @@ func (p *pool) reserve(ctx context.Context, r *route) (_ *connection, fresh bool
 		select {
 		case <-t.done:
 			if t.err != nil && !errors.Is(t.err, errdefs.Sentinel(errdefs.Cancelled)) && !errors.Is(t.err, context.DeadlineExceeded) {
-				return nil, false, t.err
+				return nil, false, copyOf(errdefs.From(t.err))
 			}
 		case <-ctx.Done():
 			p.mu.Lock()

@@ -3,6 +3,7 @@ package ssh
 import (
 	"context"
 	"io"
+	"os/exec"
 	"strings"
 	"testing"
 	"time"
@@ -45,6 +46,12 @@ func connectWith(t testing.TB, opener transport.Opener, o transport.Options) tra
 	return tr
 }
 
+// bounded closes a program when the test ends or takes too long: its reads end then.
+func bounded(t testing.TB, p transport.Process) {
+	t.Cleanup(func() { _ = p.Close() })
+	context.AfterFunc(testContext(t), func() { _ = p.Close() })
+}
+
 // output runs a program to its end.
 func output(t testing.TB, tr transport.Transport, stdin string, argv ...string) (stdout, stderr string, exit transport.Exit) {
 	t.Helper()
@@ -52,7 +59,7 @@ func output(t testing.TB, tr transport.Transport, stdin string, argv ...string) 
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer p.Close()
+	bounded(t, p)
 	go func() {
 		_, _ = io.WriteString(p.Stdin(), stdin)
 		_ = p.Stdin().Close()
@@ -90,5 +97,14 @@ func TestRun(t *testing.T) {
 	}
 	if n := s.Total(); n != 1 {
 		t.Errorf("%d connections for three programs", n)
+	}
+}
+
+// authorize lets a key into an account by its own authorized_keys, as Dropbear reads them.
+func authorize(t testing.TB, home, user, key string) {
+	t.Helper()
+	script := `mkdir -p "$1/.ssh" && cat "$3.pub" >"$1/.ssh/authorized_keys" && chown -R "$2" "$1/.ssh" && chmod 700 "$1" "$1/.ssh" && chmod 600 "$1/.ssh/authorized_keys"`
+	if out, err := exec.Command("sh", "-c", script, "sh", home, user, key).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
 	}
 }

@@ -287,7 +287,7 @@ func (s *Server) serve(client *net.TCPConn, shape func(*Conn)) {
 	}
 	var args []string
 	if s.o.Dropbear {
-		args = []string{"dropbear", "-i", "-E", "-s", "-D", s.Dir}
+		args = []string{"dropbear", "-i", "-s"}
 	} else {
 		args = []string{s.sshd, "-i", "-f", filepath.Join(s.Dir, "sshd_config"), "-E", filepath.Join(s.Dir, "log")}
 	}
