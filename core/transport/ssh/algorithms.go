@@ -46,6 +46,13 @@ func algorithmList(keyword, spec string, usual, insecure []string, c *sshconfig.
 	return result, nil
 }
 
+// hostKeyOrder is OpenSSH's preference, which decides which key of a new host is remembered.
+var hostKeyOrder = []string{
+	gossh.CertAlgoED25519v01, gossh.CertAlgoECDSA256v01, gossh.CertAlgoECDSA384v01, gossh.CertAlgoECDSA521v01,
+	gossh.CertAlgoRSASHA512v01, gossh.CertAlgoRSASHA256v01,
+	gossh.KeyAlgoED25519, gossh.KeyAlgoECDSA256, gossh.KeyAlgoECDSA384, gossh.KeyAlgoECDSA521, gossh.KeyAlgoRSASHA512, gossh.KeyAlgoRSASHA256,
+}
+
 func union(a, b []string) []string {
 	result := slices.Clone(a)
 	for _, name := range b {

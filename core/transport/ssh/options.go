@@ -278,7 +278,7 @@ func cryptographyOf(c *sshconfig.Config) (k cryptography, err error) {
 		{"Ciphers", c.Ciphers, defaults.Ciphers, slices.Concat(safe.Ciphers, unsafe.Ciphers), &k.ciphers},
 		{"KexAlgorithms", c.KexAlgorithms, defaults.KeyExchanges, slices.Concat(safe.KeyExchanges, unsafe.KeyExchanges), &k.kex},
 		{"MACs", c.MACs, defaults.MACs, slices.Concat(safe.MACs, unsafe.MACs), &k.macs},
-		{"HostKeyAlgorithms", c.HostKeyAlgorithms, safe.HostKeys, unsafe.HostKeys, &k.hostKeys},
+		{"HostKeyAlgorithms", c.HostKeyAlgorithms, union(hostKeyOrder, safe.HostKeys), unsafe.HostKeys, &k.hostKeys},
 		{"PubkeyAcceptedAlgorithms", c.PubkeyAcceptedAlgorithms, safe.PublicKeyAuths, unsafe.PublicKeyAuths, &k.pubkeys},
 	} {
 		if *one.into, err = algorithmList(one.keyword, one.spec, one.usual, one.insecure, c); err != nil {
