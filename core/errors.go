@@ -22,6 +22,7 @@ var (
 	ErrLimitExceeded      error = errdefs.Sentinel(errdefs.LimitExceeded)
 	ErrCheckpointNotFound error = errdefs.Sentinel(errdefs.CheckpointNotFound)
 	ErrSnapshotInvalid    error = errdefs.Sentinel(errdefs.SnapshotInvalid)
+	ErrStdinNotAttached   error = errdefs.Sentinel(errdefs.StdinNotAttached)
 	ErrInternal           error = errdefs.Sentinel(errdefs.Internal)
 	ErrAuditFailed        error = errdefs.Sentinel(errdefs.AuditFailed)
 )

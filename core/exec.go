@@ -30,6 +30,13 @@ type ExecOptions struct {
 	Timeout time.Duration
 	// Stdin is fed to the command; nil is end of file at once.
 	Stdin []byte
+	// StdinOpen keeps the input open for Running.Write, and lets prompts on /dev/tty wait for an answer. TTY runs the
+	// command on a terminal of that size. Both are for Start, and for Exec with a Yield.
+	StdinOpen bool
+	TTY       *TTY
+	// Yield, for Exec alone, returns after this time with what there is, and leaves the command running as a job; sooner
+	// when the command waits for input that may be written. See Result.Running.
+	Yield time.Duration
 	// Budget replaces the session's.
 	Budget *wire.Budget
 	// Cwd and Env hold for this command only; a nil value removes a variable. What the command itself does to the same
@@ -53,6 +60,13 @@ func (s *Session) Exec(ctx context.Context, command string, o ExecOptions) (*Res
 	if o.ApproveByEvent {
 		return nil, errdefs.New(errdefs.InvalidArgument, "an approval by event needs a command that is started").
 			WithHint("use Start (exec.start), or give an approver")
+	}
+	if o.Yield > 0 {
+		return s.execYield(ctx, command, o)
+	}
+	if o.StdinOpen || o.TTY != nil {
+		return nil, errdefs.New(errdefs.InvalidArgument, "nobody could write to a command that is waited for").
+			WithHint("use Start (exec.start), or give yield_ms, for open input or a tty")
 	}
 	p, err := s.propose(command, o)
 	if err != nil {
@@ -78,8 +92,17 @@ type job struct {
 	found          *findings        // nil where the output is not read for events
 	mark           *checkpoint.Mark // nil where the workspace is not looked at
 	// execID joins the audit records of the command; intent is the number of the first.
-	execID string
-	intent int64
+	execID  string
+	intent  int64
+	tty     *capture // what goes to the terminal; nil where nobody reads it
+	limits  budget.Options
+	running *Running // with live, nil for a command that is not driven
+	live    *livePart
+	late    *backgroundJob // nil where nothing was left running
+
+	// guarded by session.mu: settled says that what the command changed is being taken over by the session, detached
+	// that the session went on without it, in another shell.
+	settled, detached bool
 }
 
 // A proposal is a command that holds the session while it is decided whether it may run.
@@ -89,14 +112,17 @@ type proposal struct {
 	options ExecOptions
 	verdict verdict
 	limits  budget.Options
-	emit    func(stream string, p []byte) // nil without a reader of events
-	tell    func(Event)                   // the same, for what the output tells
+	running *Running    // nil for a command that is waited for
+	tell    func(Event) // for what the output tells; nil without a reader of events
 }
 
 // propose checks everything that can be refused without asking anyone and takes the session. The proposal must be
 // admitted.
 func (s *Session) propose(command string, o ExecOptions) (_ *proposal, err error) {
 	if err := checkCommand(command); err != nil {
+		return nil, err
+	}
+	if err := checkLive(&o); err != nil {
 		return nil, err
 	}
 	b := o.Budget
@@ -107,7 +133,7 @@ func (s *Session) propose(command string, o ExecOptions) (_ *proposal, err error
 	if err != nil {
 		return nil, err
 	}
-	if !s.running.TryLock() {
+	if !s.take() {
 		return nil, errdefs.New(errdefs.SessionBusy, "session %s runs another command", s.id).
 			WithHint("wait for it, or use a second session")
 	}
@@ -120,6 +146,11 @@ func (s *Session) propose(command string, o ExecOptions) (_ *proposal, err error
 	}()
 	if err := s.guard.admitEnv(o.Env); err != nil {
 		return nil, err
+	}
+	if o.TTY != nil {
+		if err := s.guard.admitTerminal(); err != nil {
+			return nil, err
+		}
 	}
 	// Nothing of a command reaches a shell before the policy has let it through.
 	if p.verdict, err = s.guard.judge(command); err != nil {
@@ -162,6 +193,9 @@ func (p *proposal) admit(ctx context.Context, approve Approver) (_ *job, err err
 		// A shell that had to be replaced may be in another directory than the one that the person read.
 		return nil, p.refused("the directory changed after a person approved the command", nil)
 	}
+	if p.options.TTY != nil {
+		p.options.Env = s.terminalEnv(p.options.Env)
+	}
 	first, undo, err := s.forOneCommand(ctx, shell, p.options)
 	if err != nil {
 		return nil, err
@@ -173,15 +207,16 @@ func (p *proposal) admit(ctx context.Context, approve Approver) (_ *job, err err
 	}
 	raw := p.options.Raw
 	j := &job{session: s, shell: shell, command: first, undo: undo, raw: raw, mark: mark,
-		asked: p.command, decision: p.verdict.decision,
+		asked: p.command, decision: p.verdict.decision, limits: p.limits,
 		stdout: newCapture(limitsOf(p.limits, "stdout"), s.redact, raw), stderr: newCapture(limitsOf(p.limits, "stderr"), s.redact, raw)}
-	if p.emit != nil {
-		j.stdout.emit = func(b []byte) { p.emit("stdout", b) }
-		j.stderr.emit = func(b []byte) { p.emit("stderr", b) }
-	}
 	j.watch(p.tell)
 	j.command.Text, j.command.Stdin, j.command.Timeout = text, p.options.Stdin, s.timeout(p.options.Timeout)
 	j.command.Stdout, j.command.Stderr = j.stdout, j.stderr
+	j.command.Late = j.lateOutput
+	if p.running != nil {
+		j.tty = newCapture(limitsOf(p.limits, "stdout"), s.redact, raw)
+		p.running.attach(j, s.guard.typing(p.verdict))
+	}
 	// Nothing reaches the shell before it is on record that it will.
 	if err := p.intent(j); err != nil {
 		return nil, err
@@ -191,17 +226,20 @@ func (p *proposal) admit(ctx context.Context, approve Approver) (_ *job, err err
 }
 
 func (j *job) run(ctx context.Context) (*Result, error) {
-	defer j.session.running.Unlock()
+	defer j.release()
 	out := j.shell.Run(ctx, j.command)
 	if !out.NotRun {
 		j.session.guard.ran(j.asked)
+	}
+	if !j.settle() {
+		return j.finishDetached(ctx, out)
 	}
 	if j.undo != nil && !out.Exited {
 		restored := j.shell.Run(context.WithoutCancel(ctx), *j.undo)
 		out.Cwd, out.Env, out.Exited, out.State = restored.Cwd, restored.Env, restored.Exited, restored.State
 	}
 	drift := j.session.drifted(out, j.decision.ApprovedBy != "")
-	result := j.session.result(j.asked, out, j.stdout, j.stderr, j.raw)
+	result := j.session.result(j, out)
 	j.describe(result)
 	if drift != "" {
 		j.session.replaceShell(drift, result)
@@ -214,6 +252,11 @@ func (j *job) run(ctx context.Context) (*Result, error) {
 		}
 		result.Hint = hint
 	}
+	return j.conclude(ctx, out, result)
+}
+
+// conclude records what the command came to and says it.
+func (j *job) conclude(ctx context.Context, out engine.Outcome, result *Result) (*Result, error) {
 	result.Decision = &j.decision
 	err := j.outcome(result, out)
 	if out.Lost {
@@ -315,20 +358,28 @@ func (s *Session) setBusy() {
 	s.mu.Unlock()
 }
 
-func (s *Session) result(command string, out engine.Outcome, stdout, stderr *capture, raw bool) *Result {
-	stdout.finish()
-	stderr.finish()
+func (s *Session) result(j *job, out engine.Outcome) *Result {
+	j.finishCaptures()
+	stdout, stderr := j.stdout, j.stderr
+	if j.live != nil && j.live.screen != nil {
+		stdout = j.tty // a terminal has one stream
+	}
 	r := &Result{
-		Command: redactText(s.redact, command), Encoding: "utf-8", DurationMS: out.Duration.Milliseconds(), TimedOut: out.TimedOut,
-		ShellExited: out.Exited, StopConfirmed: out.StopConfirmed, EnvDelta: s.settle(out), PipeStatus: out.PipeStatus,
+		Command: redactText(s.redact, j.asked), Encoding: "utf-8", DurationMS: out.Duration.Milliseconds(), TimedOut: out.TimedOut,
+		ShellExited: out.Exited, StopConfirmed: out.StopConfirmed, PipeStatus: out.PipeStatus,
+	}
+	if j.detached {
+		r.Cwd = redactText(s.redact, out.Cwd)
+	} else {
+		r.EnvDelta = s.settle(out)
+		r.Cwd = s.Info().Cwd
 	}
 	if r.EnvDelta != nil {
 		learnEnv(s.redact, r.EnvDelta.Set)
 		redactDelta(s.redact, r.EnvDelta)
 	}
-	r.Cwd = s.Info().Cwd
 	r.Redactions = mergeCounts(stdout.hide.Counts(), stderr.hide.Counts())
-	binary := raw || !stdout.isText() || !stderr.isText()
+	binary := j.raw || !stdout.isText() || !stderr.isText()
 	if binary {
 		r.Encoding = "base64"
 	}
@@ -344,10 +395,10 @@ func (s *Session) result(command string, out engine.Outcome, stdout, stderr *cap
 	if out.Signal > 0 && !out.TimedOut {
 		r.Signal = unix.SignalName(unix.Signal(out.Signal))
 	}
-	for _, p := range out.Jobs {
-		r.Jobs = append(r.Jobs, wire.Job{PID: p.PID, Command: redactText(s.redact, p.Command)})
+	r.Jobs = j.leftBehind(out)
+	if !j.detached {
+		r.Hint = s.hintFor(r)
 	}
-	r.Hint = s.hintFor(r)
 	return r
 }
 
@@ -396,6 +447,11 @@ func (s *Session) ReadOutput(id string, offset, line, limit int64) (*wire.Output
 		return nil, errdefs.New(errdefs.InvalidArgument, "no output %s", errdefs.Quote(id)).
 			WithHint("a session keeps the newest %d truncated streams, up to %d MiB; run the command again, its output to a file", keptSpools, keptBytes>>20)
 	}
+	return readSpool(spool, offset, line, limit), nil
+}
+
+// readSpool reads by line where one is given, else by offset.
+func readSpool(spool *budget.Spool, offset, line, limit int64) *wire.OutputReadResult {
 	var c budget.Chunk
 	if line > 0 {
 		c = spool.ReadLines(line, limit)
@@ -409,5 +465,5 @@ func (s *Session) ReadOutput(id string, offset, line, limit int64) (*wire.Output
 	if !utf8.Valid(c.Text) {
 		r.Text, r.Encoding = base64.StdEncoding.EncodeToString(c.Text), "base64"
 	}
-	return r, nil
+	return r
 }

@@ -250,6 +250,19 @@ func (g *guard) admitEnv(env map[string]*string) error {
 	return nil
 }
 
+// admitTerminal decides on a command that is to run on a terminal. There many programs take commands (a pager, an
+// editor), and a line can be edited until it is another than the one that was read.
+func (g *guard) admitTerminal() error {
+	for _, p := range g.policies {
+		if p.Fence() && !p.Interactive {
+			return errdefs.New(errdefs.Blocked, "a terminal is not allowed under this policy").
+				WithHint("run the command without a tty, or set interactive in the policy").
+				WithDetail("source", "policy").WithDetail("reason", "what is typed at a program on a terminal cannot be judged")
+		}
+	}
+	return nil
+}
+
 // ran records a command that was handed to the shell.
 func (g *guard) ran(command string) {
 	if !g.judges {

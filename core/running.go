@@ -4,31 +4,56 @@ import (
 	"context"
 	"encoding/base64"
 	"sync"
+	"sync/atomic"
+	"time"
 	"unicode/utf8"
 
+	"github.com/execkit/execkit/core/engine"
 	"github.com/execkit/execkit/core/wire"
 )
 
 // Event is one typed item of a running command.
 type Event = wire.Event
 
-// maxQueuedBytes bounds the output that waits for a reader of events. What exceeds it is left out of the events (a
-// truncated event says so) and is still in the result.
+// maxQueuedBytes bounds the output that waits for a reader of events. A command whose reader is slower than it waits; where
+// nobody reads, what exceeds the bound is left out of the events (a truncated event says so) and is still in the result.
 const maxQueuedBytes = 1 << 20
+
+// A reader is waited for so long: for its first call, and after each call. Then the command goes on without it, since
+// one that was forgotten must not hold it up for ever.
+const (
+	firstCallWithin = time.Second
+	nextCallWithin  = 5 * time.Second
+)
 
 // A Running is a command that was started and not waited for. Its methods may be called concurrently.
 type Running struct {
-	id     string
-	cancel context.CancelFunc
-	done   chan struct{}
-	result *Result
-	err    error
+	id         string
+	session    *Session
+	command    string
+	started    time.Time
+	cancel     context.CancelFunc
+	stopped    <-chan struct{}
+	done       chan struct{}
+	result     *Result // with err and finishedAt, written before done is closed
+	err        error
+	finishedAt time.Time
 
 	mu      sync.Mutex
 	queue   []Event
 	bytes   int
 	skipped int
 	arrived chan struct{} // capacity 1
+	drained chan struct{} // closed and replaced when events were taken
+	patient time.Time     // until when a full queue waits for its reader
+	job     *job          // nil until it was admitted
+
+	live       livePart
+	size       *engine.TTY
+	left       bool         // by Exec with a Yield
+	activity   atomic.Int64 // counts what came and went
+	lastActive atomic.Int64 // in nanoseconds
+	waits      chan struct{}
 
 	questions questions
 }
@@ -41,8 +66,11 @@ func (s *Session) Start(ctx context.Context, command string, o ExecOptions) (*Ru
 		return nil, err
 	}
 	ctx, cancel := context.WithCancel(ctx)
-	r := &Running{id: newID("e"), cancel: cancel, done: make(chan struct{}), arrived: make(chan struct{}, 1)}
-	p.emit, p.tell = r.output, r.push
+	now := time.Now()
+	r := &Running{id: newID("e"), session: s, command: redactText(s.redact, command), started: now, cancel: cancel, stopped: ctx.Done(), done: make(chan struct{}),
+		arrived: make(chan struct{}, 1), drained: make(chan struct{}), patient: now.Add(firstCallWithin), waits: make(chan struct{}, 1)}
+	r.prepareLive(p.options)
+	p.running, p.tell = r, r.push
 	approve := s.approver(o)
 	if o.ApproveByEvent {
 		approve = r.ask
@@ -54,27 +82,33 @@ func (s *Session) Start(ctx context.Context, command string, o ExecOptions) (*Ru
 			cancel()
 			return nil, err
 		}
+		s.jobs.add(r)
+		r.begin(job)
 		go r.follow(ctx, job)
 		return r, nil
 	}
+	s.jobs.add(r)
 	go func() {
 		job, err := p.admit(ctx, approve)
 		if err != nil {
 			r.finish(nil, err)
 			return
 		}
+		r.begin(job)
 		r.follow(ctx, job)
 	}()
 	return r, nil
 }
 
 func (r *Running) follow(ctx context.Context, j *job) {
-	r.push(Event{Type: "started", PID: j.shell.PID()})
-	r.finish(j.run(ctx))
+	result, err := j.run(ctx)
+	r.ended()
+	r.finish(result, err)
 }
 
 func (r *Running) finish(result *Result, err error) {
 	r.result, r.err = result, err
+	r.finishedAt = time.Now()
 	if err != nil {
 		r.push(Event{Type: "finished", Error: err})
 	} else {
@@ -107,9 +141,11 @@ func (r *Running) Events(ctx context.Context, maxBytes int) (events []Event, don
 		if events, done = r.take(maxBytes); len(events) > 0 || done {
 			return events, done
 		}
+		r.expect(time.Hour) // a reader that waits is there
 		select {
 		case <-r.arrived:
 		case <-ctx.Done():
+			r.expect(nextCallWithin)
 			return nil, false
 		}
 	}
@@ -118,6 +154,7 @@ func (r *Running) Events(ctx context.Context, maxBytes int) (events []Event, don
 func (r *Running) take(maxBytes int) (events []Event, done bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.patient = time.Now().Add(nextCallWithin)
 	n, size := 0, 0
 	for n < len(r.queue) && (n == 0 || maxBytes <= 0 || size+len(r.queue[n].Data) <= maxBytes) {
 		size += len(r.queue[n].Data)
@@ -125,6 +162,10 @@ func (r *Running) take(maxBytes int) (events []Event, done bool) {
 	}
 	events = r.queue[:n:n]
 	r.queue, r.bytes = r.queue[n:], r.bytes-size
+	if size > 0 {
+		close(r.drained)
+		r.drained = make(chan struct{})
+	}
 	if len(r.queue) > 0 {
 		r.wake()
 		return events, false
@@ -135,6 +176,15 @@ func (r *Running) take(maxBytes int) (events []Event, done bool) {
 	default:
 		return events, n > 0 && events[n-1].Type == "finished"
 	}
+}
+
+// expect says how long a full queue waits for its reader from now on.
+func (r *Running) expect(d time.Duration) {
+	r.mu.Lock()
+	r.patient = time.Now().Add(d)
+	close(r.drained) // who waits for room reckons anew
+	r.drained = make(chan struct{})
+	r.mu.Unlock()
 }
 
 func (r *Running) wake() {
@@ -163,9 +213,10 @@ func (r *Running) output(stream string, p []byte) {
 	if !utf8.Valid(p) {
 		e.Data, e.Encoding = base64.StdEncoding.EncodeToString(p), "base64"
 	}
+	r.touch()
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.bytes+len(e.Data) > maxQueuedBytes {
+	if !r.room(len(e.Data)) {
 		r.skipped += len(p)
 		return
 	}
@@ -176,4 +227,28 @@ func (r *Running) output(stream string, p []byte) {
 		r.queue = append(r.queue, e)
 	}
 	r.wake()
+}
+
+// room waits, with r.mu held, until the queue can take n bytes more; false where nobody makes room.
+func (r *Running) room(n int) bool {
+	for r.bytes > 0 && r.bytes+n > maxQueuedBytes {
+		left := time.Until(r.patient)
+		if left <= 0 {
+			return false
+		}
+		drained := r.drained
+		r.mu.Unlock()
+		timer := time.NewTimer(left)
+		select {
+		case <-drained:
+		case <-timer.C:
+		case <-r.stopped:
+			timer.Stop()
+			r.mu.Lock()
+			return r.bytes+n <= maxQueuedBytes
+		}
+		timer.Stop()
+		r.mu.Lock()
+	}
+	return true
 }

@@ -47,6 +47,10 @@ type Session struct {
 	busy   bool
 	// lost says that the connection to the shell broke, reconnected that the next result has to tell of a new one.
 	lost, reconnected bool
+
+	jobs           jobTable
+	yielded        *job    // of the running command, if it lets others go on
+	detachedShells []shell // those of jobs that went on without the session
 }
 
 // Open opens a session on a target: "local" (or ""), or a URL such as ssh://user@host whose scheme is in
@@ -209,27 +213,34 @@ func (s *Session) closedError() error {
 	return errdefs.New(errdefs.SessionClosed, "session %s is closed", s.id).WithHint("open a new session").WithSession(errdefs.Closed)
 }
 
-// Close ends the shell and what runs in its terminal session, a running command too. It may be called twice.
+// Close ends the shell and what runs in its terminal session, a running command too, and every job. It may be called
+// twice.
 func (s *Session) Close() error {
+	_, err := s.End()
+	return err
+}
+
+// End is Close, and tells how many processes of jobs it ended.
+func (s *Session) End() (ended int, err error) {
 	s.mu.Lock()
 	shell := s.shell
 	s.shell, s.closed = nil, true
 	s.mu.Unlock()
 	s.end()
+	ended = s.endJobs()
 	if shell != nil {
 		shell.Close()
 	}
 	if s.undo != nil {
 		s.undo.files.Close()
 	}
-	var err error
 	if s.target != nil {
 		err = s.target.close()
 	}
 	if s.audit != nil {
 		s.awaitIdle()
 	}
-	return errors.Join(err, s.audit.close())
+	return ended, errors.Join(err, s.audit.close())
 }
 
 // closeWait bounds how long Close waits for the command that it ended, so that its outcome is still recorded.

@@ -60,6 +60,12 @@ func signalName(name string) (string, bool) {
 	return "", false
 }
 
+// IsSignal reports whether Signal takes a name.
+func IsSignal(name string) bool {
+	_, ok := signalName(name)
+	return ok
+}
+
 // A ProcessInfo is one process of a tree.
 type ProcessInfo struct {
 	PID, Parent int
@@ -71,4 +77,11 @@ type ProcessInfo struct {
 	Ports []int
 	// Started is the time of its start in clock ticks since boot; with the PID it names the process for good.
 	Started uint64
+}
+
+// A Group names processes for good: everything that descends from the roots (a PID with the time of its start), and
+// whatever else holds one of the pipes, such as a daemon that left its session.
+type Group struct {
+	Roots map[int]uint64
+	Pipes []string
 }

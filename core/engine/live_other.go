@@ -7,11 +7,11 @@ func (*Shell) Resize(TTY) error           { return ErrNoTerminal }
 func (*Shell) Signal(string) (int, error) { return 0, ErrNoTerminal }
 func (*Shell) Waiting() (Wait, bool)      { return Wait{}, false }
 
-// Tree needs Linux's /proc.
-func Tree(map[int]uint64) []ProcessInfo { return nil }
+// Processes needs Linux's /proc.
+func (Group) Processes() []ProcessInfo { return nil }
+
+// Signal needs Linux's /proc.
+func (Group) Signal(string) int { return 0 }
 
 // StartOf needs Linux's /proc.
 func StartOf(int) uint64 { return 0 }
-
-// SignalTree needs Linux's /proc.
-func SignalTree(map[int]uint64, string) int { return 0 }

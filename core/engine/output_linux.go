@@ -124,8 +124,8 @@ func (o *output) drain(w io.Writer) (held bool) {
 }
 
 // replace gives the pipe to the background processes that hold it and makes a new one under the same path. The old
-// one is read to its end, so that its writers neither block nor die of SIGPIPE.
-func (o *output) replace() error {
+// one is read to its end, so that its writers neither block nor die of SIGPIPE; late, if not nil, gets what comes.
+func (o *output) replace(late io.WriteCloser) error {
 	old, err := o.waitable()
 	if err != nil {
 		return err
@@ -143,7 +143,12 @@ func (o *output) replace() error {
 	unix.Close(o.fd)
 	o.fd = fd
 	go func() {
-		_, _ = io.Copy(io.Discard, old)
+		if late != nil {
+			_, _ = io.Copy(late, old)
+			late.Close()
+		} else {
+			_, _ = io.Copy(io.Discard, old)
+		}
 		old.Close()
 	}()
 	return nil

@@ -104,7 +104,7 @@ var errPipesLost = errors.New("the session's pipes were removed")
 // pipesSound makes sure that the shell finds its pipes.
 func (s *Shell) pipesSound() bool {
 	for _, o := range []*output{s.stdout, s.stderr} {
-		if !o.sound() && o.replace() != nil {
+		if !o.sound() && o.replace(nil) != nil {
 			return false
 		}
 	}

@@ -128,15 +128,28 @@ func listeningSockets(pid int) map[string]int {
 	return sockets
 }
 
-// Tree returns the processes that belong to the given roots: those that still are the process that they were, and
-// everything below them. A root is a PID with the time of its start.
-func Tree(roots map[int]uint64) []ProcessInfo {
+// Processes returns the processes of the group that live.
+func (g Group) Processes() []ProcessInfo {
 	table := processTable()
+	roots := make(map[int]uint64, len(g.Roots))
+	for pid, started := range g.Roots {
+		if table[pid].started == started {
+			roots[pid] = started
+		}
+	}
+	if len(g.Pipes) > 0 {
+		for pid := range table {
+			// Not this process, which reads the pipes, nor one that it descends from.
+			if pid > 1 && !descends(table, os.Getpid(), pid) && holdsPipe(pid, g.Pipes) {
+				roots[pid] = table[pid].started
+			}
+		}
+	}
 	var list []ProcessInfo
 	var ports map[string]int
 	for _, pid := range slices.Sorted(maps.Keys(table)) {
-		for root, started := range roots {
-			if table[root].started == started && table[pid].state != 'Z' && descends(table, pid, root) {
+		for root := range roots {
+			if table[pid].state != 'Z' && descends(table, pid, root) {
 				if ports == nil {
 					ports = listeningSockets(pid)
 				}
@@ -154,14 +167,14 @@ func StartOf(pid int) uint64 {
 	return p.started
 }
 
-// SignalTree sends a signal to every process of Tree and returns how many it reached.
-func SignalTree(roots map[int]uint64, name string) (reached int) {
+// Signal sends a signal to every process of the group and returns how many it reached.
+func (g Group) Signal(name string) (reached int) {
 	name, ok := signalName(name)
 	if !ok {
 		return 0
 	}
 	number := unix.SignalNum("SIG" + name)
-	for _, p := range Tree(roots) {
+	for _, p := range g.Processes() {
 		if unix.Kill(p.PID, number) == nil {
 			reached++
 		}

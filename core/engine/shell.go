@@ -36,6 +36,9 @@ type Command struct {
 	// the output goes to Terminal. Without TTY, Terminal gets what the command writes to /dev/tty.
 	TTY      *TTY
 	Terminal io.Writer
+	// Late, if set, is asked once for each stream ("stdout", "stderr") that processes of the command still hold when it has
+	// ended, and gets what they write from then on; nil is for throwing it away.
+	Late func(stream string) io.WriteCloser
 	// Timeout is the time after which the command is stopped; 0 for none.
 	Timeout time.Duration
 	// Stdout and Stderr get the output as it comes, each from one goroutine at a time and not after Run returned.
@@ -64,6 +67,8 @@ type Outcome struct {
 	Background bool
 	// Jobs are the processes in the shell's terminal session that the command left behind.
 	Jobs []Process
+	// Pipes are the names of the output pipes that processes still hold, for a Group.
+	Pipes []string
 	// Cwd is the shell's directory as the kernel knows it, Env its exported environment. Both are the last known ones
 	// when the shell exited.
 	// State is what a watched shell tells about what it gives names and words a meaning by, and Pristine the same from

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -169,9 +170,16 @@ func (s *Shell) Run(ctx context.Context, c Command) Outcome {
 		// Looking through /proc costs more than an ordinary command, and only & and what holds the pipes can leave
 		// something behind.
 		if out.Background || strings.Contains(c.Text, "&") {
-			out.Jobs = s.leftBehind()
+			out.Pipes = s.heldPipes(heldOut, heldErr)
+			out.Jobs = append(s.leftBehind(), s.escaped(out.Pipes)...)
 		}
-		if heldOut && s.stdout.replace() != nil || heldErr && s.stderr.replace() != nil {
+		late := func(stream string) io.WriteCloser {
+			if c.Late == nil {
+				return nil
+			}
+			return c.Late(stream)
+		}
+		if heldOut && s.stdout.replace(late("stdout")) != nil || heldErr && s.stderr.replace(late("stderr")) != nil {
 			// No new pipe can be had: the streams would mix, so the next command gets a fresh shell.
 			s.Close()
 			out.Exited = true
@@ -267,11 +275,53 @@ func (s *Shell) leftBehind() []Process {
 	return fresh
 }
 
+// heldPipes returns the names that the outputs have among a process's descriptors.
+func (s *Shell) heldPipes(heldOut, heldErr bool) (names []string) {
+	for o, held := range map[*output]bool{s.stdout: heldOut, s.stderr: heldErr} {
+		var st unix.Stat_t
+		switch {
+		case !held:
+		case o.name != "":
+			names = append(names, o.name)
+		case unix.Fstat(o.fd, &st) == nil:
+			names = append(names, fmt.Sprintf("pipe:[%d]", st.Ino))
+		}
+	}
+	return names
+}
+
+// escaped returns the processes that left the terminal session (setsid) and hold the command's output.
+func (s *Shell) escaped(pipes []string) (found []Process) {
+	if len(pipes) == 0 {
+		return nil
+	}
+	for pid, p := range processTable() {
+		if p.session != s.supervisor && pid != s.supervisor && pid != os.Getpid() && p.state != 'Z' && holdsPipe(pid, pipes) {
+			found = append(found, Process{PID: pid, Command: commandOf(pid)})
+		}
+	}
+	return found
+}
+
+func holdsPipe(pid int, pipes []string) bool {
+	dir := procPath(pid, "fd")
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return false
+	}
+	for _, e := range entries {
+		if target, err := os.Readlink(filepath.Join(dir, e.Name())); err == nil && slices.Contains(pipes, target) {
+			return true
+		}
+	}
+	return false
+}
+
 // jobCommand returns what a job runs. One that was just started still shows the shell's arguments until its exec, so
 // it gets a few milliseconds; a subshell keeps them.
 func (s *Shell) jobCommand(pid int) string {
 	own := commandOf(s.pid)
-	for range 5 {
+	for range 50 {
 		if command := commandOf(pid); command != own && command != "" { // it has none in the middle of an exec
 			return command
 		}

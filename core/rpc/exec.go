@@ -9,12 +9,19 @@ import (
 	"github.com/execkit/execkit/core/wire"
 )
 
-// defaultEventsWait is how long exec.events waits for the first event when the request does not say.
-const defaultEventsWait = 30 * time.Second
+// defaultWait is how long a method waits for what may never come (an event, the end of a job) when the request does not say.
+const defaultWait = 30 * time.Second
 
 // execStart starts a command that outlives the call: it ends by itself, at its deadline, by exec.stop or with its
 // session.
 func (s *Server) execStart(ctx context.Context, r *wire.Exec) (any, error) {
+	if r.YieldMS != nil {
+		return nil, errdefs.New(errdefs.InvalidArgument, "yield_ms: exec.start returns at once").WithHint("leave it out, or use session.exec").WithDetail("field", "yield_ms")
+	}
+	const open = "open"
+	if r.Stdin != nil && *r.Stdin == open {
+		r.Stdin, r.StdinOpen = nil, true
+	}
 	session, o, err := s.execOptions(r)
 	if err != nil {
 		return nil, err
@@ -41,6 +48,12 @@ func (s *Server) runningCommand(id string) (*execkit.Running, error) {
 	if running, ok := s.running[id]; ok {
 		return running, nil
 	}
+	// A command that session.exec left running is not among them.
+	for _, session := range s.sessions {
+		if running := session.RunningCommand(id); running != nil {
+			return running, nil
+		}
+	}
 	return nil, errdefs.New(errdefs.InvalidArgument, "no running command %s", errdefs.Quote(id)).
 		WithHint("the id is gone once exec.events has returned done")
 }
@@ -50,14 +63,10 @@ func (s *Server) execEvents(ctx context.Context, r *wire.ExecEvents) (any, error
 	if err != nil {
 		return nil, err
 	}
-	wait := defaultEventsWait
-	if r.TimeoutMS != nil {
-		if *r.TimeoutMS < 0 || *r.TimeoutMS > maxTimeoutMS {
-			return nil, errdefs.New(errdefs.InvalidArgument, "timeout_ms: %d is out of range", *r.TimeoutMS).WithDetail("field", "timeout_ms")
-		}
-		wait = time.Duration(*r.TimeoutMS) * time.Millisecond
+	ctx, cancel, err := waitFor(ctx, r.TimeoutMS)
+	if err != nil {
+		return nil, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
 	events, done := running.Events(ctx, r.MaxBytes)
 	if done {

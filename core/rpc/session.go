@@ -232,8 +232,13 @@ func (s *Server) execOptions(r *wire.Exec) (*execkit.Session, execkit.ExecOption
 	if o.Stdin, err = stdinOf(r); err != nil {
 		return nil, o, err
 	}
-	if r.StdinOpen {
-		return nil, o, errdefs.New(errdefs.Unsupported, "stdin_open is not available in this version").WithHint("give the whole input as stdin")
+	o.StdinOpen, o.TTY = r.StdinOpen, r.TTY
+	if r.YieldMS != nil {
+		if *r.YieldMS < 0 || *r.YieldMS > maxTimeoutMS {
+			return nil, o, errdefs.New(errdefs.InvalidArgument, "yield_ms: %d is out of range", *r.YieldMS).WithDetail("field", "yield_ms")
+		}
+		// 0 is at once; the command has to be started all the same.
+		o.Yield = max(time.Duration(*r.YieldMS)*time.Millisecond, time.Microsecond)
 	}
 	return session, o, nil
 }
@@ -277,26 +282,18 @@ func (s *Server) sessionDestroy(_ context.Context, r *wire.SessionRef) (any, err
 	s.mu.Lock()
 	delete(s.sessions, r.SessionID)
 	s.mu.Unlock()
-	return struct{}{}, session.Close()
+	ended, err := session.End()
+	return map[string]any{"ended": ended}, err
 }
 
 func (s *Server) outputRead(_ context.Context, r *wire.OutputRead) (any, error) {
-	var offset, line int64
-	switch {
-	case r.Offset != nil && r.Line != nil:
-		return nil, errdefs.New(errdefs.InvalidArgument, "offset and line are both given").WithHint("give one of them")
-	case r.Offset != nil:
-		offset = *r.Offset
-	case r.Line != nil:
-		line = *r.Line
-	}
-	if offset < 0 || line < 0 || r.Limit < 0 {
-		return nil, errdefs.New(errdefs.InvalidArgument, "offset, line and limit must not be negative")
+	offset, line, err := position(r.Offset, r.Line, r.Limit)
+	if err != nil {
+		return nil, err
 	}
 	s.mu.Lock()
 	sessions := slices.Collect(maps.Values(s.sessions))
 	s.mu.Unlock()
-	var err error
 	for _, session := range sessions {
 		var result *wire.OutputReadResult
 		if result, err = session.ReadOutput(r.OutputID, offset, line, r.Limit); err == nil {

@@ -70,11 +70,16 @@ type Exec struct {
 	Command   string `json:"command"`
 	// TimeoutMS is the deadline of this command; the session's default when absent, 0 for none.
 	TimeoutMS *int64 `json:"timeout_ms,omitempty"`
-	// Stdin is fed to the command and closed; absent is end of file at once. For exec.start, StdinOpen keeps it open.
+	// Stdin is fed to the command and closed; absent is end of file at once. StdinOpen keeps it open for exec.write, as does
+	// the word "open" as Stdin of exec.start (the text "open" goes there as stdin_b64).
 	Stdin     *string `json:"stdin,omitempty"`
 	StdinB64  *string `json:"stdin_b64,omitempty"`
 	StdinOpen bool    `json:"stdin_open,omitempty"`
 	Budget    *Budget `json:"budget,omitempty"`
+	// TTY runs the command on a terminal. YieldMS, for session.exec, returns after this time with what there is and leaves
+	// the command running as a job. StdinOpen and TTY need exec.start or YieldMS.
+	TTY     *TTY   `json:"tty,omitempty"`
+	YieldMS *int64 `json:"yield_ms,omitempty"`
 	// Cwd and Env hold for this command only.
 	Cwd string             `json:"cwd,omitempty"`
 	Env map[string]*string `json:"env,omitempty"`
@@ -120,17 +125,90 @@ type ExecEventsResult struct {
 	Done   bool    `json:"done"`
 }
 
-// ExecWrite is the request of exec.write. Data is text; DataB64 is bytes.
+// TTY is the size of a terminal; 0 is 24 rows, 80 columns.
+type TTY struct {
+	Rows int `json:"rows"`
+	Cols int `json:"cols"`
+}
+
+// ExecWrite is the request of exec.write. Data is text, DataB64 bytes; Key is a named key ("ctrl-c"), Keys several.
+// To is "stdin" or "tty"; absent is the command's input. Secret input is not echoed and is hidden from then on. TimeoutMS
+// is how long to wait for a command that does not read; 30,000 when absent.
 type ExecWrite struct {
-	ExecID  string  `json:"exec_id"`
-	Data    string  `json:"data,omitempty"`
-	DataB64 *string `json:"data_b64,omitempty"`
+	ExecID    string   `json:"exec_id"`
+	Data      string   `json:"data,omitempty"`
+	DataB64   *string  `json:"data_b64,omitempty"`
+	Key       string   `json:"key,omitempty"`
+	Keys      []string `json:"keys,omitempty"`
+	To        string   `json:"to,omitempty"`
+	Secret    bool     `json:"secret,omitempty"`
+	TimeoutMS *int64   `json:"timeout_ms,omitempty"`
 }
 
 // ExecSignal is the request of exec.signal; Signal is an RFC 4254 name without SIG ("INT", "TERM", "KILL").
 type ExecSignal struct {
 	ExecID string `json:"exec_id"`
 	Signal string `json:"signal"`
+}
+
+// ExecSignalResult is its result: how many processes the signal reached.
+type ExecSignalResult struct {
+	Reached int `json:"reached"`
+}
+
+// ExecResize is the request of exec.resize.
+type ExecResize struct {
+	ExecID string `json:"exec_id"`
+	Rows   int    `json:"rows"`
+	Cols   int    `json:"cols"`
+}
+
+// ExecScreen is the request of exec.screen; Format is "text", the default, or "png".
+type ExecScreen struct {
+	ExecID string `json:"exec_id"`
+	Format string `json:"format,omitempty"`
+}
+
+// ExecScreenResult is what a terminal shows, redacted. Text has a line for each row, without the blanks at its end;
+// CursorRow and CursorCol count from 0. PNG is base64.
+type ExecScreenResult struct {
+	Rows          int    `json:"rows"`
+	Cols          int    `json:"cols"`
+	Text          string `json:"text"`
+	CursorRow     int    `json:"cursor_row"`
+	CursorCol     int    `json:"cursor_col"`
+	CursorVisible bool   `json:"cursor_visible"`
+	Title         string `json:"title,omitempty"`
+	// Alternate says that a full-screen program has taken the screen over.
+	Alternate bool     `json:"alternate,omitempty"`
+	PNG       string   `json:"png,omitempty"`
+	Waiting   *Waiting `json:"waiting_for_input,omitempty"`
+}
+
+// JobRef names a job of any session.
+type JobRef struct {
+	JobID string `json:"job_id"`
+}
+
+// JobOutput is the request of job.output: a part of a job's output, by a byte offset or a line counted from 1.
+type JobOutput struct {
+	JobID  string `json:"job_id"`
+	Stream string `json:"stream,omitempty"`
+	Offset *int64 `json:"offset,omitempty"`
+	Line   *int64 `json:"line,omitempty"`
+	Limit  int64  `json:"limit,omitempty"`
+}
+
+// JobWait is the request of job.wait; TimeoutMS is 30,000 when absent.
+type JobWait struct {
+	JobID     string `json:"job_id"`
+	TimeoutMS *int64 `json:"timeout_ms,omitempty"`
+}
+
+// JobKill is the request of job.kill. Without a Signal the job is made to end: interrupted, terminated, killed.
+type JobKill struct {
+	JobID  string `json:"job_id"`
+	Signal string `json:"signal,omitempty"`
 }
 
 // Budget bounds what a result returns of each stream. Max* are hard caps, markers included; 0 means the default.

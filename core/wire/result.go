@@ -38,6 +38,11 @@ type ExecResult struct {
 	// Jobs are the background processes that the command left behind.
 	Jobs   []Job   `json:"jobs,omitempty"`
 	Events []Event `json:"events,omitempty"`
+	// Running says that the command goes on as the job JobID, which is its exec_id too; ExitCode is then nil, and the
+	// streams are what came so far. Waiting is what it waits for.
+	Running bool     `json:"running,omitempty"`
+	JobID   string   `json:"job_id,omitempty"`
+	Waiting *Waiting `json:"waiting_for_input,omitempty"`
 	// Hint is one line that helps the agent to go on.
 	Hint     string    `json:"hint,omitempty"`
 	Decision *Decision `json:"decision,omitempty"`
@@ -68,10 +73,58 @@ type Redaction struct {
 	Count int    `json:"count"`
 }
 
-// Job is a background process.
+// Job is a background process. JobID names the job that it belongs to.
 type Job struct {
+	JobID   string `json:"job_id,omitempty"`
 	PID     int    `json:"pid"`
 	Command string `json:"command"`
+}
+
+// Waiting is what a command waits for: input that it cannot go on without.
+type Waiting struct {
+	// On is "stdin" or "tty".
+	On string `json:"on"`
+	// Kind is "password" when the terminal does not show what is typed, else "confirm", "repl" or "other".
+	Kind    string `json:"kind"`
+	Prompt  string `json:"prompt"`
+	PID     int    `json:"pid"`
+	Command string `json:"command"`
+}
+
+// JobInfo is a job: a command that was started, or left running, or what a command left in the background.
+type JobInfo struct {
+	JobID     string `json:"job_id"`
+	SessionID string `json:"session_id"`
+	Command   string `json:"command"`
+	// Kind is "command" or "background"; State is "running" or "ended".
+	Kind  string `json:"kind"`
+	State string `json:"state"`
+	// StartedMS is in Unix milliseconds. ExitCode is known of an ended command alone.
+	StartedMS  int64    `json:"started_ms"`
+	DurationMS int64    `json:"duration_ms"`
+	ExitCode   *int     `json:"exit_code"`
+	Waiting    *Waiting `json:"waiting_for_input,omitempty"`
+	// Processes is the process tree; Listening holds the TCP ports that it listens on.
+	Processes []JobProcess `json:"processes"`
+	Listening []int        `json:"listening,omitempty"`
+	// Bytes is how much output there is to read, by stream.
+	Bytes map[string]int64 `json:"bytes"`
+}
+
+// JobProcess is one process of a job.
+type JobProcess struct {
+	PID         int    `json:"pid"`
+	PPID        int    `json:"ppid"`
+	Command     string `json:"command"`
+	CPUMS       int64  `json:"cpu_ms"`
+	MemoryBytes int64  `json:"memory_bytes"`
+	Ports       []int  `json:"ports,omitempty"`
+}
+
+// JobWaitResult is the result of job.wait; Result is nil while the job runs, and of a background job.
+type JobWaitResult struct {
+	Job    JobInfo     `json:"job"`
+	Result *ExecResult `json:"result,omitempty"`
 }
 
 // Decision is the policy's verdict on a command.

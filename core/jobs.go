@@ -1,0 +1,601 @@
+package execkit
+
+import (
+	"context"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/execkit/execkit/core/budget"
+	"github.com/execkit/execkit/core/engine"
+	"github.com/execkit/execkit/core/errdefs"
+	"github.com/execkit/execkit/core/wire"
+)
+
+// A job in the sense of the contract is a command that was started, or what a command left in the background. (The type
+// job of this package is any command that holds the session.)
+
+// jobTable holds the jobs of one session.
+type jobTable struct {
+	mu   sync.Mutex
+	list []anyJob
+}
+
+// keptEnded bounds how many ended jobs can still be asked for, with their output.
+const keptEnded = 8
+
+// anyJob is what both kinds of jobs answer.
+type anyJob interface {
+	ID() string
+	info() wire.JobInfo
+	spool(stream string) *budget.Spool
+	// over is closed or nil when the job has ended.
+	isOver() bool
+	kill(ctx context.Context, signal string) (reached int, err error)
+	wait(ctx context.Context) (*Result, error)
+}
+
+func (t *jobTable) add(j anyJob) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.list = append(t.list, j)
+	ended := 0
+	for i := len(t.list) - 1; i >= 0; i-- {
+		if t.list[i] != j && t.list[i].isOver() {
+			if ended++; ended > keptEnded {
+				t.list = slices.Delete(t.list, i, i+1)
+			}
+		}
+	}
+}
+
+func (t *jobTable) all() []anyJob {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return slices.Clone(t.list)
+}
+
+// Jobs returns the session's jobs, the oldest first: those that run and the last few that ended.
+func (s *Session) Jobs() []wire.JobInfo {
+	infos := []wire.JobInfo{}
+	for _, j := range s.jobs.all() {
+		infos = append(infos, j.info())
+	}
+	return infos
+}
+
+func (s *Session) job(id string) (anyJob, error) {
+	for _, j := range s.jobs.all() {
+		if j.ID() == id {
+			return j, nil
+		}
+	}
+	return nil, errdefs.New(errdefs.InvalidArgument, "no job %s in this session", errdefs.Quote(id)).
+		WithHint("job.list shows the jobs; the last %d that ended can still be asked for", keptEnded).WithDetail("field", "job_id")
+}
+
+// HasJob reports whether the session knows a job.
+func (s *Session) HasJob(id string) bool {
+	_, err := s.job(id)
+	return err == nil
+}
+
+// RunningCommand returns the command that Exec left running under this identifier, while it can still be asked for.
+func (s *Session) RunningCommand(id string) *Running {
+	j, err := s.job(id)
+	if err != nil {
+		return nil
+	}
+	if r, ok := j.(*Running); ok && r.left {
+		return r
+	}
+	return nil
+}
+
+// JobInfo describes one job.
+func (s *Session) JobInfo(id string) (wire.JobInfo, error) {
+	j, err := s.job(id)
+	if err != nil {
+		return wire.JobInfo{}, err
+	}
+	return j.info(), nil
+}
+
+// JobOutput reads a job's output, from a byte offset or, when line is above 0, from a line on. What the command is still
+// writing of a line comes with its end.
+func (s *Session) JobOutput(id, stream string, offset, line, limit int64) (*wire.OutputReadResult, error) {
+	j, err := s.job(id)
+	if err != nil {
+		return nil, err
+	}
+	if stream == "" {
+		stream = "stdout"
+	}
+	spool := j.spool(stream)
+	if spool == nil {
+		return nil, errdefs.New(errdefs.InvalidArgument, "stream: the job has no stream %s", errdefs.Quote(stream)).
+			WithHint("\"stdout\" or \"stderr\"; a command on a terminal has all of its output in stdout").WithDetail("field", "stream")
+	}
+	return readSpool(spool, offset, line, limit), nil
+}
+
+// JobWait waits until a job has ended, and gives its result if it is a command. When ctx ends first, the result is nil.
+func (s *Session) JobWait(ctx context.Context, id string) (wire.JobWaitResult, error) {
+	j, err := s.job(id)
+	if err != nil {
+		return wire.JobWaitResult{}, err
+	}
+	result, err := j.wait(ctx)
+	if err != nil && ctx.Err() == nil {
+		return wire.JobWaitResult{}, err
+	}
+	return wire.JobWaitResult{Job: j.info(), Result: result}, nil
+}
+
+// JobKill signals every process of a job; without a name it makes the job end, and returns when it has. It returns how
+// many processes it reached.
+func (s *Session) JobKill(ctx context.Context, id, signal string) (reached int, err error) {
+	j, err := s.job(id)
+	if err != nil {
+		return 0, err
+	}
+	if signal != "" && !engine.IsSignal(signal) {
+		return 0, unknownSignal(signal)
+	}
+	return j.kill(ctx, signal)
+}
+
+// endJobs ends everything that the session's commands left running and returns how many processes that were.
+func (s *Session) endJobs() (ended int) {
+	list := s.jobs.all()
+	// First what is below the shells, without what belongs to background jobs.
+	for _, j := range list {
+		if r, ok := j.(*Running); ok && !r.isOver() {
+			ended += len(r.info().Processes)
+		}
+	}
+	for _, j := range list {
+		if b, ok := j.(*backgroundJob); ok {
+			ended += b.group().Signal("KILL")
+		}
+	}
+	s.mu.Lock()
+	detached := s.detachedShells
+	s.detachedShells = nil
+	s.mu.Unlock()
+	for _, sh := range detached {
+		sh.Close()
+	}
+	return ended
+}
+
+// rootsOf names the shell's own process, from which everything of its commands descends; nil for a shell that is not of
+// this machine, whose numbers would mean other processes here.
+func rootsOf(sh shell) map[int]uint64 {
+	if _, ok := sh.(*engine.Shell); !ok {
+		return nil
+	}
+	return map[int]uint64{sh.PID(): engine.StartOf(sh.PID())}
+}
+
+// take takes the session for a command. A job that yielded keeps its shell, and the session goes on in a fresh one.
+func (s *Session) take() bool {
+	if s.running.TryLock() {
+		return true
+	}
+	s.mu.Lock()
+	j := s.yielded
+	if j == nil {
+		s.mu.Unlock()
+		return false
+	}
+	if j.settled {
+		// It has ended and is handing its state over; that takes a moment.
+		s.mu.Unlock()
+		s.running.Lock()
+		return true
+	}
+	j.detached, s.yielded = true, nil
+	s.detachedShells = append(s.detachedShells, j.shell)
+	s.shell, s.busy = nil, false
+	s.hint = "the job " + j.running.id + " goes on in the shell that it was started in; this command ran in a fresh one with directory and exported environment restored"
+	s.mu.Unlock()
+	return true
+}
+
+// settle reports whether the job still holds the session, whose state then is the job's to change.
+func (j *job) settle() bool {
+	j.session.mu.Lock()
+	defer j.session.mu.Unlock()
+	j.settled = true
+	return !j.detached
+}
+
+func (j *job) release() {
+	s := j.session
+	s.mu.Lock()
+	if s.yielded == j {
+		s.yielded = nil
+	}
+	detached := j.detached
+	s.mu.Unlock()
+	if !detached {
+		s.running.Unlock()
+	}
+}
+
+// finishDetached ends a job whose session went on without it. Its shell goes too, unless it left something running.
+func (j *job) finishDetached(ctx context.Context, out engine.Outcome) (*Result, error) {
+	result := j.session.result(j, out)
+	if len(out.Jobs) == 0 {
+		s := j.session
+		s.mu.Lock()
+		s.detachedShells = slices.DeleteFunc(s.detachedShells, func(sh shell) bool { return sh == j.shell })
+		s.mu.Unlock()
+		j.shell.Close()
+	}
+	j.describe(result)
+	return j.conclude(ctx, out, result)
+}
+
+// execYield is Exec with a Yield.
+func (s *Session) execYield(ctx context.Context, command string, o ExecOptions) (*Result, error) {
+	yield := o.Yield
+	o.Yield = 0
+	r, err := s.Start(context.WithoutCancel(ctx), command, o)
+	if err != nil {
+		return nil, err
+	}
+	r.left = true
+	r.expect(0) // the events are there for who asks later; nobody reads them yet
+	timer := time.NewTimer(yield)
+	defer timer.Stop()
+	select {
+	case <-r.done:
+	case <-r.waits:
+	case <-timer.C:
+	case <-ctx.Done():
+		r.Stop()
+		<-r.done
+	}
+	select {
+	case <-r.done:
+		return r.result, r.err
+	default:
+	}
+	return r.yieldNow(), nil
+}
+
+// yieldNow lets the session go on with other commands, and returns what the command came to so far.
+func (r *Running) yieldNow() *Result {
+	s := r.session
+	r.mu.Lock()
+	j := r.job
+	r.mu.Unlock()
+	result := &Result{Command: r.command, Encoding: "utf-8", DurationMS: time.Since(r.started).Milliseconds(), Cwd: s.Info().Cwd,
+		Running: true, JobID: r.id, Waiting: r.Waiting(), Hint: "the command goes on as job " + r.id + "; job.output and job.wait follow it, job.kill ends it"}
+	if j == nil {
+		return result // still waits for approval
+	}
+	s.mu.Lock()
+	if !j.settled && !j.detached {
+		s.yielded = j
+	}
+	s.mu.Unlock()
+	result.Decision = &j.decision
+	out := r.live.out
+	if r.size != nil {
+		out = r.live.tty
+	}
+	for _, one := range []struct {
+		name string
+		from *liveCapture
+		to   *string
+	}{{"stdout", out, &result.Stdout}, {"stderr", r.live.err, &result.Stderr}} {
+		text, report, truncated := one.from.soFar(limitsOf(j.limits, one.name))
+		*one.to = text
+		if report != nil {
+			if result.Budget == nil {
+				result.Budget = make(map[string]*wire.BudgetReport)
+			}
+			result.Budget[one.name], result.Truncated = report, result.Truncated || truncated
+		}
+	}
+	return result
+}
+
+func (r *Running) isOver() bool {
+	select {
+	case <-r.done:
+		return true
+	default:
+		return false
+	}
+}
+
+func (r *Running) info() wire.JobInfo {
+	i := wire.JobInfo{JobID: r.id, SessionID: r.session.id, Command: r.command, Kind: "command", State: "running",
+		StartedMS: r.started.UnixMilli(), DurationMS: time.Since(r.started).Milliseconds(), Processes: []wire.JobProcess{}, Bytes: map[string]int64{}}
+	for _, stream := range []string{"stdout", "stderr"} {
+		if spool := r.spool(stream); spool != nil {
+			i.Bytes[stream] = spool.ReadAt(0, 1).BytesTotal
+		}
+	}
+	if r.isOver() {
+		i.State, i.DurationMS = "ended", r.finishedAt.Sub(r.started).Milliseconds()
+		if r.result != nil {
+			i.ExitCode = r.result.ExitCode
+		}
+		return i
+	}
+	i.Waiting = r.Waiting()
+	r.mu.Lock()
+	j := r.job
+	r.mu.Unlock()
+	if j != nil {
+		r.session.addProcesses(&i, engine.Group{Roots: rootsOf(j.shell)}, j.shell.PID())
+	}
+	return i
+}
+
+func (r *Running) spool(stream string) *budget.Spool {
+	r.mu.Lock()
+	j := r.job
+	r.mu.Unlock()
+	switch {
+	case j == nil:
+		return nil
+	case stream == "stdout" && r.size != nil:
+		return j.tty.spool
+	case stream == "stdout":
+		return j.stdout.spool
+	case stream == "stderr":
+		return j.stderr.spool
+	}
+	return nil
+}
+
+func (r *Running) kill(ctx context.Context, signal string) (int, error) {
+	if r.isOver() {
+		return 0, nil
+	}
+	if signal != "" {
+		return r.Signal(signal)
+	}
+	reached := 0
+	if d, err := r.drive(); err == nil {
+		reached, _ = d.Signal("CONT") // counts, and wakes what was stopped
+	}
+	r.Stop()
+	select {
+	case <-r.done:
+	case <-ctx.Done():
+	}
+	return reached, nil
+}
+
+func (r *Running) wait(ctx context.Context) (*Result, error) {
+	select {
+	case <-r.done:
+		if r.err != nil {
+			// What a cancelled command came to is a result for who asks for the job.
+			if partial, ok := errdefs.From(r.err).Details["result"].(*Result); ok {
+				return partial, nil
+			}
+		}
+		return r.result, r.err
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// A backgroundJob is what one command left running: `server &`.
+type backgroundJob struct {
+	id      string
+	session *Session
+	command string
+	started time.Time
+
+	mu       sync.Mutex
+	roots    map[int]uint64
+	pipes    []string
+	captures map[string]*liveCapture
+	over     time.Time // zero while it runs
+}
+
+func (b *backgroundJob) ID() string { return b.id }
+
+// background returns the record of what the command leaves behind.
+func (j *job) background() *backgroundJob {
+	if j.late == nil {
+		j.late = &backgroundJob{id: newID("j"), session: j.session, command: redactText(j.session.redact, j.asked), started: time.Now(),
+			roots: make(map[int]uint64), captures: make(map[string]*liveCapture)}
+	}
+	return j.late
+}
+
+// The output of a background job is kept in a smaller spool: there may be many of them.
+const backgroundHead, backgroundTail = 64 << 10, 1 << 20
+
+// lateOutput takes the output of what outlives the command.
+func (j *job) lateOutput(stream string) io.WriteCloser {
+	b := j.background()
+	c := newCapture(budget.Default(), j.session.redact, j.raw)
+	c.spool = budget.NewSpoolSize(backgroundHead, backgroundTail)
+	c.kept = budget.NewKeeper(budget.Default(), c.spool)
+	live := newLiveCapture(c, nil)
+	b.mu.Lock()
+	b.captures[stream] = live
+	b.mu.Unlock()
+	return lateWriter{live}
+}
+
+type lateWriter struct{ *liveCapture }
+
+func (w lateWriter) Close() error {
+	w.finish()
+	return nil
+}
+
+// leftBehind records what a command left running, and returns it for the result.
+func (j *job) leftBehind(out engine.Outcome) (jobs []wire.Job) {
+	if len(out.Jobs) == 0 {
+		return nil
+	}
+	if rootsOf(j.shell) == nil {
+		for _, p := range out.Jobs {
+			jobs = append(jobs, wire.Job{PID: p.PID, Command: redactText(j.session.redact, p.Command)})
+		}
+		return jobs
+	}
+	b := j.background()
+	b.pipes = out.Pipes
+	for _, p := range out.Jobs {
+		b.roots[p.PID] = engine.StartOf(p.PID)
+		jobs = append(jobs, wire.Job{JobID: b.id, PID: p.PID, Command: redactText(j.session.redact, p.Command)})
+	}
+	j.session.jobs.add(b)
+	return jobs
+}
+
+func (b *backgroundJob) isOver() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.over.IsZero() && len(b.group().Processes()) == 0 {
+		b.over = time.Now()
+	}
+	return !b.over.IsZero()
+}
+
+// group is set before the job is known to anyone, and does not change.
+func (b *backgroundJob) group() engine.Group { return engine.Group{Roots: b.roots, Pipes: b.pipes} }
+
+func (b *backgroundJob) info() wire.JobInfo {
+	over := b.isOver()
+	i := wire.JobInfo{JobID: b.id, SessionID: b.session.id, Command: b.command, Kind: "background", State: "running",
+		StartedMS: b.started.UnixMilli(), DurationMS: time.Since(b.started).Milliseconds(), Processes: []wire.JobProcess{}, Bytes: map[string]int64{}}
+	b.mu.Lock()
+	for stream, c := range b.captures {
+		i.Bytes[stream] = c.spool.ReadAt(0, 1).BytesTotal
+	}
+	if over {
+		i.State, i.DurationMS = "ended", b.over.Sub(b.started).Milliseconds()
+	}
+	b.mu.Unlock()
+	if !over {
+		b.session.addProcesses(&i, b.group(), 0)
+	}
+	return i
+}
+
+func (b *backgroundJob) spool(stream string) *budget.Spool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if c, ok := b.captures[stream]; ok {
+		return c.spool
+	}
+	if stream == "stdout" || stream == "stderr" {
+		return budget.NewSpool() // it went elsewhere: there is none
+	}
+	return nil
+}
+
+func (b *backgroundJob) kill(ctx context.Context, signal string) (int, error) {
+	if signal != "" {
+		return b.group().Signal(signal), nil
+	}
+	// Those that live now, by name: a parent that ends first must not hide its children.
+	all := engine.Group{Roots: maps.Clone(b.roots), Pipes: b.pipes}
+	for _, p := range all.Processes() {
+		all.Roots[p.PID] = p.Started
+	}
+	reached := all.Signal("TERM")
+	all.Signal("CONT")
+	for begin := time.Now(); time.Since(begin) < killJobAfter && len(all.Processes()) > 0 && ctx.Err() == nil; {
+		time.Sleep(5 * time.Millisecond)
+	}
+	for len(all.Processes()) > 0 && ctx.Err() == nil {
+		all.Signal("KILL")
+		time.Sleep(5 * time.Millisecond)
+	}
+	return reached, nil
+}
+
+// killJobAfter is how long a job has to end by itself after it was told to.
+const killJobAfter = 300 * time.Millisecond
+
+func (b *backgroundJob) wait(ctx context.Context) (*Result, error) {
+	pause := 5 * time.Millisecond
+	for !b.isOver() {
+		select {
+		case <-time.After(pause):
+			pause = min(2*pause, 200*time.Millisecond)
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+	return nil, nil
+}
+
+// addProcesses fills in the tree below the roots, without the shell and what earlier commands left in it.
+func (s *Session) addProcesses(i *wire.JobInfo, group engine.Group, shell int) {
+	others := make(map[int]bool)
+	if shell != 0 {
+		for _, j := range s.jobs.all() {
+			if b, ok := j.(*backgroundJob); ok {
+				for _, p := range b.group().Processes() {
+					others[p.PID] = true
+				}
+			}
+		}
+	}
+	for _, p := range group.Processes() {
+		if p.PID == shell || others[p.PID] {
+			continue
+		}
+		i.Processes = append(i.Processes, wire.JobProcess{PID: p.PID, PPID: p.Parent, Command: redactText(s.redact, p.Command),
+			CPUMS: p.CPU, MemoryBytes: p.Memory, Ports: p.Ports})
+		i.Listening = append(i.Listening, p.Ports...)
+	}
+	slices.Sort(i.Listening)
+	i.Listening = slices.Compact(i.Listening)
+}
+
+func (j *job) finishCaptures() {
+	if j.live == nil {
+		j.stdout.finish()
+		j.stderr.finish()
+		return
+	}
+	for _, c := range []*liveCapture{j.live.out, j.live.err, j.live.tty} {
+		c.finish()
+	}
+}
+
+func unknownSignal(name string) error {
+	return errdefs.New(errdefs.InvalidArgument, "signal: no signal %s", errdefs.Quote(name)).
+		WithHint("one of %s", strings.Join(engine.SignalNames(), ", ")).WithDetail("field", "signal")
+}
+
+// terminalEnv adds what a program on a terminal needs to know: the session's own TERM says that there is none.
+func (s *Session) terminalEnv(env map[string]*string) map[string]*string {
+	if _, given := env["TERM"]; given {
+		return env
+	}
+	s.mu.Lock()
+	now := s.env["TERM"]
+	s.mu.Unlock()
+	if now != "" && now != "dumb" {
+		return env
+	}
+	with := maps.Clone(env)
+	if with == nil {
+		with = make(map[string]*string)
+	}
+	term := "xterm-256color"
+	with["TERM"] = &term
+	return with
+}
