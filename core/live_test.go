@@ -253,9 +253,6 @@ func TestWrittenCommandsAreJudged(t *testing.T) {
 			if !errors.Is(err, execkit.ErrApprovalRequired) && !errors.Is(err, execkit.ErrBlocked) {
 				t.Errorf("%v", err)
 			}
-			if o.TTY != nil {
-				_ = f.r.Keys(ctx, "ctrl-c")
-			}
 		}
 		if err := f.r.Write(ctx, []byte("echo it $((1+1))\n"), execkit.WriteOptions{}); err != nil {
 			t.Fatal(err)
