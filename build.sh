@@ -230,6 +230,7 @@ test)
 	step format test -z "$(gofmt -l .)"
 	step vet go vet ./...
 	step "go test" go test -race ./...
+	step "fence" go run ./tools/fencefuzz -n 4000 -seed 1
 	step "tokens test" test_tokens
 	step lib build_lib
 	step c test_c

@@ -5,12 +5,15 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"net"
 	"os"
 	osexec "os/exec"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	execkit "github.com/execkit/execkit/core"
 	"github.com/execkit/execkit/core/enforce"
@@ -166,3 +169,161 @@ var volatile = regexp.MustCompile(`\b(ps|free|uptime|netstat|time|df|du|date|ope
 
 // slow need the network or build something; they are run with the whole case files.
 var slow = regexp.MustCompile(`\b(go|pip|npm|cargo|aws|terraform|pytest|docker|kubectl|helm|curl)\b`)
+
+// The answer of an opened session says what holds and why, and what of the policy is probably not meant.
+func TestEnforcementIsTold(t *testing.T) {
+	needKernel(t)
+	dir := t.TempDir()
+	told := func(allow []string, more map[string]any) map[string]any {
+		return fencedWith(t, dir, allow, more).Info().Enforcement
+	}
+	for _, tt := range []struct {
+		allow []string
+		more  map[string]any
+		want  map[string]any
+	}{
+		{[]string{"ls"}, nil, map[string]any{"kernel": true, "requested": "auto", "seccomp": true, "no_new_privs": true, "network": false, "write": []string{}}},
+		{[]string{"ls"}, map[string]any{"enforce": "require"}, map[string]any{"kernel": true, "requested": "require"}},
+		{[]string{"ls"}, map[string]any{"enforce": "off"}, map[string]any{"kernel": false, "reason": `the policy says enforce "off"`}},
+		{[]string{"ls"}, map[string]any{"default": "ask"}, map[string]any{"kernel": false, "reason": "the policy does not deny by default"}},
+		{[]string{"ls"}, map[string]any{"write": []string{"."}, "network": []int{443}}, map[string]any{"network": []uint16{443}, "write": []string{dir}}},
+		{[]string{"ls", "touch"}, nil, map[string]any{"write": []string{dir}, "because": map[string]string{"write": "allow[1]"}}},
+		{[]string{"curl", "ls"}, nil, map[string]any{"network": true, "because": map[string]string{"network": "allow[0]"}}},
+		{[]string{"curl", "ls"}, map[string]any{"network": false}, map[string]any{"network": false}},
+		{[]string{"make test"}, nil, map[string]any{"programs": "any", "network": true, "write": []string{dir}}},
+		{[]string{"touch"}, map[string]any{"write": []string{"/nonexistent"}}, map[string]any{"kernel": true, "missing": []string{"write /nonexistent: it does not exist"}}},
+	} {
+		got := told(tt.allow, tt.more)
+		for key, value := range tt.want {
+			if a, b := toJSON(t, got[key]), toJSON(t, value); a != b {
+				t.Errorf("%v %v: %s is %s, want %s", tt.allow, tt.more, key, a, b)
+			}
+		}
+	}
+	warnings := fencedWith(t, dir, []string{"ls", "no-such-program-here status"}, nil).Info().Warnings
+	if len(warnings) != 1 || warnings[0] != `"no-such-program-here" is granted and names no program on PATH` {
+		t.Errorf("%q", warnings)
+	}
+	var many []string
+	for i := range 10000 {
+		many = append(many, "no-such-program-"+strconv.Itoa(i))
+	}
+	begin := time.Now()
+	s := fencedWith(t, dir, append(many, "echo"), nil)
+	if n := len(s.Info().Warnings); n == 0 || n > 60 {
+		t.Errorf("%d warnings", n)
+	}
+	if took := time.Since(begin); took > 20*time.Second {
+		t.Errorf("opening took %v", took)
+	}
+}
+
+func toJSON(t *testing.T, v any) string {
+	raw, err := json.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(raw)
+}
+
+// Only the ports of the policy can be connected to.
+func TestPorts(t *testing.T) {
+	needKernel(t)
+	if enforce.Probe().Landlock < 4 {
+		t.Skip("no ports before Landlock 4")
+	}
+	listen := func() (string, net.Listener) {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { l.Close() })
+		_, port, _ := net.SplitHostPort(l.Addr().String())
+		return port, l
+	}
+	granted, _ := listen()
+	other, _ := listen()
+	number, _ := strconv.Atoi(granted)
+	script := filepath.Join(t.TempDir(), "connect.sh")
+	// A script may be granted as a whole; what it does is the kernel's to judge.
+	if err := os.WriteFile(script, []byte("#!/bin/bash\nfor p in \"$@\"; do (exec 3<>/dev/tcp/127.0.0.1/$p) 2>/dev/null && echo $p; done\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		network any
+		want    string
+	}{{true, granted + "\n" + other + "\n"}, {[]int{number}, granted + "\n"}, {[]int{}, ""}, {false, ""}} {
+		s := fencedWith(t, t.TempDir(), []string{script}, map[string]any{"network": tt.network, "enforce": "require"})
+		if r := exec(t, s, script+" "+granted+" "+other); r.Stdout != tt.want {
+			t.Errorf("network %v: %q, want %q (%s)", tt.network, r.Stdout, tt.want, r.Stderr)
+		}
+	}
+}
+
+// A kernel's part belongs to one policy; a second one only takes away.
+func TestNarrowedEnforcement(t *testing.T) {
+	needKernel(t)
+	dir := t.TempDir()
+	load := func(text string) *execkit.Policy {
+		p, err := execkit.LoadPolicy([]byte(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p
+	}
+	for _, tt := range []struct{ operator, agent, programs, write, network string }{
+		{`{"default":"deny","allow":["ls","cat"]}`, `{"default":"deny","allow":["cat","sort"],"enforce":"off"}`, `["/usr/bin/cat"]`, `[]`, `false`},
+		{`{"default":"deny","allow":["cat","curl"],"write":["."]}`, `{"default":"deny","allow":["cat"],"write":["sub","/etc"],"network":[1]}`, `["/usr/bin/cat"]`, `["` + dir + `/sub"]`, `[1]`},
+		{`{"default":"deny","allow":["cat"]}`, `{"default":"deny","allow":["cat","make test"]}`, `["/usr/bin/cat"]`, `[]`, `false`},
+		{`{"default":"deny","allow":["cat"]}`, `{"default":"allow","network":true}`, `["/usr/bin/cat"]`, `[]`, `false`},
+	} {
+		if err := os.MkdirAll(filepath.Join(dir, "sub"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		s, err := execkit.Open(context.Background(), "local", execkit.Config{Policy: load(tt.operator), Narrow: load(tt.agent), Cwd: dir, BaseEnv: []string{"PATH=/usr/bin:/bin"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		e := s.Info().Enforcement
+		if got := toJSON(t, []any{e["kernel"], e["programs"], e["write"], e["network"]}); got != "[true,"+tt.programs+","+tt.write+","+tt.network+"]" {
+			t.Errorf("%s narrowed by %s: %s", tt.operator, tt.agent, got)
+		}
+		s.Close()
+	}
+}
+
+// Temporary files go to the session's own directory, which ends with it.
+func TestTemporaryFiles(t *testing.T) {
+	needKernel(t)
+	s := fencedWith(t, t.TempDir(), []string{"mktemp", "sort", "seq", "head", "tail", "cat", "echo"}, map[string]any{"write": []string{}})
+	temp, _ := s.Info().Enforcement["temp"].(string)
+	r := exec(t, s, "f=$(mktemp); echo $f; seq 300000 | sort -S 100k -n | tail -1")
+	if !strings.HasPrefix(r.Stdout, temp+"/") || !strings.HasSuffix(r.Stdout, "\n300000\n") || r.Stderr != "" {
+		t.Errorf("%+v", r)
+	}
+	if r := exec(t, s, "cat <<E | tail -c 2\n"+strings.Repeat("x", 20000)+"\nE\n"); r.Stdout != "x\n" {
+		t.Errorf("%+v", r)
+	}
+	s.Close()
+	if _, err := os.Stat(temp); !os.IsNotExist(err) {
+		t.Errorf("%s is left: %v", temp, err)
+	}
+}
+
+func BenchmarkOpenEnforced(b *testing.B) {
+	for _, mode := range []string{"off", "auto"} {
+		b.Run(mode, func(b *testing.B) {
+			for b.Loop() {
+				p, err := execkit.LoadPolicy([]byte(`{"default":"deny","allow":["ls","cat","grep","git status","systemctl status","docker ps"],"enforce":"` + mode + `"}`))
+				if err != nil {
+					b.Fatal(err)
+				}
+				s, err := execkit.Open(context.Background(), "local", execkit.Config{Policy: p})
+				if err != nil {
+					b.Fatal(err)
+				}
+				s.Close()
+			}
+		})
+	}
+}

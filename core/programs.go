@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/execkit/execkit/core/errdefs"
+	"github.com/execkit/execkit/core/policy"
 )
 
 // A finder looks programs up in a PATH. It reads a directory once: a policy may have thousands of entries, and a search
@@ -100,4 +101,22 @@ func (g *guard) absent(name string) {
 	if !slices.Contains(g.warnings, warning) {
 		g.warnings = append(g.warnings, warning)
 	}
+}
+
+// PolicyWarnings tells what of a policy is probably not meant on this machine: the policy's own warnings, and the entries
+// that name no program on PATH.
+func PolicyWarnings(p *Policy) []string {
+	g := &guard{warnings: p.Warnings()}
+	if p.Fence() {
+		cwd, _ := os.Getwd()
+		find := newFinder(os.Getenv("PATH"), cwd)
+		names := p.Programs()
+		slices.Sort(names)
+		for _, name := range names {
+			if !policy.Builtin(name) && find.file(name) == "" {
+				g.absent(name)
+			}
+		}
+	}
+	return g.warnings
 }

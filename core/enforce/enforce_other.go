@@ -17,4 +17,5 @@ func New(Rules) (*Confinement, error) { return nil, errors.ErrUnsupported }
 func (*Confinement) Missing() []string                { return nil }
 func (*Confinement) Withheld() []string               { return nil }
 func (*Confinement) Writable(string) bool             { return false }
+func (*Confinement) Executable(string) bool           { return false }
 func (*Confinement) Start(Engine, func() error) error { return errors.ErrUnsupported }

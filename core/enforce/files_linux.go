@@ -22,8 +22,13 @@ var systemTrees = []string{"/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", 
 // devices are read by ordinary programs. A disk or the memory of the machine would show every file whatever the rules.
 var devices = []string{"/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom", "/dev/tty"}
 
-// helpers are directories of programs that a program starts as parts of itself.
-var helpers = map[string][]string{"git": {"/usr/lib/git-core", "/usr/libexec/git-core"}}
+// helpers are directories and files of programs that a program starts as parts of itself, as patterns. What Debian
+// installs of PostgreSQL's clients are scripts that start the client of the right version.
+var helpers = map[string][]string{
+	"git":    {"/usr/lib/git-core", "/usr/libexec/git-core"},
+	"docker": {"/usr/libexec/docker/cli-plugins", "/usr/lib/docker/cli-plugins"},
+	"psql":   {"/usr/lib/postgresql/*/bin/psql"}, "pg_dump": {"/usr/lib/postgresql/*/bin/pg_dump"}, "pg_isready": {"/usr/lib/postgresql/*/bin/pg_isready"},
+}
 
 // resolve returns the real path of what exists, without links.
 func resolve(paths []string) []string {

@@ -109,6 +109,11 @@ func (c *Confinement) add(path string, rights uint64) {
 // Writable reports whether path is in a tree that may be written.
 func (c *Confinement) Writable(path string) bool { return belowAny(path, c.write) }
 
+// Executable reports whether a file, given by its real path, is granted to be executed.
+func (c *Confinement) Executable(path string) bool {
+	return slices.ContainsFunc(c.grants, func(g grant) bool { return g.rights&execute != 0 && below(path, g.path) })
+}
+
 func (c *Confinement) grantPrograms(r Rules) {
 	granted := make(map[string]bool)
 	for i, program := range slices.Concat([]string{r.Shell}, r.Programs) {
@@ -125,9 +130,12 @@ func (c *Confinement) grantPrograms(r Rules) {
 			}
 			c.add(file, execute|readFile)
 		}
-		for _, dir := range helpers[filepath.Base(program)] {
-			if real, err := filepath.EvalSymlinks(dir); err == nil && !c.Writable(real) {
-				c.add(real, execute|readFile)
+		for _, pattern := range helpers[filepath.Base(program)] {
+			found, _ := filepath.Glob(pattern)
+			for _, real := range resolve(found) {
+				if !c.Writable(real) {
+					c.add(real, execute|readFile)
+				}
 			}
 		}
 	}

@@ -30,7 +30,7 @@ func (s *Server) policyCheck(_ context.Context, r *policyCheckRequest) (any, err
 	if err != nil {
 		return nil, err
 	}
-	result := policyCheckResult{Decision: p.Check(r.Command, r.History), Commands: []string{}, Warnings: p.Warnings()}
+	result := policyCheckResult{Decision: p.Check(r.Command, r.History), Commands: []string{}, Warnings: execkit.PolicyWarnings(p)}
 	for _, rule := range result.Rules {
 		if rule.Decision == result.Decision.Decision {
 			result.Span = rule.Span

@@ -51,7 +51,7 @@ func runPolicy(a *app, fs *flag.FlagSet, file string, args []string) (int, error
 	server := rpc.NewServer()
 	defer server.Close()
 	if rest := fs.Args(); len(rest) > 0 {
-		return judge(a, server, object, strings.Join(rest, " "), nil, explain)
+		return judge(a, server, object, strings.Join(rest, " "), nil, explain, true)
 	}
 	status := exitOK
 	lines := bufio.NewScanner(a.stdin)
@@ -66,7 +66,7 @@ func runPolicy(a *app, fs *flag.FlagSet, file string, args []string) (int, error
 			e.Message = fmt.Sprintf("line %d: %s", n, e.Message)
 			return 0, e
 		}
-		one, err := judge(a, server, object, line.Command, line.History, explain)
+		one, err := judge(a, server, object, line.Command, line.History, explain, n == 1)
 		if err != nil {
 			return 0, err
 		}
@@ -75,8 +75,9 @@ func runPolicy(a *app, fs *flag.FlagSet, file string, args []string) (int, error
 	return status, lines.Err()
 }
 
-// judge prints the verdict on one command; what would not run at once is the status of a blocked command.
-func judge(a *app, server *rpc.Server, object json.RawMessage, text string, history []string, explain bool) (int, error) {
+// judge prints the verdict on one command; what would not run at once is the status of a blocked command. warn also tells
+// what is odd about the policy, which is the same for every command.
+func judge(a *app, server *rpc.Server, object json.RawMessage, text string, history []string, explain, warn bool) (int, error) {
 	params, err := wire.Encode(map[string]any{"policy": object, "command": text, "history": history})
 	if err != nil {
 		return 0, err
@@ -97,7 +98,9 @@ func judge(a *app, server *rpc.Server, object json.RawMessage, text string, hist
 		return 0, err
 	}
 	for _, w := range verdict.Warnings {
-		fmt.Fprintf(a.stderr, "warning: %s\n", w)
+		if warn {
+			fmt.Fprintf(a.stderr, "warning: %s\n", w)
+		}
 	}
 	switch {
 	case a.json:
