@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -58,12 +59,25 @@ func execute(candidates <-chan candidate, most int, counts *counters) (finds []c
 
 // one runs a candidate and notes what it started.
 func (e *executor) one(c candidate) error {
+	writes := c.policy.Needs().Writes != ""
+	if writes && len(e.since) > 0 {
+		if err := e.look(); err != nil {
+			return err
+		}
+	}
 	started, ended := e.shell.run(strings.Join(c.emitted, "\n"))
 	e.since = append(e.since, c)
 	if bad := e.forbidden(c, started); bad != "" {
 		// A process that an earlier command left in the background may have been the one.
 		if err := e.confirm(bad); err != nil {
 			return err
+		}
+	}
+	if writes {
+		// What a program is for it may do; the next one starts from the same files again.
+		e.since = nil
+		if after, err := e.state(); err != nil || after != e.before {
+			return errors.Join(err, e.reset())
 		}
 	}
 	if !ended {
@@ -144,7 +158,7 @@ func (e *executor) confirm(what string) error {
 			return err
 		}
 		c.what = e.forbidden(c, started)
-		if after != e.before {
+		if after != e.before && c.policy.Needs().Writes == "" {
 			c.what += " changed: " + firstDifference(e.before, after)
 		}
 		if c.what != "" {
