@@ -246,6 +246,7 @@ func (j *job) run(ctx context.Context) (*Result, error) {
 	} else if out.Exited {
 		j.session.guard.renew()
 	}
+	j.session.lastCode = result.ExitCode
 	if hint := j.session.afterCommand(ctx, j.mark, out.Jobs); hint != "" {
 		if result.Hint != "" {
 			hint = result.Hint + "; " + hint

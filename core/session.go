@@ -34,8 +34,12 @@ type Session struct {
 	grants  grants     // guarded by running
 	pinned  pin        // guarded by running
 	undo    *undo      // nil without a workspace
-	ended   context.Context
-	end     context.CancelFunc // ends what waits for a person when the session closes
+	// lastCode is the exit code of the last command, nil where there is none; left are processes that commands left
+	// behind. Both are guarded by running.
+	lastCode *int
+	left     []engine.Process
+	ended    context.Context
+	end      context.CancelFunc // ends what waits for a person when the session closes
 
 	mu     sync.Mutex // guards what follows
 	shell  shell

@@ -10,8 +10,6 @@ import (
 	"strings"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/execkit/execkit/core/checkpoint"
 	"github.com/execkit/execkit/core/command"
 	"github.com/execkit/execkit/core/engine"
@@ -42,7 +40,6 @@ type undo struct {
 	files *checkpoint.Workspace
 	auto  bool
 	watch writeWatch // guarded by the session's running
-	jobs  []int      // processes that commands left behind, guarded likewise
 }
 
 func (s *Session) openWorkspace() error {
@@ -83,7 +80,7 @@ func (s *Session) beforeCommand(ctx context.Context, text string, env map[string
 }
 
 func (s *Session) markWrite(ctx context.Context, what string) (*checkpoint.Mark, error) {
-	mark, err := s.undo.files.Begin(ctx, redactText(s.redact, what), s.undo.auto, s.undo.busy())
+	mark, err := s.undo.files.Begin(ctx, redactText(s.redact, what), s.undo.auto, s.busyBehind())
 	if err != nil {
 		return nil, s.hideSecrets(err)
 	}
@@ -92,12 +89,7 @@ func (s *Session) markWrite(ctx context.Context, what string) (*checkpoint.Mark,
 
 // afterCommand notes what a command changed; a failure to do so is no failure of the command. It returns a hint or "".
 func (s *Session) afterCommand(ctx context.Context, mark *checkpoint.Mark, jobs []engine.Process) string {
-	if s.undo == nil {
-		return ""
-	}
-	for _, job := range jobs {
-		s.undo.jobs = append(s.undo.jobs, job.PID)
-	}
+	s.noteJobs(jobs)
 	if mark == nil {
 		return ""
 	}
@@ -107,17 +99,8 @@ func (s *Session) afterCommand(ctx context.Context, mark *checkpoint.Mark, jobs 
 	return ""
 }
 
-// busy reports whether processes that earlier commands left behind still run.
-func (u *undo) busy() bool {
-	alive := u.jobs[:0]
-	for _, pid := range u.jobs {
-		if unix.Kill(pid, 0) == nil {
-			alive = append(alive, pid)
-		}
-	}
-	u.jobs = alive
-	return len(alive) > 0
-}
+// busyBehind reports whether processes that earlier commands left behind still run.
+func (s *Session) busyBehind() bool { return len(s.liveJobs()) > 0 }
 
 // hold takes the session for a call that is no command.
 func (s *Session) hold() (release func(), err error) {
@@ -177,7 +160,7 @@ func (s *Session) Checkpoint(ctx context.Context, label string) (*wire.Checkpoin
 		return nil, err
 	}
 	defer release()
-	r, err := u.files.Save(ctx, redactText(s.redact, label), u.busy())
+	r, err := u.files.Save(ctx, redactText(s.redact, label), s.busyBehind())
 	if err != nil {
 		return nil, s.hideSecrets(err)
 	}
@@ -261,7 +244,7 @@ func (s *Session) RestoreCheckpoint(ctx context.Context, r wire.CheckpointRestor
 		return nil, err
 	}
 	defer release()
-	o := checkpoint.RestoreOptions{Overwrite: r.Overwrite, Busy: u.busy()}
+	o := checkpoint.RestoreOptions{Overwrite: r.Overwrite, Busy: s.busyBehind()}
 	plan, err := u.files.Preview(ctx, r.Checkpoint, o)
 	if err != nil {
 		return nil, s.hideSecrets(err)

@@ -17,11 +17,7 @@ func undoable(t *testing.T, c execkit.Config) (s *execkit.Session, root string) 
 	root = t.TempDir()
 	c.Cwd = root
 	if c.Policy == nil {
-		policy, err := execkit.LoadPolicy([]byte(`{"intercept":"off"}`))
-		if err != nil {
-			t.Fatal(err)
-		}
-		c.Policy = policy
+		c.Policy = anything(t)
 	}
 	if c.Workspace == nil {
 		c.Workspace = &execkit.Workspace{}
@@ -33,6 +29,16 @@ func undoable(t *testing.T, c execkit.Config) (s *execkit.Session, root string) 
 	}
 	t.Cleanup(func() { s.Close() })
 	return s, root
+}
+
+// anything is a policy that judges nothing.
+func anything(t *testing.T) *execkit.Policy {
+	t.Helper()
+	policy, err := execkit.LoadPolicy([]byte(`{"intercept":"off"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return policy
 }
 
 func mustRun(t *testing.T, s *execkit.Session, command string) *execkit.Result {

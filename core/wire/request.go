@@ -259,15 +259,18 @@ type OutputReadResult struct {
 	EOF        bool   `json:"eof"`
 }
 
-// SessionState is the result of session.state.
+// SessionState is the result of session.state, redacted. LastExitCode is null before the first command, Options are
+// those of set -o that are on, and Shopt bash's own. Incomplete names what the shell cannot tell.
 type SessionState struct {
 	Cwd          string            `json:"cwd"`
 	Env          map[string]string `json:"env"`
-	LastExitCode int               `json:"last_exit_code"`
+	LastExitCode *int              `json:"last_exit_code"`
 	Functions    []string          `json:"functions"`
 	Aliases      map[string]string `json:"aliases"`
 	Options      []string          `json:"options"`
 	Umask        string            `json:"umask"`
 	Jobs         []Job             `json:"jobs"`
 	Shell        string            `json:"shell"`
+	Shopt        []string          `json:"shopt,omitempty"`
+	Incomplete   []string          `json:"incomplete,omitempty"`
 }
