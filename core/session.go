@@ -37,6 +37,7 @@ type Session struct {
 	// lastCode is the exit code of the last command, nil where there is none; left are processes that commands left
 	// behind. Both are guarded by running.
 	lastCode *int
+	firstEnv map[string]string // the environment that the session opened with
 	left     []engine.Process
 	ended    context.Context
 	end      context.CancelFunc // ends what waits for a person when the session closes
@@ -99,7 +100,7 @@ func (s *Session) begin(ctx context.Context, target string) (err error) {
 		return err
 	}
 	learnEnv(s.redact, s.env)
-	s.pinned.env = s.env
+	s.pinned.env, s.firstEnv = s.env, s.env
 	if err = s.guard.pin(ctx, s.target, s.env["PATH"]); err != nil {
 		return err
 	}

@@ -62,6 +62,9 @@ func NewServer() *Server {
 	s.methods["checkpoint.diff"] = method(s.checkpointDiff)
 	s.methods["checkpoint.restore"] = method(s.checkpointRestore)
 	s.methods["checkpoint.delete"] = method(s.checkpointDelete)
+	s.methods["session.state"] = method(s.sessionState)
+	s.methods["snapshot.save"] = method(s.snapshotSave)
+	s.methods["snapshot.restore"] = method(s.snapshotRestore)
 	s.methods["output.read"] = method(s.outputRead)
 	return s
 }

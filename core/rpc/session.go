@@ -19,31 +19,63 @@ import (
 const maxTimeoutMS = int64(365 * 24 * time.Hour / time.Millisecond)
 
 func (s *Server) sessionCreate(ctx context.Context, r *wire.SessionCreate) (any, error) {
-	if err := refuseUnsupported(r); err != nil {
-		return nil, err
-	}
-	config := execkit.Config{Transports: s.transports, Cwd: r.Cwd, Env: r.Env, BaseEnv: r.HostEnv, HostEnv: r.HostEnv, Shell: r.Shell, Budget: r.Budget, Reconnect: r.Reconnect, Label: r.Label}
-	target, err := targetOf(r, &config)
+	target, config, err := s.configOf(r)
 	if err != nil {
 		return nil, err
+	}
+	session, err := execkit.Open(ctx, target, config)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.adopt(ctx, session); err != nil {
+		return nil, err
+	}
+	return session.Info(), nil
+}
+
+// adopt takes a new session over, or closes it.
+func (s *Server) adopt(ctx context.Context, session *execkit.Session) error {
+	s.mu.Lock()
+	// Nobody would take the reply of a cancelled call, and so nobody could close its session.
+	closed := s.closed || ctx.Err() != nil
+	if !closed {
+		s.sessions[session.ID()] = session
+	}
+	s.mu.Unlock()
+	if closed {
+		_ = session.Close()
+		return errdefs.New(errdefs.Cancelled, "the call was cancelled while the session opened")
+	}
+	return nil
+}
+
+// configOf reads what a session is to be opened on, and how.
+func (s *Server) configOf(r *wire.SessionCreate) (target string, config execkit.Config, err error) {
+	if err := refuseUnsupported(r); err != nil {
+		return "", config, err
+	}
+	config = execkit.Config{Transports: s.transports, Cwd: r.Cwd, Env: r.Env, BaseEnv: r.HostEnv, HostEnv: r.HostEnv, Shell: r.Shell, Budget: r.Budget, Reconnect: r.Reconnect, Label: r.Label}
+	target, err = targetOf(r, &config)
+	if err != nil {
+		return "", config, err
 	}
 	timeout, err := timeoutOf(r.TimeoutMS)
 	if err != nil {
-		return nil, err
+		return "", config, err
 	}
 	rules, err := execkit.LoadPolicy(r.Policy)
 	if err != nil {
-		return nil, err
+		return "", config, err
 	}
 	var narrow *execkit.Policy
 	if given(r.NarrowPolicy) {
 		if narrow, err = execkit.LoadPolicy(r.NarrowPolicy); err != nil {
-			return nil, err
+			return "", config, err
 		}
 	}
 	hide, err := redact.FromWire(r.Redact)
 	if err != nil {
-		return nil, err
+		return "", config, err
 	}
 	config.Policy, config.Narrow, config.Redact, config.Timeout = rules, narrow, &hide, timeout
 	if r.InheritEnv != nil && !*r.InheritEnv {
@@ -54,34 +86,19 @@ func (s *Server) sessionCreate(ctx context.Context, r *wire.SessionCreate) (any,
 	case "close":
 		config.CloseOnExit = true
 	default:
-		return nil, errdefs.New(errdefs.InvalidArgument, "on_exit: %s is neither \"restart\" nor \"close\"", errdefs.Quote(r.OnExit))
+		return "", config, errdefs.New(errdefs.InvalidArgument, "on_exit: %s is neither \"restart\" nor \"close\"", errdefs.Quote(r.OnExit))
 	}
 	if r.ApprovalTimeoutMS < 0 || r.ApprovalTimeoutMS > maxTimeoutMS {
-		return nil, errdefs.New(errdefs.InvalidArgument, "approval_timeout_ms: %d is out of range", r.ApprovalTimeoutMS).
+		return "", config, errdefs.New(errdefs.InvalidArgument, "approval_timeout_ms: %d is out of range", r.ApprovalTimeoutMS).
 			WithHint("give 1 to %d milliseconds", maxTimeoutMS).WithDetail("field", "approval_timeout_ms")
 	}
 	if given(r.Workspace) {
 		if config.Workspace, err = execkit.LoadWorkspace(r.Workspace); err != nil {
-			return nil, err
+			return "", config, err
 		}
 	}
 	config.ApprovalTimeout = time.Duration(r.ApprovalTimeoutMS) * time.Millisecond
-	session, err := execkit.Open(ctx, target, config)
-	if err != nil {
-		return nil, err
-	}
-	s.mu.Lock()
-	// Nobody would take the reply of a cancelled call, and so nobody could close its session.
-	closed := s.closed || ctx.Err() != nil
-	if !closed {
-		s.sessions[session.ID()] = session
-	}
-	s.mu.Unlock()
-	if closed {
-		_ = session.Close()
-		return nil, errdefs.New(errdefs.Cancelled, "the call was cancelled while the session opened")
-	}
-	return session.Info(), nil
+	return target, config, nil
 }
 
 // refuseUnsupported names the first option that this version cannot honour. An option is never ignored: a caller who

@@ -2,8 +2,10 @@ package rpc
 
 import (
 	"context"
+	"encoding/base64"
 
 	execkit "github.com/execkit/execkit/core"
+	"github.com/execkit/execkit/core/errdefs"
 	"github.com/execkit/execkit/core/wire"
 )
 
@@ -50,4 +52,46 @@ func (s *Server) checkpointDelete(ctx context.Context, r *wire.CheckpointRef) (a
 		return nil, err
 	}
 	return struct{}{}, session.DeleteCheckpoint(ctx, r.Checkpoint, nil)
+}
+
+func (s *Server) sessionState(ctx context.Context, r *wire.SessionRef) (any, error) {
+	session, err := s.session(r.SessionID)
+	if err != nil {
+		return nil, err
+	}
+	return session.State(ctx)
+}
+
+func (s *Server) snapshotSave(ctx context.Context, r *wire.SnapshotSave) (any, error) {
+	session, err := s.session(r.SessionID)
+	if err != nil {
+		return nil, err
+	}
+	return session.SaveSnapshot(ctx, *r)
+}
+
+func (s *Server) snapshotRestore(ctx context.Context, r *wire.SnapshotRestore) (any, error) {
+	if (r.Path == "") == (r.DataB64 == "") {
+		return nil, errdefs.New(errdefs.InvalidArgument, "path and data_b64: exactly one of them is needed").WithDetail("field", "path")
+	}
+	data, err := base64.StdEncoding.DecodeString(r.DataB64)
+	if err != nil {
+		return nil, errdefs.New(errdefs.InvalidArgument, "data_b64 is not base64: %v", err).WithDetail("field", "data_b64")
+	}
+	snap, err := execkit.LoadSnapshot(r.Path, data, r.Passphrase, r.Identities)
+	if err != nil {
+		return nil, err
+	}
+	target, config, err := s.configOf(&r.Session)
+	if err != nil {
+		return nil, err
+	}
+	session, restored, err := execkit.RestoreSnapshot(ctx, target, snap, config)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.adopt(ctx, session); err != nil {
+		return nil, err
+	}
+	return restored, nil
 }

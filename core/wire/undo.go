@@ -147,3 +147,51 @@ type RestoreNote struct {
 	Path
 	Reason string `json:"reason"`
 }
+
+// SnapshotSave is the request of snapshot.save. The snapshot is written to Path on the host, or returned where that is
+// empty. It is encrypted for a passphrase or for age recipients. Secrets are left out unless IncludeSecrets is set.
+type SnapshotSave struct {
+	SessionID      string   `json:"session_id"`
+	Path           string   `json:"path,omitempty"`
+	Passphrase     string   `json:"passphrase,omitempty"`
+	Recipients     []string `json:"recipients,omitempty"`
+	IncludeSecrets bool     `json:"include_secrets,omitempty"`
+}
+
+// SnapshotSaved is its result. Redacted names what was left out.
+type SnapshotSaved struct {
+	Path      string   `json:"path,omitempty"`
+	DataB64   string   `json:"data_b64,omitempty"`
+	Bytes     int      `json:"bytes"`
+	Variables int      `json:"variables"`
+	Functions int      `json:"functions"`
+	Aliases   int      `json:"aliases"`
+	Redacted  []string `json:"redacted"`
+	// Incomplete names what the shell cannot tell.
+	Incomplete []string `json:"incomplete,omitempty"`
+}
+
+// SnapshotRestore is the request of snapshot.restore: a new session, opened as Session says, that gets the state of the
+// snapshot.
+type SnapshotRestore struct {
+	Path       string        `json:"path,omitempty"`
+	DataB64    string        `json:"data_b64,omitempty"`
+	Passphrase string        `json:"passphrase,omitempty"`
+	Identities []string      `json:"identities,omitempty"`
+	Session    SessionCreate `json:"session"`
+}
+
+// SnapshotRestored is its result: the new session, what was restored and what was refused, each with its reason.
+type SnapshotRestored struct {
+	SessionInfo
+	Restored []string  `json:"restored"`
+	Refused  []Refused `json:"refused"`
+	Redacted []string  `json:"redacted"`
+}
+
+// Refused is a part of a snapshot that was not restored. Kind is cwd, variable, umask, option, alias or function.
+type Refused struct {
+	Kind   string `json:"kind"`
+	Name   string `json:"name"`
+	Reason string `json:"reason"`
+}
