@@ -23,6 +23,8 @@ install_missing() {
 		command -v fish >/dev/null || missing+=(fish)
 		command -v csh >/dev/null || missing+=(csh)
 		command -v busybox >/dev/null || missing+=(busybox-static)
+		command -v dockerd >/dev/null || missing+=(docker.io)
+		command -v docker >/dev/null || missing+=(docker.io)
 		command -v setsid >/dev/null || missing+=(util-linux)
 		command -v python3 >/dev/null || missing+=(python3)
 		python3 -c 'import ensurepip' 2>/dev/null || missing+=(python3-venv)
@@ -145,6 +147,15 @@ print("wheel works in an empty environment")')
 	echo "and brings the command line along"
 }
 
+# A Docker engine of the tests' own, with images made on the spot; the tests find it by EXECKIT_DOCKER.
+docker_bed() {
+	local root=()
+	((EUID == 0)) || root=(sudo)
+	EXECKIT_DOCKER=$("${root[@]}" tests/docker/bed.sh start)
+	export EXECKIT_DOCKER
+	trap "${root[*]} tests/docker/bed.sh stop" EXIT
+}
+
 build_testees() {
 	go build -o build/testee-go ./tests/testee/go
 	go build -o build/testee-mcp ./tests/testee/mcp
@@ -229,6 +240,7 @@ test)
 	install_missing tests
 	step format test -z "$(gofmt -l .)"
 	step vet go vet ./...
+	step "docker engine" docker_bed
 	step "go test" go test -race ./...
 	step "fence" go run ./tools/fencefuzz -n 4000 -seed 1
 	step "tokens test" test_tokens

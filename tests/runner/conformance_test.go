@@ -53,10 +53,10 @@ func TestConformance(t *testing.T) {
 			t.Parallel()
 			p := startTestee(t, command)
 			for _, c := range cases {
-				t.Run(c.Name, func(t *testing.T) { runCase(t, p, c, "bash") })
+				t.Run(c.Name, func(t *testing.T) { runCase(t, p, c, here("bash", t.TempDir())) })
 				for _, shell := range otherShells[door] {
 					if c.Portable {
-						t.Run(c.Name+"/"+shell, func(t *testing.T) { runCase(t, p, c, shell) })
+						t.Run(c.Name+"/"+shell, func(t *testing.T) { runCase(t, p, c, here(shell, t.TempDir())) })
 					}
 				}
 			}
@@ -91,8 +91,14 @@ func readCases(t *testing.T) []testCase {
 	return cases
 }
 
-func runCase(t *testing.T, p *testee, c testCase, shell string) {
-	create := map[string]any{"shell": shell, "cwd": t.TempDir(), "env": map[string]any{"HOME": "/nonexistent"}}
+// here are the options of a session on this machine.
+func here(shell, dir string) map[string]any {
+	return map[string]any{"shell": shell, "cwd": dir}
+}
+
+// runCase runs a case in a session with these options and those of the case.
+func runCase(t *testing.T, p *testee, c testCase, create map[string]any) {
+	create["env"] = map[string]any{"HOME": "/nonexistent"}
 	for name, value := range c.Create {
 		if env, ok := value.(map[string]any); ok && name == "env" {
 			maps.Copy(create["env"].(map[string]any), env)
