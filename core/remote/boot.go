@@ -38,12 +38,12 @@ func supervise(shells []string, hello, exit uint64) string {
 		fmt.Fprintf(&find, `ek_try %s %s||`, engine.Quote(shell), applet)
 	}
 	return `ek_tell() { printf "%s%s$1\n" $2; }; ` +
-		`ek_try() { ek_s=$(command -v "$1" 2>/dev/null) && ek_v=$("$ek_s" $2 -c 'echo "v$BASH_VERSION"' 2>/dev/null </dev/null) && ek_a=$2; }; ` +
+		`ek_try() { ek_s=$(command -v "$1" 2>/dev/null) && ek_v=$("$ek_s" $2 -c 'if [ "$BASH_VERSION" ]; then echo "v$BASH_VERSION"; else echo "v$(echo -e)"; fi' 2>/dev/null </dev/null) && ek_a=$2; }; ` +
 		`unset ` + notOurs + `; trap : ` + caught + `; ek_a= ek_v=; ` +
 		find.String() + `ek_s=; ek_n=no; kill -0 -$$ 2>/dev/null && ek_n=yes; ` +
 		`ek_tell 000 "` + halves(hello) + `"; echo "$$"; echo "$ek_n"; echo "$ek_v"; echo "$ek_s"; ` +
 		`ek_tell 000 "` + halves(hello) + `"; ek_tell 000 "` + halves(hello) + `"; [ "$ek_s" ] || exit 127; ` +
-		`exec 3>&1 4>&2; case $ek_v in v) ek_o=-i;; *) ek_o="` + (*bashDialect)(nil).arguments() + `";; esac; ` +
+		`exec 3>&1 4>&2; case $ek_v in v|v-e) ek_o=-i;; *) ek_o="` + (*bashDialect)(nil).arguments() + `";; esac; ` +
 		`ek_m=$("$ek_s" $ek_a -c 'trap : ` + caught + `;"$@" >/dev/null 2>/dev/null 8>&3 9>&4 3>&- 4>&-;exit $?' sh "$ek_s" $ek_a $ek_o 2>&1); ek_r=$?; ` +
 		`[ "$ek_m" ] && [ $ek_r -gt 128 ] && ek_r=$((ek_r+256)); ` +
 		`ek_r=$(printf %03d $ek_r); ek_tell $ek_r "` + halves(exit) + `" >&4; ek_tell $ek_r "` + halves(exit) + `"` + "\n"

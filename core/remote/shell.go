@@ -139,8 +139,8 @@ func (s *Shell) greet(ctx context.Context, o Options) error {
 		return errdefs.New(errdefs.ShellNotFound, "the target has no %s", strings.Join(o.Shells, " or ")).
 			WithHint("name a shell that is there, or use an image with one")
 	}
-	s.says = &shDialect{}
-	if g.version != "" {
+	s.says = &shDialect{readsAhead: g.version != "-e"}
+	if g.version != "" && g.version != "-e" {
 		s.says = &bashDialect{sources: atLeast(g.version, 5, 1)}
 	}
 	return s.firstCommands(ctx, o, heard)
