@@ -35,8 +35,23 @@ export interface BudgetReport {
   bytesKept: number;
   tokensKept: number;
   mode: string;
-  /** Set when something was left out that `call('output.read', …)` can page through. */
+  /** Set when something was left out that {@link Session.readOutput} can page through. */
   outputId?: string;
+}
+
+/** A part of output that a budget left out. */
+export interface OutputPart {
+  text: string;
+  encoding: 'utf-8' | 'base64';
+  offset: number;
+  /** Where to go on. */
+  nextOffset: number;
+  bytesTotal: number;
+  linesTotal: number;
+  /** How many bytes before `offset` are no longer held. */
+  skipped?: number;
+  /** Whether nothing follows. */
+  eof: boolean;
 }
 
 /** An object of the JSON API whose fields may be written in camelCase. */
@@ -313,6 +328,12 @@ export class Session {
   exec(command: string, options?: ExecOptions): Promise<ExecResult>;
   /** Runs a command and yields its events as they come. Leaving the loop stops the command. */
   stream(command: string, options?: StreamOptions): AsyncGenerator<Event, void, undefined>;
+  /**
+   * Reads a part of output that a budget left out: `limit` bytes from `offset`, or `limit` lines from `line`.
+   *
+   * @param outputId from `result.budget.stdout.outputId` or that of stderr.
+   */
+  readOutput(outputId: string, options?: { offset?: number; line?: number; limit?: number; signal?: AbortSignal }): Promise<OutputPart>;
   /** Ends the shell and what runs in its terminal session. Closing twice is harmless. */
   close(): Promise<void>;
   /** The same as close(), for `await using`. */

@@ -40,6 +40,8 @@ type testCase struct {
 		Exec  map[string]any `json:"exec"`
 		Want  map[string]any `json:"want"`
 		Error string         `json:"error"`
+		// Read, instead of Exec, reads what the budget of the step before left out; stream says of which stream.
+		Read map[string]any `json:"read"`
 	} `json:"steps"`
 }
 
@@ -116,9 +118,16 @@ func runCase(t *testing.T, p *testee, c testCase, create map[string]any) {
 		t.Fatalf("session.create: %+v", opened)
 	}
 	defer p.call(t, "session.destroy", map[string]any{"session_id": id})
+	var last map[string]any
 	for i, step := range c.Steps {
-		step.Exec["session_id"] = id
-		got := p.call(t, "session.exec", step.Exec)
+		var got envelope
+		if step.Read != nil {
+			got = p.call(t, "output.read", readParams(step.Read, last))
+		} else {
+			step.Exec["session_id"] = id
+			got = p.call(t, "session.exec", step.Exec)
+			last = got.Result
+		}
 		switch {
 		case step.Error != "":
 			if got.OK || got.Error["code"] != step.Error {
@@ -132,6 +141,19 @@ func runCase(t *testing.T, p *testee, c testCase, create map[string]any) {
 			}
 		}
 	}
+}
+
+// readParams are the parameters of output.read for a stream of a result.
+func readParams(read, result map[string]any) map[string]any {
+	params := maps.Clone(read)
+	stream, _ := params["stream"].(string)
+	delete(params, "stream")
+	if _, ok := params["output_id"]; !ok {
+		budget, _ := result["budget"].(map[string]any)
+		report, _ := budget[stream].(map[string]any)
+		params["output_id"], _ = report["output_id"].(string)
+	}
+	return params
 }
 
 // match says how got differs from want, or "".

@@ -1,10 +1,10 @@
 // Package runner runs the conformance cases of tests/conformance through every door.
 //
 // A case is one JSON line: a name, what it guards against, options of session.create, and steps. A step is one command
-// with the part of the result that it must give, or the code of the error. Values are compared exactly; an object with
+// with the part of the result that it must give, or the code of the error; or it reads what a budget left out of the one before. Values are compared exactly; an object with
 // one of the keys $any, $absent, $not, $contains, $suffix or $max is a condition instead.
 //
 // A door is driven by a testee: a small program that reads one JSON request a line, {"method","params"} with
-// session.create, session.exec or session.destroy, performs it through its language's own API, and answers with one line: the
+// session.create, session.exec, output.read or session.destroy, performs it through its language's own API, and answers with one line: the
 // envelope of the JSON API.
 package runner

@@ -189,6 +189,12 @@ class Session {
     }
   }
 
+  async readOutput(outputId, options = {}) {
+    checkOptions(options, ['offset', 'line', 'limit', 'signal'], 'readOutput');
+    const { signal, ...part } = options;
+    return toCamel(await request('output.read', toSnake({ outputId, ...part }), signal));
+  }
+
   /** Ends the shell and what runs in its terminal session. Every call waits for the same end. */
   close() {
     forgotten.unregister(this);

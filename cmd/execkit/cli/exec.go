@@ -89,16 +89,20 @@ func execCommand() command {
 			"execkit exec --cwd /srv -- git status   # words are joined, as ssh does",
 			"execkit exec -- sort <names.txt         # input that is not a terminal is passed on",
 			"execkit exec --timeout 5 --json -- make test",
+			"execkit exec --max-tokens 2000 -- npm test   # what matters of a long output",
+			"execkit exec --grep 'error|warning' --context 2 -- make",
 		},
 		bind: func(fs *flag.FlagSet) func(*app, []string) (int, error) {
 			var f sessionFlags
+			var b budgetFlags
 			f.bind(fs)
-			return func(a *app, args []string) (int, error) { return runExec(a, &f, args) }
+			b.bind(fs)
+			return func(a *app, args []string) (int, error) { return runExec(a, &f, b.budget(), args) }
 		},
 	}
 }
 
-func runExec(a *app, f *sessionFlags, args []string) (int, error) {
+func runExec(a *app, f *sessionFlags, budget *wire.Budget, args []string) (int, error) {
 	if len(args) == 0 {
 		return 0, errdefs.New(errdefs.InvalidArgument, "exec: no command").WithHint("execkit exec -- 'ls -l'")
 	}
@@ -114,7 +118,8 @@ func runExec(a *app, f *sessionFlags, args []string) (int, error) {
 	}
 	// Several arguments are one line of shell text, as ssh has it.
 	request := wire.Exec{SessionID: id, Command: strings.Join(args, " ")}
-	if !a.json {
+	request.Budget = budget
+	if !a.json && budget == nil {
 		// A person or a pipe wants the bytes as they came and all of them; only redaction applies.
 		request.Raw, request.Budget = true, &wire.Budget{Keep: &wire.BudgetKeep{Mode: "all"}}
 	}
@@ -192,7 +197,7 @@ func (a *app) printResult(r *wire.ExecResult) error {
 		fmt.Fprintf(a.stderr, "execkit: stopped at its deadline after %d ms\n", r.DurationMS)
 	}
 	if r.Truncated {
-		fmt.Fprintln(a.stderr, "execkit: the output was shortened")
+		fmt.Fprintln(a.stderr, "execkit: the output was shortened"+kept(r))
 	}
 	return nil
 }

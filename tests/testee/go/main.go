@@ -30,6 +30,10 @@ type request struct {
 		Stdin     *string            `json:"stdin"`
 		Budget    *wire.Budget       `json:"budget"`
 		Raw       bool               `json:"raw"`
+		OutputID  string             `json:"output_id"`
+		Offset    int64              `json:"offset"`
+		Line      int64              `json:"line"`
+		Limit     int64              `json:"limit"`
 	} `json:"params"`
 }
 
@@ -83,6 +87,13 @@ func perform(sessions map[string]*execkit.Session, r *request) (any, error) {
 			o.Stdin = []byte(*p.Stdin)
 		}
 		return sessions[p.SessionID].Exec(ctx, p.Command, o)
+	case "output.read":
+		for _, s := range sessions {
+			if r, err := s.ReadOutput(p.OutputID, p.Offset, p.Line, p.Limit); err == nil {
+				return r, nil
+			}
+		}
+		return nil, errdefs.New(errdefs.InvalidArgument, "no output")
 	case "session.destroy":
 		return struct{}{}, sessions[p.SessionID].Close()
 	}

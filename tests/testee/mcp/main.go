@@ -13,7 +13,7 @@ import (
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 )
 
-var toolOf = map[string]string{"session.create": "session_create", "session.exec": "session_exec", "session.destroy": "session_destroy"}
+var toolOf = map[string]string{"session.create": "session_create", "session.exec": "session_exec", "session.destroy": "session_destroy", "output.read": "output_read"}
 
 func main() {
 	ctx := context.Background()

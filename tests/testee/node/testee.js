@@ -27,8 +27,13 @@ async function perform({ method, params }) {
     sessions.set(session.id, session);
     return { session_id: session.id };
   }
+  if (method === 'output.read') {
+    const { output_id, ...part } = rest;
+    return snake(await [...sessions.values()].at(-1).readOutput(output_id, part));
+  }
   const session = sessions.get(session_id);
   if (method === 'session.exec') return snake({ ...(await session.exec(command, options)) });
+  sessions.delete(session_id);
   await session.close();
   return {};
 }

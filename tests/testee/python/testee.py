@@ -39,6 +39,8 @@ def main():
                 answer = reply(session.info)
             elif method == "session.exec":
                 answer = plain(sessions[params.pop("session_id")].exec(**params))
+            elif method == "output.read":
+                answer = reply(next(iter(sessions.values())).read_output(**params))
             else:
                 sessions.pop(params["session_id"]).close()
                 answer = reply({})
@@ -60,6 +62,8 @@ async def amain():
                 answer = reply(session.info)
             elif method == "session.exec":
                 answer = plain(await sessions[params.pop("session_id")].exec(**params))
+            elif method == "output.read":
+                answer = reply(await next(iter(sessions.values())).read_output(**params))
             else:
                 await sessions.pop(params["session_id"]).close()
                 answer = reply({})

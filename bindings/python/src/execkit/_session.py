@@ -111,7 +111,7 @@ class Session(_Common):
         Args:
             timeout: the deadline in seconds; the session's when None, 0 for none.
             stdin: what the command reads; end of file at once when None.
-            budget: replaces the session's budget.
+            budget: replaces the session's budget: max_tokens, max_chars, max_lines, keep, grep, compress, stream.
             check: raise CommandFailed if the exit code is not 0.
             cwd, env: hold for this command only; a value of None removes a variable.
             raw: return both streams as base64 of the bytes as they came.
@@ -136,6 +136,19 @@ class Session(_Common):
         _refuse_async(on_approval)
         drain(self._dropped)
         return Stream(params, on_approval or self._on_approval, self._dropped)
+
+    def read_output(self, output_id: str, *, offset: int | None = None, line: int | None = None, limit: int | None = None) -> dict[str, Any]:
+        """Read a part of output that a budget left out.
+
+        Args:
+            output_id: from result.budget["stdout"]["output_id"] or that of stderr.
+            offset: the first byte, from 0; limit then counts bytes.
+            line: the first line, from 1, instead; limit then counts lines.
+
+        Returns:
+            text, encoding, offset, next_offset, bytes_total, lines_total, eof, and skipped where a part is gone.
+        """
+        return _ffi.call("output.read", _given(output_id=output_id, offset=offset, line=line, limit=limit))
 
     def close(self) -> None:
         """End the shell and what runs in its terminal session. Closing twice is harmless."""
@@ -171,6 +184,9 @@ class AsyncSession(_Common):
     def stream(self, command: str, *, timeout: float | None = None, stdin: str | bytes | None = None, budget: dict[str, Any] | None = None, raw: bool = False, cwd: str | None = None, env: dict[str, str | None] | None = None, on_approval: AsyncOnApproval | None = None) -> AsyncStream:
         """Iterate over the events of a command, which starts with the first one that is asked for."""
         return AsyncStream(_exec_params(self.id, command, timeout, stdin, budget, raw, cwd, env), on_approval or self._on_approval, self._dropped)
+
+    async def read_output(self, output_id: str, *, offset: int | None = None, line: int | None = None, limit: int | None = None) -> dict[str, Any]:
+        return await acall("output.read", _given(output_id=output_id, offset=offset, line=line, limit=limit))
 
     async def close(self) -> None:
         if not self.closed:

@@ -194,11 +194,11 @@ func TestToolsAndStructuredContent(t *testing.T) {
 	var names []string
 	for _, tool := range list.Tools {
 		names = append(names, tool.Name)
-		if tool.Annotations.ReadOnlyHint != slices.Contains([]string{"session_list", "session_checkpoints"}, tool.Name) || tool.OutputSchema == nil {
+		if tool.Annotations.ReadOnlyHint != slices.Contains([]string{"output_read", "session_list", "session_checkpoints"}, tool.Name) || tool.OutputSchema == nil {
 			t.Errorf("%+v", tool)
 		}
 	}
-	if want := []string{"session_checkpoint", "session_checkpoints", "session_create", "session_destroy", "session_exec", "session_list", "session_restore"}; !slices.Equal(names, want) {
+	if want := []string{"output_read", "session_checkpoint", "session_checkpoints", "session_create", "session_destroy", "session_exec", "session_list", "session_restore"}; !slices.Equal(names, want) {
 		t.Error(names)
 	}
 	r, err := c.CallTool(context.Background(), &mcp.CallToolParams{Name: "session_list"})
@@ -208,6 +208,43 @@ func TestToolsAndStructuredContent(t *testing.T) {
 	structured, err := json.Marshal(r.StructuredContent)
 	if text := r.Content[0].(*mcp.TextContent).Text; err != nil || string(structured) != text {
 		t.Errorf("%s is not %s", structured, text)
+	}
+}
+
+// A model that asked for few tokens gets at the rest by the tools alone.
+func TestOutputThatWasLeftOut(t *testing.T) {
+	c := connect(t, Settings{})
+	call := func(tool string, arguments map[string]any) map[string]any {
+		r, err := c.CallTool(context.Background(), &mcp.CallToolParams{Name: tool, Arguments: arguments})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var result map[string]any
+		if err := json.Unmarshal([]byte(r.Content[0].(*mcp.TextContent).Text), &result); err != nil {
+			t.Fatal(err)
+		}
+		return result
+	}
+	id := call("session_create", nil)["session_id"]
+	r := call("session_exec", map[string]any{"session_id": id, "command": "seq 5000; echo 'a.c:1:2: error: x'; seq 5000", "budget": map[string]any{"max_tokens": 100}})
+	stdout := r["budget"].(map[string]any)["stdout"].(map[string]any)
+	if !strings.Contains(r["stdout"].(string), "a.c:1:2: error: x") || stdout["tokens_kept"].(float64) > 100 {
+		t.Errorf("%v", r)
+	}
+	output := stdout["output_id"]
+	if r := call("output_read", map[string]any{"output_id": output, "line": 4000}); !strings.HasPrefix(r["text"].(string), "4000\n") || strings.Count(r["text"].(string), "\n") != readLines {
+		t.Errorf("%v", r)
+	}
+	if r := call("output_read", map[string]any{"output_id": output}); len(r["text"].(string)) > readBytes {
+		t.Errorf("%v", r)
+	}
+	for _, wrong := range []map[string]any{{"output_id": "o_none"}, {"output_id": output, "line": 1, "offset": 1}, {"output_id": output, "limit": -1}} {
+		if r := call("output_read", wrong); r["error"].(map[string]any)["code"] != "invalid_argument" {
+			t.Errorf("%v gives %v", wrong, r)
+		}
+	}
+	if r := call("session_exec", map[string]any{"session_id": id, "command": "seq 9", "budget": map[string]any{"grep": "^7", "keep": "head", "max_chars": 50}}); r["stdout"] != "7\n" {
+		t.Errorf("%v", r)
 	}
 }
 

@@ -37,6 +37,17 @@ func (t tool) describe() *mcp.Tool {
 // tools, in the order of their names, which tools/list keeps.
 var tools = []tool{
 	{
+		name: "output_read", readOnly: true, call: readOutput,
+		description: "Read a part of output that a budget left out. output_id is in the budget of a session_exec result.",
+		input: `{"type":"object","properties":{"output_id":{"type":"string"},
+"line":{"type":"integer","description":"the first line to read, from 1; limit then counts lines"},
+"offset":{"type":"integer","description":"the first byte to read, from 0; limit then counts bytes"},
+"limit":{"type":"integer","description":"how much to read; without it, 16,000 bytes or 200 lines"}},"required":["output_id"],"additionalProperties":false}`,
+		output: `{"type":"object","properties":{"text":{"type":"string"},"encoding":{"type":"string","enum":["utf-8","base64"]},
+"offset":{"type":"integer"},"next_offset":{"type":"integer"},"bytes_total":{"type":"integer"},"lines_total":{"type":"integer"},
+"skipped":{"type":"integer"},"eof":{"type":"boolean"}},"required":["text","encoding","offset","next_offset","eof"]}`,
+	},
+	{
 		name: "session_create", call: create,
 		description: "Open a shell session that lasts until session_destroy. Returns its session_id, directory and shell.",
 		input: `{"type":"object","properties":{
@@ -79,7 +90,10 @@ var tools = []tool{
 "raw":{"type":"boolean","description":"return the bytes as they came, in base64"},
 "budget":{"type":"object","description":"what to keep of the output","properties":{
 "grep":{"description":"an RE2 pattern, or {pattern, context}"},"keep":{"description":"all, head, tail or head_tail, or {mode, n, head, tail}"},
-"max_chars":{"type":"integer"}},"additionalProperties":false}},"required":["session_id","command"],"additionalProperties":false}`,
+"max_chars":{"type":"integer"},"max_lines":{"type":"integer"},
+"max_tokens":{"type":"integer","description":"what is too long is then folded by meaning: errors, failing tests and their places stay"},
+"compress":{"type":"string","enum":["auto","off"]},"stream":{"type":"string","enum":["both","stdout","stderr"]}},
+"additionalProperties":false}},"required":["session_id","command"],"additionalProperties":false}`,
 		output: `{"type":"object","properties":{"command":{"type":"string"},"stdout":{"type":"string"},"stderr":{"type":"string"},
 "encoding":{"type":"string","enum":["utf-8","base64"]},"exit_code":{"type":["integer","null"]},"cwd":{"type":"string"},
 "duration_ms":{"type":"integer"},"timed_out":{"type":"boolean"},"truncated":{"type":"boolean"},"shell_exited":{"type":"boolean"},
@@ -189,9 +203,13 @@ type execArguments struct {
 	Env         map[string]*string `json:"env"`
 	Raw         bool               `json:"raw"`
 	Budget      *struct {
-		Grep     json.RawMessage `json:"grep"`
-		Keep     json.RawMessage `json:"keep"`
-		MaxChars int64           `json:"max_chars"`
+		Grep      json.RawMessage `json:"grep"`
+		Keep      json.RawMessage `json:"keep"`
+		MaxChars  int64           `json:"max_chars"`
+		MaxLines  int64           `json:"max_lines"`
+		MaxTokens int64           `json:"max_tokens"`
+		Compress  string          `json:"compress"`
+		Stream    string          `json:"stream"`
 	} `json:"budget"`
 }
 
@@ -214,7 +232,7 @@ func run(s *server, ctx context.Context, req *mcp.CallToolRequest) (any, error) 
 		r.TimeoutMS = &longest
 	}
 	if b := a.Budget; b != nil {
-		r.Budget = &wire.Budget{MaxChars: b.MaxChars}
+		r.Budget = &wire.Budget{MaxChars: b.MaxChars, MaxLines: b.MaxLines, MaxTokens: b.MaxTokens, Compress: b.Compress, Stream: b.Stream}
 		if err := shorthand(b.Grep, &r.Budget.Grep, func(g *wire.BudgetGrep) *string { return &g.Pattern }); err != nil {
 			return nil, err
 		}
@@ -223,6 +241,27 @@ func run(s *server, ctx context.Context, req *mcp.CallToolRequest) (any, error) 
 		}
 	}
 	return s.execute(ctx, req, &r)
+}
+
+// How much output_read returns of itself: what a model reads in one go.
+const (
+	readBytes = 16_000
+	readLines = 200
+)
+
+func readOutput(s *server, ctx context.Context, req *mcp.CallToolRequest) (any, error) {
+	var r wire.OutputRead
+	if err := wire.Decode(req.Params.Arguments, &r); err != nil {
+		return nil, err
+	}
+	switch {
+	case r.Limit != 0:
+	case r.Line != nil:
+		r.Limit = readLines
+	default:
+		r.Limit = readBytes
+	}
+	return s.do(ctx, "output.read", r)
 }
 
 // shorthand reads an object, or a string that stands for one with a single field.
