@@ -22,6 +22,9 @@ const (
 	reachBefore = 2
 )
 
+// note marks what a compiler adds to an error: candidates that failed to match, where it was declared before.
+var note = []byte(": note: ")
+
 // A Folder reads one stream. It must not be used by two goroutines at once.
 type Folder struct {
 	pending []byte // the line that has not ended, at most maxLine of it
@@ -109,6 +112,9 @@ func (f *Folder) read(line []byte, length int64, ended bool) {
 	f.line++
 	text := bytes.TrimSpace(line)
 	flags := scan(line)
+	if flags&flagStrong != 0 && bytes.Contains(line, note) {
+		flags &^= flagStrong | flagWeak
+	}
 	e.shape = shape(line)
 	form := f.form(e.shape)
 	form.count++

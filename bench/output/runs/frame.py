@@ -51,8 +51,9 @@ class Project:
 
     def neutral(self, text):
         """The output without the paths and hosts of the machine that it was made on."""
-        text = text.replace(str(self.dir), f"{HOME}/{self.name}").replace(str(self.tools), "/opt/tools")
+        text = text.replace(str(self.dir), f"{HOME}/{self.name}").replace(str(self.tools), "/opt/tools").replace(str(self.dir.parent.parent), "/opt/build")
         text = text.replace(os.path.expanduser("~/"), HOME + "/")
+        text = re.sub(r".*\benv\.[A-Z_]+=.*\n", "[DEBUG]   (s) properties = {...}\n", text)  # Maven shows the whole environment
         text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", text)
         return HOSTS.sub(r"\1registry.example\3", text)
 
