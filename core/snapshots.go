@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/execkit/execkit/core/audit"
 	"github.com/execkit/execkit/core/command"
 	"github.com/execkit/execkit/core/engine"
 	"github.com/execkit/execkit/core/errdefs"
@@ -45,6 +46,9 @@ func (s *Session) SaveSnapshot(ctx context.Context, r wire.SnapshotSave) (*wire.
 	saved := &wire.SnapshotSaved{Bytes: len(data), Variables: len(state.Set) + len(state.Unset), Functions: len(state.Functions), Aliases: len(state.Aliases), Redacted: append([]string{}, state.Redacted...)}
 	if !st.listed {
 		saved.Incomplete = []string{"functions"}
+	}
+	if _, err := s.record(audit.Snapshot, map[string]any{"op": "save", "path": redactText(s.redact, r.Path), "bytes": len(data), "secrets": r.IncludeSecrets}); err != nil {
+		return nil, err
 	}
 	if r.Path == "" {
 		saved.DataB64 = base64.StdEncoding.EncodeToString(data)
@@ -161,6 +165,10 @@ func RestoreSnapshot(ctx context.Context, target string, snap *Snapshot, config 
 		r.run(ctx, "cwd", st.Cwd, "cd -- "+engine.Quote(st.Cwd))
 	}
 	if err := r.shell(ctx, st); err != nil {
+		_ = s.Close()
+		return nil, nil, err
+	}
+	if _, err := s.record(audit.Snapshot, map[string]any{"op": "restore", "restored": len(r.out.Restored), "refused": len(r.out.Refused)}); err != nil {
 		_ = s.Close()
 		return nil, nil, err
 	}

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/execkit/execkit/core/audit"
 	"github.com/execkit/execkit/core/checkpoint"
 	"github.com/execkit/execkit/core/command"
 	"github.com/execkit/execkit/core/engine"
@@ -134,8 +135,9 @@ func (s *Session) workspace() (u *undo, release func(), err error) {
 // asked where the policy wants one. The session must be held.
 func (s *Session) permit(ctx context.Context, text string, approve Approver) error {
 	v, err := s.guard.judge(text)
+	p := &proposal{session: s, command: text, verdict: v}
 	if err != nil {
-		return s.hideSecrets(err)
+		return p.blocked(s.hideSecrets(err))
 	}
 	if v.decision.Decision != policy.Ask {
 		return nil
@@ -143,12 +145,11 @@ func (s *Session) permit(ctx context.Context, text string, approve Approver) err
 	if approve == nil {
 		approve = s.config.Approve
 	}
-	p := &proposal{session: s, command: text, verdict: v}
 	if _, err := p.approval(ctx, approve); err != nil {
-		return s.hideSecrets(err)
+		return p.blocked(s.hideSecrets(err))
 	}
 	if p.command != text {
-		return s.hideSecrets(p.refused("a person put another command in its place, and only this one could be done here", nil))
+		return p.blocked(s.hideSecrets(p.refused("a person put another command in its place, and only this one could be done here", nil)))
 	}
 	return nil
 }
@@ -165,6 +166,9 @@ func (s *Session) Checkpoint(ctx context.Context, label string) (*wire.Checkpoin
 		return nil, s.hideSecrets(err)
 	}
 	c := checkpointOf(r, r.ID)
+	if _, err := s.record(audit.Checkpoint, map[string]any{"op": "create", "checkpoint": r.ID, "label": r.Label, "files": r.Files, "bytes": r.Bytes}); err != nil {
+		return nil, err
+	}
 	return &c, nil
 }
 
@@ -260,6 +264,13 @@ func (s *Session) RestoreCheckpoint(ctx context.Context, r wire.CheckpointRestor
 		return nil, err
 	}
 	o.Digest = plan.Digest
+	// What is about to change is on record before anything does.
+	if _, err := s.record(audit.Restore, map[string]any{
+		"op": "begin", "checkpoint": plan.Checkpoint, "overwrite": r.Overwrite, "plan": plan.Digest,
+		"created": told.Created, "replaced": told.Replaced, "deleted": told.Deleted, "modes": told.Modes, "conflicts": len(plan.Conflicts),
+	}); err != nil {
+		return nil, err
+	}
 	done, err := u.files.Restore(ctx, r.Checkpoint, o)
 	if err != nil {
 		return nil, s.hideSecrets(err)
@@ -268,7 +279,8 @@ func (s *Session) RestoreCheckpoint(ctx context.Context, r wire.CheckpointRestor
 	told.Saved = done.Saved.ID
 	told.Failed = notes(done.Failed)
 	s.enterAgain(ctx)
-	return told, nil
+	_, err = s.record(audit.Restore, map[string]any{"op": "end", "checkpoint": plan.Checkpoint, "saved": told.Saved, "failed": len(done.Failed)})
+	return told, err
 }
 
 // maxListed bounds the lists of a restore's result.
@@ -317,6 +329,9 @@ func (s *Session) DeleteCheckpoint(ctx context.Context, id string, approve Appro
 	}
 	defer release()
 	if err := s.permit(ctx, "execkit checkpoint delete "+engine.Quote(id), approve); err != nil {
+		return err
+	}
+	if _, err := s.record(audit.Checkpoint, map[string]any{"op": "delete", "checkpoint": redactText(s.redact, id)}); err != nil {
 		return err
 	}
 	if err := u.files.Delete(ctx, id); err != nil {

@@ -65,6 +65,10 @@ func NewServer() *Server {
 	s.methods["session.state"] = method(s.sessionState)
 	s.methods["snapshot.save"] = method(s.snapshotSave)
 	s.methods["snapshot.restore"] = method(s.snapshotRestore)
+	s.methods["file.read"] = method(s.fileRead)
+	s.methods["file.write"] = method(s.fileWrite)
+	s.methods["file.list"] = method(s.fileList)
+	s.methods["file.stat"] = method(s.fileStat)
 	s.methods["output.read"] = method(s.outputRead)
 	return s
 }

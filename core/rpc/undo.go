@@ -95,3 +95,35 @@ func (s *Server) snapshotRestore(ctx context.Context, r *wire.SnapshotRestore) (
 	}
 	return restored, nil
 }
+
+func (s *Server) fileRead(ctx context.Context, r *wire.FileRead) (any, error) {
+	session, err := s.session(r.SessionID)
+	if err != nil {
+		return nil, err
+	}
+	return session.ReadFile(ctx, *r)
+}
+
+func (s *Server) fileWrite(ctx context.Context, r *wire.FileWrite) (any, error) {
+	session, err := s.session(r.SessionID)
+	if err != nil {
+		return nil, err
+	}
+	return session.WriteFile(ctx, *r)
+}
+
+func (s *Server) fileList(ctx context.Context, r *wire.FileRef) (any, error) {
+	session, err := s.session(r.SessionID)
+	if err != nil {
+		return nil, err
+	}
+	return session.ListFiles(ctx, *r)
+}
+
+func (s *Server) fileStat(ctx context.Context, r *wire.FileRef) (any, error) {
+	session, err := s.session(r.SessionID)
+	if err != nil {
+		return nil, err
+	}
+	return session.StatFile(ctx, *r)
+}
