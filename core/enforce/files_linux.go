@@ -27,6 +27,7 @@ var devices = []string{"/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/d
 var helpers = map[string][]string{
 	"git":    {"/usr/lib/git-core", "/usr/libexec/git-core"},
 	"docker": {"/usr/libexec/docker/cli-plugins", "/usr/lib/docker/cli-plugins"},
+	"man":    {"/usr/lib/man-db/*", "/usr/libexec/man-db/*"},
 	"psql":   {"/usr/lib/postgresql/*/bin/psql"}, "pg_dump": {"/usr/lib/postgresql/*/bin/pg_dump"}, "pg_isready": {"/usr/lib/postgresql/*/bin/pg_isready"},
 }
 

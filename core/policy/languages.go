@@ -478,17 +478,17 @@ func everyOperandWritten(c *check, words []command.Word, granted int) string {
 // sqlArgs: database clients have commands of their own that start programs and write files. They must be given their
 // statement, because what comes on their input is not judged.
 func sqlArgs(_ *check, words []command.Word, granted int) string {
-	if granted > 1 {
-		return ""
-	}
-	statement := false
+	statement := granted > 1 // what the entry spells out is the operator's
 	base := path.Base(words[0].Value)
 	for i, w := range words[1:] {
+		if i+1 < granted {
+			continue
+		}
 		if !w.Static {
 			return "an argument of " + base + " that is not known may hold a command"
 		}
 		v, low := w.Value, strings.ToLower(w.Value)
-		for _, bad := range []string{`\`, "program", "outfile", "dumpfile", "load_extension", "pg_read_file", "lo_export", "writefile", "edit(", "system", "source ", "load_file", "pager ", "tee ", "copy "} {
+		for _, bad := range []string{`\`, "program", "outfile", "dumpfile", "load_extension", "pg_read_file", "lo_export", "writefile", "edit(", "system", "source ", "load_file", "pager ", "tee ", "copy ", "attach ", "vacuum "} {
 			if strings.Contains(low, bad) {
 				return "the statement for " + base + " holds " + strings.TrimSpace(bad)
 			}

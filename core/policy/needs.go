@@ -47,7 +47,7 @@ var runners = table(`
 // writers write files by their nature. The value lists the subcommands that do; with none every use does.
 var writers = table(`
 	touch; mkdir; rmdir; rm; cp; mv; ln; install; truncate; mktemp; mkfifo; dd; patch; unzip; gzip; gunzip; bzip2; xz; zstd; zip; split; csplit; wget; rsync; scp
-	shred; chmod; chown; chgrp; unlink; link; sponge
+	sqlite3 -cmd; shred; chmod; chown; chgrp; unlink; link; sponge
 	git add am apply bisect branch bundle checkout cherry-pick clean clone commit config fetch gc init maintenance merge mv notes pull push rebase reset restore
 	  revert rm stash submodule switch tag update-index update-ref worktree
 	tar -x -xf -xzf -xjf -xJf -xvf -xzvf xf xzf xvf xzvf -c -cf -czf -cjf -cJf -cvf -czvf cf czf cvf czvf --extract --create`)
@@ -62,7 +62,7 @@ var connectors = table(`
 // companions are programs that a program starts as parts of itself, besides what the kernel's part knows.
 var companions = table(`
 	zcat gzip; zgrep grep gzip sed; zdiff gzip diff cmp; zless gzip; bzcat bzip2; xzcat xz; egrep grep; fgrep grep; xargs echo
-	tar gzip bzip2 xz zstd; rsync ssh; scp ssh; sftp ssh; git ssh; yq jq; pip3 python3; pip python3; gunzip gzip`)
+	tar gzip bzip2 xz zstd; rsync ssh; scp ssh; sftp ssh; git ssh; yq jq; man preconv tbl nroff groff troff grotty col locale gzip cat sh; pip3 python3; pip python3; gunzip gzip`)
 
 // caches are what programs keep below the home directory.
 var caches = table(`
@@ -106,6 +106,12 @@ func (n *Needs) entry(p *Policy, id string, words []string, programs map[string]
 	base := path.Base(words[0])
 	for name := range companions[base] {
 		programs[name] = true
+	}
+	if first := operation(base, words); base == "git" && first < len(words) && (words[first] == "bisect" || words[first] == "submodule") {
+		// Shell scripts until git 2.40, with what they use.
+		for _, name := range []string{"sh", "sed", "basename", "uname", "cat"} {
+			programs[name] = true
+		}
 	}
 	if l, ok := launchers[base]; ok && len(words) > 1 {
 		if at, why := l.inner(p, staticWords(words), len(words)); why == "" && at > 0 && at < len(words) {

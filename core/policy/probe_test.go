@@ -32,7 +32,7 @@ var attacks = []struct {
 }
 
 func TestAttacksAreDenied(t *testing.T) {
-	for _, a := range attacks {
+	for _, a := range append(attacks, moreAttacks...) {
 		raw, _ := json.Marshal(map[string]any{"default": "deny", "allow": append([]string{"true"}, a.allow...), "intercept": "off"})
 		p, err := Load(raw)
 		if err != nil {

@@ -18,6 +18,11 @@ var profiles map[string]*profile
 // init breaks the circle of sshArgs, which judges an inner command by the same table.
 func init() {
 	profiles = profileTable
+	for name, p := range moreProfiles {
+		if profiles[name] == nil {
+			profiles[name] = p
+		}
+	}
 	for _, p := range profiles {
 		p.tidy()
 	}
@@ -32,7 +37,7 @@ var profileTable = map[string]*profile{
 	"iconv": {vals: "ft", wshort: "o", wlong: "output"},
 	"tree":  {wshort: "o", vals: "LIPHT", short: "R", long: "output"},
 	"file":  {short: "C", vals: "mfFeP", long: "compile"},
-	"date":  {short: "s", vals: "drf", long: "set", more: dateArgs}, "hostname": {short: "Fb", long: "file boot", operands: -1},
+	"date":  {short: "sf", vals: "dr", long: "set", more: dateArgs}, "hostname": {short: "Fb", long: "file boot", operands: -1},
 	"dmesg":  {short: "CcDEn", long: "clear read-clear console-off console-on console-level"},
 	"ss":     {short: "K", long: "kill diag", wshort: "D"},
 	"rg":     {vals: "efgtTABCmjMdErE", short: "z", long: "pre hostname-bin search-zip"},
@@ -45,14 +50,14 @@ var profileTable = map[string]*profile{
 	"split": {why: "writes files"}, "csplit": {why: "writes files"}, "unzip": {why: "writes files"}, "gunzip": {why: "writes files"}, "gzip": {why: "writes files"},
 	"tee":   {operands: 0, long: "output-error", more: everyOperandWritten},
 	"yq":    {short: "is", long: "inplace in-place split-exp split-exp-file"},
-	"jq":    {long: "in-place"},
+	"jq":    {long: "in-place from-file rawfile slurpfile library-path", short: "fL"},
 	"sdiff": {short: "o", long: "output diff-program"},
 	"diff":  {},
 	"find":  {exact: "-delete -exec -execdir -ok -okdir -fprint -fprint0 -fprintf -fls", more: findArgs},
 	"awk":   {more: awkArgs}, "gawk": {more: awkArgs}, "mawk": {more: awkArgs}, "nawk": {more: awkArgs},
 	"sed": {more: sedArgs}, "gsed": {more: sedArgs},
 	"tar": {long: "to-command checkpoint-action use-compress-program rsh-command rmt-command info-script new-volume-script index-file listed-incremental volno-file", short: "IFg", more: tarArgs},
-	"ar":  {why: "writes files unless the entry names a reading operation"},
+	"ar":  {long: "plugin output", why: "writes files unless the entry names a reading operation"},
 	"curl": {short: "cDJKOQ", wshort: "o", vals: "AbCdeEFHmPrtTuUwxXyYz", long: `config dump-header cookie-jar remote-name remote-name-all remote-header-name
 		stderr trace trace-ascii libcurl hsts alt-svc etag-save engine output-dir quote telnet-option unix-socket abstract-unix-socket proxy preproxy netrc-file`, wlong: "output", more: curlArgs},
 	"wget":  {short: "oaePrmpNKkxi", wshort: "O", long: "output-file append-output execute use-askpass directory-prefix config warc-file save-cookies rejected-log hsts-file recursive mirror input-file", wlong: "output-document", vals: "tTwQUl", more: wgetArgs},
@@ -62,7 +67,7 @@ var profileTable = map[string]*profile{
 	"docker": {short: "H", long: "host context config tlscacert tlscert tlskey", known: `ps logs images inspect stats version info top port diff history events search pull rm rmi start stop restart
 		kill pause unpause wait rename tag push update volume network system compose image container node secret manifest login logout`,
 		named: "run exec build buildx cp save export load import plugin context create stack service swarm debug init commit attach compose container image builder", subs: map[string]*profile{
-			"*": {}, "compose": {short: "f", long: "file env-file project-directory"}}},
+			"*": {short: "H", long: "host context config"}, "compose": {short: "f", long: "file env-file project-directory"}, "build": {short: "o", long: "output iidfile metadata-file cidfile"}, "save": {short: "o", long: "output"}, "export": {short: "o", long: "output"}}},
 	"podman": {short: "c", long: "url connection root runroot hooks-dir conmon runtime", known: "ps logs images inspect stats version info top port diff history events search", subs: map[string]*profile{"*": {}}},
 	"kubectl": {loose: true, long: "kubeconfig server token as as-group context cluster user cache-dir profile-output log-file log-dir certificate-authority insecure-skip-tls-verify", short: "s",
 		known: `get describe logs top explain version api-resources api-versions cluster-info rollout auth diff apply delete scale label annotate create patch set wait events cordon uncordon drain taint
@@ -98,8 +103,8 @@ var profileTable = map[string]*profile{
 	"gcc":       cc, "g++": cc, "cc": cc, "clang": cc, "c++": cc, "clang++": cc,
 	"prove": {short: "eIPMmv", long: "exec harness source formatter archive"}, "rake": {short: "fEeprRI", long: "rakefile execute execute-print execute-continue require libdir rakelibdir"},
 	"crontab": {why: "changes what is run later"}, "machinectl": {named: "shell login copy-to copy-from start import-tar", known: "list status show list-images image-status show-image", subs: map[string]*profile{"*": {}}},
-	"git": gitProfile, "lsof": {short: "D"}, "column": {}, "mount": {operands: -1}, "ifconfig": {operands: 1}, "nft": {why: "changes the firewall"},
-	"strings": {}, "objdump": {}, "gpg": {long: "output exec-path photo-viewer agent-program dirmngr-program keyserver-options", wshort: "o", short: ""}, "ldd": {why: "may run the program that it is shown"},
+	"git": gitProfile, "lsof": {short: "D"}, "column": {}, "mount": {operands: -1, short: "aoB", long: "all bind rbind move options"}, "ifconfig": {operands: 1}, "nft": {why: "changes the firewall"},
+	"ansible-lint": {long: "fix write"}, "strings": {}, "objdump": {}, "gpg": {long: "homedir options output exec-path photo-viewer agent-program dirmngr-program keyserver-options", wshort: "o", short: ""}, "ldd": {why: "may run the program that it is shown"},
 }
 
 var pip = &profile{long: "target log python config-settings global-option install-option prefix root build-option cache-dir", known: "list show freeze check index config help cache debug inspect search",

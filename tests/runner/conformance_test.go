@@ -13,6 +13,8 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+
+	"github.com/execkit/execkit/core/enforce"
 )
 
 // testees are the doors and the commands that drive them, from the root of the repository. build.sh makes what they
@@ -36,7 +38,12 @@ type testCase struct {
 	Create map[string]any `json:"create"`
 	// Portable cases also hold for shells other than bash.
 	Portable bool `json:"portable"`
-	Steps    []struct {
+	// Kernel cases need one that can confine a session.
+	Kernel bool `json:"kernel"`
+	// Opened is what session.create must answer; Refused is the code of its error.
+	Opened  map[string]any `json:"opened"`
+	Refused string         `json:"refused"`
+	Steps   []struct {
 		Exec  map[string]any `json:"exec"`
 		Want  map[string]any `json:"want"`
 		Error string         `json:"error"`
@@ -55,6 +62,10 @@ func TestConformance(t *testing.T) {
 			t.Parallel()
 			p := startTestee(t, command)
 			for _, c := range cases {
+				if c.Kernel && !enforce.Probe().Enforces() {
+					t.Logf("%s: this kernel lacks %s", c.Name, enforce.Probe().Missing)
+					continue
+				}
 				t.Run(c.Name, func(t *testing.T) { runCase(t, p, c, here("bash", t.TempDir())) })
 				for _, shell := range otherShells[door] {
 					if c.Portable {
@@ -113,11 +124,20 @@ func runCase(t *testing.T, p *testee, c testCase, create map[string]any) {
 		t.Log(opened.Error["message"]) // a door that gives the agent less, such as MCP
 		return
 	}
+	if c.Refused != "" {
+		if opened.OK || opened.Error["code"] != c.Refused {
+			t.Errorf("session.create: want error %s, got %+v", c.Refused, opened)
+		}
+		return
+	}
 	id, _ := opened.Result["session_id"].(string)
 	if !opened.OK || id == "" {
 		t.Fatalf("session.create: %+v", opened)
 	}
 	defer p.call(t, "session.destroy", map[string]any{"session_id": id})
+	if differs := match(c.Opened, opened.Result, ""); c.Opened != nil && differs != "" {
+		t.Errorf("session.create: %s\nresult: %.1000v", differs, opened.Result)
+	}
 	var last map[string]any
 	for i, step := range c.Steps {
 		var got envelope

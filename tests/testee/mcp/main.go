@@ -67,6 +67,11 @@ func agentsOwn(params map[string]any) string {
 		if !ok {
 			return "an agent cannot switch the intercept off"
 		}
+		for key := range policy {
+			if key != "allow" && key != "default" {
+				return "an agent has no " + key
+			}
+		}
 		delete(params, "policy")
 		params["allow"] = allow
 	}

@@ -25,7 +25,7 @@ async function perform({ method, params }) {
   if (method === 'session.create') {
     const session = await Session.create(options);
     sessions.set(session.id, session);
-    return { session_id: session.id };
+    return snake({ ...session.info });
   }
   if (method === 'output.read') {
     const { output_id, ...part } = rest;
