@@ -505,3 +505,20 @@ func sqlArgs(_ *check, words []command.Word, granted int) string {
 	}
 	return ""
 }
+
+// xxdArgs counts what follows the first operand as a file to write, whatever it looks like: xxd reads no options there.
+func xxdArgs(_ *check, words []command.Word, granted int) string {
+	for i := 1; i < len(words); i++ {
+		v := words[i].Value
+		switch {
+		case !words[i].Static || v == "-" || !strings.HasPrefix(v, "-"):
+			if i+1 < len(words) && i+1 >= granted {
+				return "xxd would write to " + show(words[i+1:i+2])
+			}
+			return ""
+		case len(v) == 2 && strings.IndexByte("cglosnR", v[1]) >= 0:
+			i++
+		}
+	}
+	return ""
+}

@@ -5,6 +5,8 @@ var moreAttacks = []struct {
 	allow []string
 	text  string
 }{
+	{[]string{"xxd"}, "xxd notes.txt --ext-diff"}, {[]string{"xxd"}, "xxd -c 4 - -x"}, {[]string{"xxd"}, "xxd *"},
+	{[]string{"git diff"}, "git diff --help"}, {[]string{"git"}, "git --help log"}, {[]string{"git"}, "git help log"}, {[]string{"git fetch"}, "git fetch --help"}, {[]string{"git stash list"}, "git stash list --help"},
 	{[]string{"ag"}, "ag --pager ./x y"},
 	{[]string{"ack"}, "ack --ackrc=./x y"},
 	{[]string{"bsdtar"}, "bsdtar --use-compress-program ./x -tf a"},

@@ -23,6 +23,11 @@ func init() {
 			profiles[name] = p
 		}
 	}
+	for _, sub := range gitProfile.subs {
+		if !strings.Contains(sub.exact, "--help") {
+			sub.exact += " --help" // starts a reader of manuals
+		}
+	}
 	for _, p := range profiles {
 		p.tidy()
 	}
@@ -33,7 +38,7 @@ var profileTable = map[string]*profile{
 	"sort":  {short: "T", vals: "kStT", wshort: "o", long: "compress-program temporary-directory", wlong: "output", operands: 0, longVals: "key field-separator buffer-size parallel batch-size"},
 	"uniq":  {vals: "fsw", operands: 1, longVals: "skip-fields skip-chars check-chars"},
 	"shuf":  {vals: "inr", wshort: "o", wlong: "output"},
-	"xxd":   {vals: "cglosR", operands: 1, exact: "-r -revert -i"},
+	"xxd":   {vals: "cglosnR", operands: 1, exact: "-r -revert -i", more: xxdArgs},
 	"iconv": {vals: "ft", wshort: "o", wlong: "output"},
 	"tree":  {wshort: "o", vals: "LIPHT", short: "R", long: "output"},
 	"file":  {short: "C", vals: "mfFeP", long: "compile"},
@@ -112,15 +117,15 @@ var pip = &profile{long: "target log python config-settings global-option instal
 
 var cc = &profile{starts: "-wrapper -B -fplugin -specs --specs -fuse-ld -Xlinker -Wl, -x @ -dumpdir -fdump", wshort: "o", exact: "-run"}
 
-var gitRead = &profile{long: "output ext-diff textconv exec upload-pack", exact: "--output"}
+var gitRead = &profile{exact: "--output", long: "output ext-diff textconv exec upload-pack"}
 
 var gitProfile = &profile{
 	// -c, --exec-path and their kin choose programs; --git-dir and --work-tree bring another repository's settings.
-	short: "cp", vals: "C", long: "exec-path git-dir work-tree config-env paginate super-prefix namespace attr-source",
+	short: "cp", vals: "C", long: "help exec-path git-dir work-tree config-env paginate super-prefix namespace attr-source",
 	known: `status log diff show branch rev-parse ls-files grep blame remote fetch stash tag describe shortlog reflog cat-file merge-base ls-tree ls-remote name-rev rev-list
-		count-objects show-ref for-each-ref symbolic-ref var check-ignore check-attr diff-tree diff-index diff-files range-diff cherry whatchanged version help add commit checkout switch restore reset
+		count-objects show-ref for-each-ref symbolic-ref var check-ignore check-attr diff-tree diff-index diff-files range-diff cherry whatchanged version add commit checkout switch restore reset
 		merge pull push clone init mv rm revert cherry-pick clean worktree apply am format-patch archive notes rebase fsck gc bundle verify-commit verify-tag show-branch get-tar-commit-id`,
-	named: `config bisect submodule filter-branch difftool mergetool send-email daemon instaweb web--browse gui citool cvsserver shell svn p4 hook maintenance
+	named: `help config bisect submodule filter-branch difftool mergetool send-email daemon instaweb web--browse gui citool cvsserver shell svn p4 hook maintenance
 		credential alias lfs update-index config--helper upload-pack receive-pack upload-archive archimport cvsimport imap-send request-pull quiltimport fast-import`,
 	subs: map[string]*profile{
 		"*": gitRead, "log": gitRead, "diff": gitRead, "show": gitRead,
