@@ -1,5 +1,7 @@
 package policy
 
+import "strings"
+
 // interpreters run whatever program they are given: in an argument, a file or their input. Only a full command line
 // can be granted.
 var interpreters = set(`sh bash dash zsh ksh mksh ash rbash fish csh tcsh yash python python2 python3 perl ruby node nodejs deno bun php
