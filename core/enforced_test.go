@@ -165,7 +165,7 @@ func TestEnforcedBenign(t *testing.T) {
 	}
 }
 
-var volatile = regexp.MustCompile(`\b(ps|free|uptime|netstat|time|df|du|date|openssl|curl|docker|kubectl|journalctl|systemctl|go (test|build|list)|npm|cargo|pytest|make|terraform|pip|aws|helm|dig|env|fetch|wait)\b`)
+var volatile = regexp.MustCompile(`\b(lsblk|ps|free|uptime|netstat|time|df|du|date|openssl|curl|docker|kubectl|journalctl|systemctl|go (test|build|list)|npm|cargo|pytest|make|terraform|pip|aws|helm|dig|env|fetch|wait)\b`)
 
 // slow need the network or build something; they are run with the whole case files.
 var slow = regexp.MustCompile(`\b(go|pip|npm|cargo|aws|terraform|pytest|docker|kubectl|helm|curl)\b`)

@@ -36,7 +36,7 @@ after(() => fs.rmSync(folder, { recursive: true, force: true }));
 
 /** Runs a program of the package, without the checkout's library in reach. */
 function start(name, args, env = {}) {
-  const child = spawn(path.join(bin, name), args, { cwd: folder, env: { PATH: process.env.PATH, HOME: folder, ...env }, timeout: 20000 });
+  const child = spawn(path.join(bin, name), args, { cwd: folder, env: { PATH: process.env.PATH, HOME: folder, ...env }, timeout: 120000 });
   child.said = { stdout: '', stderr: '' };
   for (const stream of ['stdout', 'stderr']) child[stream].setEncoding('utf8').on('data', (text) => { child.said[stream] += text; });
   child.ended = new Promise((resolve, reject) => child.on('error', reject).on('close', (status, signal) => resolve({ status, signal, ...child.said })));
@@ -50,7 +50,7 @@ async function run(name, args, { input = '', env } = {}) {
 }
 
 async function until(holds) {
-  for (let i = 0; i < 500 && !holds(); i++) await new Promise((later) => setTimeout(later, 20));
+  for (let i = 0; i < 1500 && !holds(); i++) await new Promise((later) => setTimeout(later, 20));
   assert.ok(holds(), holds.toString());
 }
 

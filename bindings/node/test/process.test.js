@@ -13,7 +13,7 @@ const execkit = require('..');
 const { Session } = execkit;
 
 const root = path.join(__dirname, '..');
-const node = (...args) => promisify(execFile)(process.execPath, args, { cwd: root, timeout: 20000 });
+const node = (...args) => promisify(execFile)(process.execPath, args, { cwd: root, timeout: 120000 });
 const isAlive = (pid) => {
   try {
     process.kill(pid, 0);
@@ -24,7 +24,7 @@ const isAlive = (pid) => {
 };
 
 async function gone(pid) {
-  for (let i = 0; i < 250 && isAlive(pid); i++) await sleep(20);
+  for (let i = 0; i < 1500 && isAlive(pid); i++) await sleep(20);
   return !isAlive(pid);
 }
 

@@ -37,7 +37,7 @@ def test_bytes(session):
 
 
 def test_timeout_recovers(session):
-    r = session.exec("echo partial; sleep 60", timeout=0.1)
+    r = session.exec("echo partial; sleep 60", timeout=1)
     assert r.timed_out and r.exit_code == 124 and r.stdout == "partial\n"
     assert session.exec("echo on").stdout == "on\n"
 
@@ -90,18 +90,18 @@ def test_checks_run_nothing():
 
 
 def test_interrupt(session):
-    threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT)).start()
+    threading.Timer(1, os.kill, (os.getpid(), signal.SIGINT)).start()
     begin = time.monotonic()
     with pytest.raises(KeyboardInterrupt):
         session.exec("sleep 60")
-    assert time.monotonic() - begin < 5
+    assert time.monotonic() - begin < 30
     assert session.exec("echo on").stdout == "on\n"
 
 
 def test_exit_ends_what_runs(tmp_path):
     program = "import execkit; s = execkit.create(); print(s.exec('sleep 298 & echo $!').stdout)"
     pid = int(subprocess.run([sys.executable, "-c", program], capture_output=True, check=True).stdout)
-    for _ in range(200):
+    for _ in range(3000):
         try:
             if not pathlib.Path(f"/proc/{pid}/cmdline").read_bytes():
                 return
@@ -121,7 +121,7 @@ def test_fork_is_told_apart(session):
             code = 0
         finally:
             os._exit(code)
-    for _ in range(500):
+    for _ in range(3000):
         done, status = os.waitpid(pid, os.WNOHANG)
         if done:
             assert status == 0

@@ -132,7 +132,7 @@ func TestRPCIsConcurrent(t *testing.T) {
 }
 
 func TestInterrupt(t *testing.T) {
-	ctx, cancel := context.WithTimeout(context.Background(), 300*time.Millisecond)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 	defer cancel()
 	var stdout, stderr bytes.Buffer
 	status := run(&app{ctx: ctx, stdin: strings.NewReader(""), stdout: &stdout, stderr: &stderr, terminal: noTerminal}, []string{"exec", "--", "echo part; sleep 60"})
