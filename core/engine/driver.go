@@ -70,6 +70,14 @@ func newNonce() uint64 {
 	return (binary.LittleEndian.Uint64(b[:])>>14 + 1<<50) * statusSpan
 }
 
+// newProof returns a number smaller than every nonce, with 40 bits of randomness. Each command begins by assigning it, and
+// a mark holds it: a line that the shell did not run, or not from its beginning, is never taken for run.
+func newProof() uint64 {
+	var b [8]byte
+	_, _ = rand.Read(b[:])
+	return (binary.LittleEndian.Uint64(b[:])>>24 + 1) * statusSpan
+}
+
 // restoreStatus returns the line that makes $? what the last command left, if c may look at it.
 func restoreStatus(format string, last report, c Command) string {
 	if last.status == 0 || !strings.Contains(c.Text, "?") {

@@ -12,6 +12,7 @@ type bashDriver struct {
 	mayTrap bool
 	// watch adds the state of the shell to every report; see watchScript.
 	watch bool
+	proof uint64 // of the command that runs or ran last
 }
 
 const (
@@ -23,8 +24,9 @@ func (*bashDriver) arguments() []string {
 	return []string{"--norc", "--noprofile", "--noediting", "+H", "+o", "history", "-i"}
 }
 
-// supervise: -p keeps what the session exported (BASH_ENV, functions) from running in the supervisor.
-func (*bashDriver) supervise() []string { return []string{"-p", "-c"} }
+// supervise: -p keeps what the session exported (BASH_ENV, functions) from running in the supervisor, and --norc the
+// file ~/.bashrc, which bash reads for -c too when its stdin is a socket, as below rshd.
+func (*bashDriver) supervise() []string { return []string{"--norc", "-p", "-c"} }
 
 func (*bashDriver) descriptors() (report, control int) { return bashReportFD, bashControlFD }
 
@@ -71,15 +73,21 @@ func (*bashDriver) marked(marks []byte, nonce uint64) bool {
 // and never off. >| defeats noclobber, and every name is quoted against aliases.
 // Sourcing (and not only eval) keeps bash from printing "[1] 123" for every background job.
 func evalScript(stdoutPath, stderrPath, closes string) string {
-	return `\eval 'case ${__ek_b-} in *inherit_errexit*);;*)\shopt -u inherit_errexit;;esac;\unset __ek_b __ek_c __ek_i __ek_p POSIXLY_CORRECT
-'"$__ek_c" <"${__ek_i-/dev/null}" >|` + stdoutPath + ` 2>|` + stderrPath + ` 250>&- 251>&-` + closes + `
+	return `\eval 'case ${__ek_b-} in *inherit_errexit*);;*)\shopt -u inherit_errexit;;esac;\unset __ek_b __ek_c __ek_i __ek_p POSIXLY_CORRECT;'"$__ek_c" <"${__ek_i-/dev/null}" >|` + stdoutPath + ` 2>|` + stderrPath + ` 250>&- 251>&-` + closes + `
 `
 }
 
 // reportScript tells the state and then repeats the mark on the control socket. Tracing is turned off before anything
 // is written to the report, since PS4 is the session's own text.
-const reportScript = tellState + `{ time;} 2>&251
-\unset TIMEFORMAT
+//
+// What follows the mark keeps nobody waiting. Prompts would run between commands with the driver's descriptors, and one
+// that waits would hold up every command to come. A watched shell keeps them, since a prompt is a reason to replace it.
+const reportScript = tellState + tellEnd + `PS1= PS2=;\unset PS0 PROMPT_COMMAND
+`
+
+// tellEnd also takes the type away that the session may have given the driver's names (upper case).
+const tellEnd = `{ time;} 2>&251
+\unset TIMEFORMAT __ek_c __ek_i __ek_p
 `
 
 const tellState = `case $-${__ek_p-} in *[xv,]*)
@@ -114,12 +122,12 @@ BASH_ENV ${BASH_ENV+${BASH_ENV@Q}}
 BASH_COMPAT ${BASH_COMPAT+${BASH_COMPAT@Q}}
 BASH_LOADABLES_PATH ${BASH_LOADABLES_PATH+${BASH_LOADABLES_PATH@Q}}
 TMOUT ${TMOUT+${TMOUT@Q}}";{ time;} 2>&250
-TIMEFORMAT=$__ek_c;\unset __ek_c
-{ time;} 2>&251
-\unset TIMEFORMAT
-`
+TIMEFORMAT=$__ek_c
+` + tellEnd
 
-// ask resolves no name until POSIX mode is on.
+// ask resolves no name until POSIX mode is on. The mark is the nonce only with the proof that the command was begun,
+// which it assigned itself: __ek_c may have been readonly, eval skipped by a trap, or the line read by a process of
+// the session that has a copy of the shell's descriptor.
 //
 // The traps that would run between the driver's own commands are read and taken away here, since a sourced script
 // does not see them. The redirection is on trap alone: a DEBUG trap runs before it is made, and must not write to the
@@ -129,7 +137,7 @@ func (d *bashDriver) ask(nonce uint64) string {
 	if d.mayTrap || d.watch {
 		saveTraps = `\trap -p DEBUG ERR RETURN >&250;\trap - DEBUG ERR RETURN;`
 	}
-	return `{ time;} 2>&"$((TIMEFORMAT=` + strconv.FormatUint(nonce, 10) + `+$?,250))";__ek_b=$BASHOPTS POSIXLY_CORRECT=1;` +
+	return `{ time;} 2>&"$((TIMEFORMAT=` + strconv.FormatUint(nonce-d.proof, 10) + `+__ek_n+$?,250))";__ek_b=$BASHOPTS POSIXLY_CORRECT=1;` +
 		saveTraps + `\. ` + d.report + "\n"
 }
 
@@ -149,7 +157,8 @@ func (d *bashDriver) command(c Command, last report, stdinPath string, nonce uin
 	var b strings.Builder
 	b.Grow(len(c.Prelude) + len(c.Text) + 250)
 	b.WriteString("__ek_c=")
-	text := bashText(c, last)
+	d.proof = newProof()
+	text := "__ek_n=" + strconv.FormatUint(d.proof, 10) + "\n" + bashText(c, last)
 	quoteTo(&b, text)
 	if stdinPath != "" {
 		b.WriteString(";__ek_i=")

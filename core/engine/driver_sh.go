@@ -18,6 +18,7 @@ import (
 // leaves stdio's lock held, the shell locks itself up and is given up.
 type shDriver struct {
 	stdoutPath, stderrPath string
+	proof                  uint64 // of the command that runs or ran last
 }
 
 // dash takes only one digit before a redirection.
@@ -39,8 +40,8 @@ func (*shDriver) start([]string) string { return "PS1= PS2=;echo $$ >&9\n" }
 
 // ask writes the report twice: the copy on the control socket tells that the first is whole. Tracing is turned off for
 // the report and on again by the next command, whose own text it is then meant for.
-func (*shDriver) ask(nonce uint64) string {
-	return "__ek_m=" + strconv.FormatUint(nonce/statusSpan, 10) + `:$?:$-;\set +xv;\export __ek_m;\export -p >&8;\export -p >&9;\unset __ek_m` + "\n"
+func (d *shDriver) ask(nonce uint64) string {
+	return "__ek_m=" + strconv.FormatUint((nonce-d.proof)/statusSpan, 10) + `:$__ek_n:$?:$-;\set +xv;\export __ek_m;\export -p >&8;\export -p >&9;\unset __ek_m` + "\n"
 }
 
 func (d *shDriver) command(c Command, last report, stdinPath string, nonce uint64) string {
@@ -49,20 +50,23 @@ func (d *shDriver) command(c Command, last report, stdinPath string, nonce uint6
 	}
 	var b strings.Builder
 	b.WriteString(`\eval `)
-	quoteTo(&b, shText(c, last))
+	d.proof = newProof()
+	quoteTo(&b, "__ek_n="+strconv.FormatUint(d.proof, 10)+"\n"+shText(c, last))
 	b.WriteString(" <" + stdinPath + " >|" + d.stdoutPath + " 2>|" + d.stderrPath + " 8>&- 9>&-;")
 	b.WriteString(d.ask(nonce))
 	return b.String()
 }
 
-func (*shDriver) marked(marks []byte, nonce uint64) bool {
-	_, ok := shMark(marks, nonce)
+func (d *shDriver) marked(marks []byte, nonce uint64) bool {
+	_, ok := d.mark(marks, nonce)
 	return ok
 }
 
-// shMark returns the value of the mark's variable after the nonce: "status:options".
-func shMark(text []byte, nonce uint64) (string, bool) {
-	_, after, ok := bytes.Cut(text, append(strconv.AppendUint(nil, nonce/statusSpan, 10), ':'))
+// mark returns the value of the mark's variable after the nonce and the proof: "status:options".
+func (d *shDriver) mark(text []byte, nonce uint64) (string, bool) {
+	key := append(strconv.AppendUint(nil, (nonce-d.proof)/statusSpan, 10), ':')
+	key = append(strconv.AppendUint(key, d.proof, 10), ':')
+	_, after, ok := bytes.Cut(text, key)
 	if !ok {
 		return "", false
 	}
@@ -70,8 +74,8 @@ func shMark(text []byte, nonce uint64) (string, bool) {
 	return string(value), ok
 }
 
-func (*shDriver) parse(reported []byte, nonce uint64) (report, bool) {
-	value, ok := shMark(reported, nonce)
+func (d *shDriver) parse(reported []byte, nonce uint64) (report, bool) {
+	value, ok := d.mark(reported, nonce)
 	if !ok {
 		return report{}, false
 	}

@@ -27,6 +27,7 @@ type Shell struct {
 	says            driver
 	scripts         []*os.File // sealed
 	pipes           string     // the directory of a confined shell's pipes, or ""
+	startup         string     // the line that completes the environment
 	last            report
 	pristine        string // the state that a watched shell started with
 	stdout, stderr  *output
@@ -70,10 +71,13 @@ func (s *Shell) greet(ctx context.Context) error {
 	if d, ok := ctx.Deadline(); ok && d.Before(deadline) {
 		deadline = d
 	}
+	if err := s.tellSenders(); err != nil {
+		return err
+	}
 	stop := context.AfterFunc(ctx, func() { _ = s.control.SetReadDeadline(time.Unix(1, 0)) })
 	defer stop()
 	_ = s.control.SetReadDeadline(deadline)
-	hello := s.says.start(s.scriptPaths())
+	hello := s.startup + s.says.start(s.scriptPaths())
 	if _, err := s.driver.WriteString(hello); err != nil {
 		return fmt.Errorf("the shell ended while it started: %w", err)
 	}
@@ -102,6 +106,19 @@ func (s *Shell) greet(ctx context.Context) error {
 	}
 	s.pristine = s.last.state
 	return nil
+}
+
+// tellSenders makes the kernel say with every message from the shell who wrote it.
+func (s *Shell) tellSenders() error {
+	conn, err := s.control.SyscallConn()
+	if err != nil {
+		return err
+	}
+	failed := unix.SetsockoptInt(s.report, unix.SOL_SOCKET, unix.SO_PASSCRED, 1)
+	err = conn.Control(func(fd uintptr) {
+		failed = errors.Join(failed, unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_PASSCRED, 1))
+	})
+	return errors.Join(failed, err)
 }
 
 // PID returns the process id of the shell.
@@ -250,6 +267,7 @@ func (s *Shell) learn(r report, own bool) {
 		s.env = parseExports(r.env)
 		delete(s.env, "POSIXLY_CORRECT")
 		delete(s.env, "__ek_b") // exported under set -a
+		delete(s.env, "__ek_n")
 	}
 }
 

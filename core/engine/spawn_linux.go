@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -113,6 +114,7 @@ func spawn(o Options) (s *Shell, err error) {
 		}
 	}
 	arguments := slices.Concat([]string{o.Path}, applet, says.supervise(), []string{supervisor, o.Path}, applet, says.arguments())
+	o.Env, s.startup = withoutStartFiles(o.Env)
 	launch := func() (err error) {
 		s.supervisor, err = startProcess(o, arguments, &os.ProcAttr{
 			Dir: o.Dir, Env: o.Env, Files: files,
@@ -124,6 +126,21 @@ func spawn(o Options) (s *Shell, err error) {
 		return s, launch()
 	}
 	return s, o.Confine.Start(enforce.Engine{Pipes: s.pipes, Terminal: tty.Name()}, launch)
+}
+
+// withoutStartFiles takes out of an environment what an interactive shell runs before its first command or prompt, and
+// returns the line that gives back what programs may want of it.
+func withoutStartFiles(env []string) (kept []string, restore string) {
+	for _, pair := range env {
+		switch name, value, _ := strings.Cut(pair, "="); name {
+		case "PROMPT_COMMAND", "PS0", "BASH_XTRACEFD": // the last names a descriptor that is not inherited
+		case "ENV":
+			restore = `\export ENV=` + Quote(value) + ";"
+		default:
+			kept = append(kept, pair)
+		}
+	}
+	return kept, restore
 }
 
 func startProcess(o Options, arguments []string, attr *os.ProcAttr) (pid int, err error) {

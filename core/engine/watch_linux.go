@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"encoding/binary"
 	"errors"
 	"io"
 	"os"
@@ -22,6 +23,7 @@ type watch struct {
 	lasts func()
 
 	marks, reported []byte // what arrived on the control and on the report socket
+	foreign         int    // the size of what others than the shell wrote there
 	asked           bool   // the status was asked for again after an abandoned line
 	ladder
 }
@@ -126,7 +128,7 @@ func (w *watch) receive(d time.Duration) (rep report, end ending, ok bool) {
 			}
 		}
 		switch {
-		case len(w.marks)+len(w.reported) > maxReport:
+		case len(w.marks)+len(w.reported)+w.foreign > maxReport:
 			return report{}, shellLost, true
 		case errors.Is(err, os.ErrDeadlineExceeded):
 			return report{}, 0, false
@@ -139,9 +141,9 @@ func (w *watch) receive(d time.Duration) (rep report, end ending, ok bool) {
 func (w *watch) drainReport() {
 	buf := readBuffers.Get().(*[]byte)
 	defer readBuffers.Put(buf)
-	for {
-		n, err := unix.Read(w.shell.report, *buf)
-		if n <= 0 || err != nil {
+	for len(w.reported)+w.foreign <= maxReport {
+		n, err := w.take(w.shell.report, *buf)
+		if err != nil {
 			return
 		}
 		w.reported = append(w.reported, (*buf)[:n]...)
@@ -151,26 +153,50 @@ func (w *watch) drainReport() {
 // read is one read with a deadline. An expired deadline would fail before it looks at the data, so a look at what is
 // there (d of 0) goes past it.
 func (w *watch) read(buf []byte, d time.Duration) (n int, err error) {
+	deadline := time.Time{}
 	if d > 0 {
-		_ = w.shell.control.SetReadDeadline(time.Now().Add(d))
-		return w.shell.control.Read(buf)
+		deadline = time.Now().Add(d)
 	}
-	_ = w.shell.control.SetReadDeadline(time.Time{})
+	_ = w.shell.control.SetReadDeadline(deadline)
 	conn, err := w.shell.control.SyscallConn()
 	if err != nil {
 		return 0, err
 	}
 	var readErr error
-	if err := conn.Read(func(fd uintptr) bool { n, readErr = unix.Read(int(fd), buf); return true }); err != nil {
+	if err := conn.Read(func(fd uintptr) bool {
+		n, readErr = w.take(int(fd), buf)
+		return d == 0 || readErr != os.ErrDeadlineExceeded
+	}); err != nil {
 		return 0, err
 	}
+	return n, readErr
+}
+
+// take reads what waits on a socket of the shell; os.ErrDeadlineExceeded says that nothing does. What anyone but the
+// shell itself wrote is dropped: a subshell that stays in the background has copies of the shell's saved descriptors,
+// so it may read a line in the shell's place, with the nonce in it, and answer.
+func (w *watch) take(fd int, buf []byte) (n int, err error) {
+	var credentials [64]byte
+	n, size, _, _, err := unix.Recvmsg(fd, buf, credentials[:], 0)
 	switch {
-	case readErr == unix.EAGAIN || readErr == unix.EINTR:
+	case err == unix.EAGAIN || err == unix.EINTR:
 		return 0, os.ErrDeadlineExceeded
-	case readErr != nil:
-		return 0, readErr
+	case err != nil:
+		return 0, err
 	case n == 0:
 		return 0, io.EOF
+	case sender(credentials[:size]) != w.shell.pid:
+		w.foreign += n
+		return 0, nil
 	}
 	return n, nil
+}
+
+// sender returns the process that wrote a message, as the kernel has it (SO_PASSCRED, unix(7)), or 0.
+func sender(control []byte) int {
+	header, data, _, err := unix.ParseOneSocketControlMessage(control)
+	if err != nil || header.Type != unix.SCM_CREDENTIALS || len(data) < unix.SizeofUcred {
+		return 0
+	}
+	return int(int32(binary.NativeEndian.Uint32(data)))
 }
