@@ -35,6 +35,7 @@ func noSecret(t *testing.T, err error) {
 }
 
 func TestKeyFiles(t *testing.T) {
+	t.Parallel()
 	s := sshtest.Start(t, sshtest.Options{})
 	dir := t.TempDir()
 	for _, c := range []struct{ name, keyType, passphrase, format string }{
@@ -84,6 +85,7 @@ func TestKeyFiles(t *testing.T) {
 }
 
 func TestRefusedKeyIsNamed(t *testing.T) {
+	t.Parallel()
 	s := sshtest.Start(t, sshtest.Options{})
 	key := filepath.Join(t.TempDir(), "unknown")
 	sshtest.Keygen(t, key, "ed25519", "")
@@ -137,6 +139,7 @@ func newAgent(t *testing.T, keyFiles ...string) (socket string) {
 }
 
 func TestAgent(t *testing.T) {
+	t.Parallel()
 	s := sshtest.Start(t, sshtest.Options{Config: "MaxAuthTries 6"})
 	dir := t.TempDir()
 	var keys []string
@@ -197,6 +200,7 @@ func publicAlone(t *testing.T, key string) string {
 }
 
 func TestUserCertificate(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	ca, key := filepath.Join(dir, "ca"), filepath.Join(dir, "key")
 	sshtest.Keygen(t, ca, "ed25519", "")
@@ -229,6 +233,7 @@ func TestUserCertificate(t *testing.T) {
 }
 
 func TestPasswords(t *testing.T) {
+	t.Parallel()
 	account := sshtest.NewAccount(t, "bash")
 	for name, config := range map[string]string{
 		"password":                           "PasswordAuthentication yes",
@@ -273,6 +278,7 @@ func TestPasswords(t *testing.T) {
 
 // A person may take longer than any deadline of the connection.
 func TestDeadlineWaitsForAPerson(t *testing.T) {
+	t.Parallel()
 	account := sshtest.NewAccount(t, "bash")
 	s := sshtest.Start(t, sshtest.Options{Config: "PasswordAuthentication yes"})
 	o := optionsFor(s)
@@ -287,6 +293,7 @@ func TestDeadlineWaitsForAPerson(t *testing.T) {
 }
 
 func TestTargets(t *testing.T) {
+	t.Parallel()
 	for rest, want := range map[string]string{
 		"web": "@web:0", "ann@web": "ann@web:0", "ann@web:22": "ann@web:22", "web:2222": "@web:2222", "[::1]:22": "@::1:22", "a%40b@web/": "a@b@web:0",
 	} {

@@ -123,6 +123,7 @@ func harmless(t *testing.T, err error) {
 }
 
 func TestHostileBannerAndRefusal(t *testing.T) {
+	t.Parallel()
 	r := newRogue(t)
 	r.config.NoClientAuth = false
 	r.config.BannerCallback = func(gossh.ConnMetadata) string { return strings.Repeat(nasty, 8000) }
@@ -140,6 +141,7 @@ func TestHostileBannerAndRefusal(t *testing.T) {
 
 // Several steps, rounds without a question, questions with control bytes; a code goes to a person and nowhere else.
 func TestQuestionsOfAServer(t *testing.T) {
+	t.Parallel()
 	r := newRogue(t)
 	r.config.NoClientAuth = false
 	interactive := func(_ gossh.ConnMetadata, ask gossh.KeyboardInteractiveChallenge) (*gossh.Permissions, error) {
@@ -183,6 +185,7 @@ func TestQuestionsOfAServer(t *testing.T) {
 }
 
 func TestEndlessQuestions(t *testing.T) {
+	t.Parallel()
 	r := newRogue(t)
 	r.config.NoClientAuth = false
 	r.config.KeyboardInteractiveCallback = func(_ gossh.ConnMetadata, ask gossh.KeyboardInteractiveChallenge) (*gossh.Permissions, error) {
@@ -196,6 +199,7 @@ func TestEndlessQuestions(t *testing.T) {
 }
 
 func TestStatusNeverSent(t *testing.T) {
+	t.Parallel()
 	r := newRogue(t)
 	r.session = func(ch gossh.Channel, _ <-chan *gossh.Request) {
 		_, _ = io.WriteString(ch, "out")
@@ -211,6 +215,7 @@ func TestStatusNeverSent(t *testing.T) {
 }
 
 func TestStatusTwiceAndSignalsWithoutName(t *testing.T) {
+	t.Parallel()
 	r := newRogue(t)
 	var signal atomic.Bool
 	r.session = func(ch gossh.Channel, _ <-chan *gossh.Request) {
@@ -239,6 +244,7 @@ func TestStatusTwiceAndSignalsWithoutName(t *testing.T) {
 
 // Endless output is held back by the window: memory stays bounded, and Close gets away.
 func TestEndlessOutput(t *testing.T) {
+	t.Parallel()
 	r := newRogue(t)
 	stopped := make(chan struct{})
 	r.session = func(ch gossh.Channel, _ <-chan *gossh.Request) {
@@ -268,6 +274,7 @@ func TestEndlessOutput(t *testing.T) {
 }
 
 func TestRefusedExec(t *testing.T) {
+	t.Parallel()
 	r := newRogue(t)
 	r.grant = false
 	r.session = func(gossh.Channel, <-chan *gossh.Request) {}
@@ -276,6 +283,7 @@ func TestRefusedExec(t *testing.T) {
 
 // A server that changes its key in a later key exchange of the same connection is cut off.
 func TestKeySwappedWithinAConnection(t *testing.T) {
+	t.Parallel()
 	r := newRogue(t)
 	r.config.RekeyThreshold = 1 << 16
 	first := gossh.FingerprintSHA256(r.key.PublicKey())
@@ -331,6 +339,7 @@ func (s *turncoat) Sign(random io.Reader, data []byte) (*gossh.Signature, error)
 
 // Bytes that are no SSH at all.
 func TestNotSSH(t *testing.T) {
+	t.Parallel()
 	for name, speak := range map[string]func(net.Conn){
 		"silence":       func(c net.Conn) { time.Sleep(time.Second) },
 		"http":          func(c net.Conn) { _, _ = io.WriteString(c, "HTTP/1.1 400 Bad Request\r\n\r\n"+nasty) },

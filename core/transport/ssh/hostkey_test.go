@@ -71,6 +71,7 @@ func readFile(t testing.TB, path string) string {
 }
 
 func TestHostKeyKnown(t *testing.T) {
+	t.Parallel()
 	s := sshtest.Start(t, sshtest.Options{KeyTypes: []string{"ed25519", "ecdsa", "rsa"}})
 	name := fmt.Sprintf("[127.0.0.1]:%d", s.Port)
 	line := func(keyType string) string { return readFile(t, s.HostKey(keyType)) }
@@ -103,6 +104,7 @@ func TestHostKeyKnown(t *testing.T) {
 }
 
 func TestHostKeyRefused(t *testing.T) {
+	t.Parallel()
 	s := sshtest.Start(t, sshtest.Options{})
 	name := fmt.Sprintf("[127.0.0.1]:%d", s.Port)
 	own := readFile(t, s.HostKey("ed25519"))
@@ -148,6 +150,7 @@ func TestHostKeyRefused(t *testing.T) {
 }
 
 func TestHostCertificate(t *testing.T) {
+	t.Parallel()
 	s := sshtest.Start(t, sshtest.Options{HostCertificate: "127.0.0.1"})
 	ca := readFile(t, s.CA+".pub")
 	host := readFile(t, s.HostKey("ed25519"))
@@ -171,6 +174,7 @@ func TestHostCertificate(t *testing.T) {
 }
 
 func TestRevokedHostKeysFile(t *testing.T) {
+	t.Parallel()
 	s := sshtest.Start(t, sshtest.Options{})
 	with := func(file string) error {
 		o := optionsFor(s)
@@ -186,6 +190,7 @@ func TestRevokedHostKeysFile(t *testing.T) {
 }
 
 func TestAcceptNew(t *testing.T) {
+	t.Parallel()
 	s := sshtest.Start(t, sshtest.Options{})
 	old := "other.example ssh-ed25519 AAAA" // without a newline at its end
 	file := writeFile(t, old)
@@ -214,6 +219,7 @@ func TestAcceptNew(t *testing.T) {
 }
 
 func TestAcceptNewByConfiguration(t *testing.T) {
+	t.Parallel()
 	s := sshtest.Start(t, sshtest.Options{})
 	for value, accepted := range map[string]bool{"accept-new": true, "no": true, "ask": false, "yes": false} {
 		known := filepath.Join(t.TempDir(), "new", "known_hosts")
@@ -240,6 +246,7 @@ func TestAcceptNewByConfiguration(t *testing.T) {
 }
 
 func TestPin(t *testing.T) {
+	t.Parallel()
 	s := sshtest.Start(t, sshtest.Options{KeyTypes: []string{"rsa", "ecdsa", "ed25519"}})
 	o := optionsFor(s)
 	o.SSH.KnownHosts = []string{"/nowhere/known_hosts"}
@@ -259,6 +266,7 @@ func TestPin(t *testing.T) {
 
 // A server may be another one after a drop. The session must not go on with it.
 func TestKeySwappedBetweenConnections(t *testing.T) {
+	t.Parallel()
 	for _, mode := range []string{"strict", "accept_new", "insecure_accept_any", "pin"} {
 		t.Run(mode, func(t *testing.T) {
 			t.Parallel()
@@ -305,6 +313,7 @@ func openAgain(t testing.TB, tr transport.Transport) (transport.Process, error) 
 }
 
 func TestHopsAreChecked(t *testing.T) {
+	t.Parallel()
 	target, first, second := sshtest.Start(t, sshtest.Options{}), sshtest.Start(t, sshtest.Options{}), sshtest.Start(t, sshtest.Options{})
 	known := writeFile(t, readFile(t, target.KnownHosts())+readFile(t, first.KnownHosts())+readFile(t, second.KnownHosts()))
 	config := writeFile(t, fmt.Sprintf(`Host target
@@ -344,6 +353,7 @@ Host *
 }
 
 func TestJumpCycle(t *testing.T) {
+	t.Parallel()
 	s := sshtest.Start(t, sshtest.Options{})
 	o := optionsFor(s)
 	o.SSH.Host, o.SSH.Config.None, o.SSH.Config.Path = "a", false, writeFile(t, "Host a\n ProxyJump b\nHost b\n ProxyJump a\n")

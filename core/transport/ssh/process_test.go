@@ -22,6 +22,7 @@ var trickyWords = []string{
 }
 
 func TestEveryLoginShellGivesTheWordsBack(t *testing.T) {
+	t.Parallel()
 	s := sshtest.Start(t, sshtest.Options{})
 	for _, shell := range []string{"bash", "zsh", "dash", "fish", "csh"} {
 		t.Run(shell, func(t *testing.T) {
@@ -46,6 +47,7 @@ func TestEveryLoginShellGivesTheWordsBack(t *testing.T) {
 }
 
 func TestTenMegabytesOnBothStreams(t *testing.T) {
+	t.Parallel()
 	s := sshtest.Start(t, sshtest.Options{})
 	tr := connect(t, optionsFor(s))
 	p, err := tr.Open(testContext(t), transport.OpenOptions{Argv: []string{"sh", "-c", "head -c 10485760 /dev/zero & head -c 10485760 /dev/zero >&2; wait"}})
@@ -71,6 +73,7 @@ func TestTenMegabytesOnBothStreams(t *testing.T) {
 }
 
 func TestInputOfMegabytes(t *testing.T) {
+	t.Parallel()
 	s := sshtest.Start(t, sshtest.Options{})
 	input := strings.Repeat("0123456789abcdef\n", 1<<18)
 	stdout, _, _ := output(t, connect(t, optionsFor(s)), input, "sha256sum")
@@ -80,6 +83,7 @@ func TestInputOfMegabytes(t *testing.T) {
 }
 
 func TestSignals(t *testing.T) {
+	t.Parallel()
 	s := sshtest.Start(t, sshtest.Options{})
 	o := optionsFor(s)
 	o.SSH.User = sshtest.NewAccount(t, "bash").Name // sshd sends no signals for root
@@ -110,6 +114,7 @@ func TestSignals(t *testing.T) {
 }
 
 func TestTerminal(t *testing.T) {
+	t.Parallel()
 	s := sshtest.Start(t, sshtest.Options{})
 	tr := connect(t, optionsFor(s))
 	p, err := tr.Open(testContext(t), transport.OpenOptions{Argv: []string{"sh", "-c", "stty size; read x; stty size; echo err >&2"}, TTY: &transport.Size{Rows: 33, Cols: 101}})
@@ -145,6 +150,7 @@ func TestTerminal(t *testing.T) {
 }
 
 func TestServersThatGiveLess(t *testing.T) {
+	t.Parallel()
 	noTTY := sshtest.Start(t, sshtest.Options{Config: "PermitTTY no"})
 	_, err := connect(t, optionsFor(noTTY)).Open(testContext(t), transport.OpenOptions{Argv: []string{"true"}, TTY: &transport.Size{Rows: 24, Cols: 80}})
 	wantCode(t, err, errdefs.Unsupported, "terminal")
@@ -178,6 +184,7 @@ func TestEnvironmentIsNotForwarded(t *testing.T) {
 
 // Close returns at once and wakes everything, whatever the server does.
 func TestCloseWakesEverything(t *testing.T) {
+	t.Parallel()
 	s := sshtest.Start(t, sshtest.Options{})
 	tr := connect(t, optionsFor(s))
 	for _, freeze := range []bool{false, true} {
@@ -211,6 +218,7 @@ type zeros struct{}
 func (zeros) Read(b []byte) (int, error) { return len(b), nil }
 
 func TestDropbear(t *testing.T) {
+	t.Parallel()
 	s := sshtest.Start(t, sshtest.Options{Dropbear: true})
 	o := optionsFor(s)
 	o.SSH.User = sshtest.NewAccount(t, "bash").Name

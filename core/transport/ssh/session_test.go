@@ -42,6 +42,7 @@ func exec(t testing.TB, s *execkit.Session, command string) *wire.ExecResult {
 }
 
 func TestLoginShells(t *testing.T) {
+	t.Parallel()
 	server := sshtest.Start(t, sshtest.Options{})
 	for _, shell := range []string{"bash", "zsh", "dash", "fish", "csh"} {
 		t.Run(shell, func(t *testing.T) {

@@ -14,7 +14,7 @@ import (
 )
 
 // patience bounds every wait of the tests: it never decides a result, only how long a defect takes to show.
-const patience = 60 * time.Second
+const patience = 3 * time.Minute
 
 func testContext(t testing.TB) context.Context {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
@@ -82,6 +82,7 @@ func output(t testing.TB, tr transport.Transport, stdin string, argv ...string) 
 }
 
 func TestRun(t *testing.T) {
+	t.Parallel()
 	s := sshtest.Start(t, sshtest.Options{})
 	tr := connect(t, optionsFor(s))
 	stdout, stderr, exit := output(t, tr, "fed", "sh", "-c", "cat; echo err >&2; exit 3")

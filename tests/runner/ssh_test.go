@@ -1,0 +1,30 @@
+package runner
+
+import (
+	"os"
+	"testing"
+
+	"github.com/execkit/execkit/core/transport/ssh/sshtest"
+)
+
+// TestConformanceOverSSH runs every case on a real sshd, through a door that passes all options on; the doors differ in
+// nothing that a transport sees.
+func TestConformanceOverSSH(t *testing.T) {
+	if os.Getenv("EXECKIT_CONFORMANCE") == "" {
+		t.Skip("needs the built doors; ./build.sh test builds them and sets EXECKIT_CONFORMANCE")
+	}
+	t.Parallel()
+	s := sshtest.Start(t, sshtest.Options{})
+	target := func(shell, dir string) map[string]any {
+		return map[string]any{"transport": "ssh://root@127.0.0.1", "shell": shell, "cwd": dir, "ssh": map[string]any{
+			"port": s.Port, "key_path": s.Key, "known_hosts": s.KnownHosts(), "agent": false, "config": false,
+		}}
+	}
+	p := startTestee(t, testees["cli"])
+	for _, c := range readCases(t) {
+		t.Run(c.Name, func(t *testing.T) { runCase(t, p, c, target("bash", t.TempDir())) })
+		if c.Portable {
+			t.Run(c.Name+"/dash", func(t *testing.T) { runCase(t, p, c, target("dash", t.TempDir())) })
+		}
+	}
+}
