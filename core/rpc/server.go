@@ -69,6 +69,8 @@ func NewServer() *Server {
 	s.methods["file.write"] = method(s.fileWrite)
 	s.methods["file.list"] = method(s.fileList)
 	s.methods["file.stat"] = method(s.fileStat)
+	s.methods["audit.verify"] = method(s.auditVerify)
+	s.methods["audit.query"] = method(s.auditQuery)
 	s.methods["output.read"] = method(s.outputRead)
 	return s
 }

@@ -117,7 +117,7 @@ func TestBadRequests(t *testing.T) {
 		{"session.create", `{"policy":{"network":[70000]}}`, "invalid_argument", "network[0]"},
 		{"session.create", `{"policy":{"network":"yes"}}`, "invalid_argument", "list of TCP ports"},
 		{"session.create", `{"redact":{"off":["nope"]}}`, "invalid_argument", "nope"},
-		{"session.create", `{"audit":"/tmp/x"}`, "unsupported", "audit"},
+		{"session.create", `{"audit":"/nonexistent/x"}`, "invalid_argument", "directory that exists"},
 		{"session.create", `{"transport":"nope://h"}`, "unsupported", "local"},
 		{"session.create", `{"transport":{"host":"h"}}`, "invalid_argument", "type"},
 		{"session.create", `{"transport":{"type":"docker","container":"c","uesr":"x"}}`, "invalid_argument", "user"},

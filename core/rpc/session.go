@@ -77,6 +77,9 @@ func (s *Server) configOf(r *wire.SessionCreate) (target string, config execkit.
 	if err != nil {
 		return "", config, err
 	}
+	if config.Audit, err = auditOf(r.Audit); err != nil {
+		return "", config, err
+	}
 	config.Policy, config.Narrow, config.Redact, config.Timeout = rules, narrow, &hide, timeout
 	if r.InheritEnv != nil && !*r.InheritEnv {
 		config.BaseEnv = []string{}
@@ -108,7 +111,6 @@ func refuseUnsupported(r *wire.SessionCreate) error {
 		name string
 		set  bool
 	}{
-		{"audit", given(r.Audit)},
 		{"idle_timeout_ms", r.IdleTimeoutMS != 0}, {"quotas", given(r.Quotas)},
 	} {
 		if o.set {

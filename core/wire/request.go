@@ -13,7 +13,8 @@ type SessionCreate struct {
 	// Redact is true, false or an options object; see core/redact.
 	Redact json.RawMessage `json:"redact,omitempty"`
 	Budget *Budget         `json:"budget,omitempty"`
-	Audit  json.RawMessage `json:"audit,omitempty"`
+	// Audit is the path of the log, or an object with the fields of [Audit].
+	Audit json.RawMessage `json:"audit,omitempty"`
 	// Cwd is the first directory; the host process's own by default.
 	Cwd string `json:"cwd,omitempty"`
 	// Env is added to the environment; a null value removes a variable.
