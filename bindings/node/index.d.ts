@@ -145,6 +145,79 @@ export interface ApprovalRequest {
  */
 export type Approver = (request: ApprovalRequest) => boolean | string | Promise<boolean | string>;
 
+/** The audit log of a session. One file serves any number of sessions and processes. */
+export interface AuditOptions {
+  /** The file; it is made with mode 0600 where there is none. */
+  path?: string;
+  /** In place of `path`: a directory with a file for each session. */
+  dir?: string;
+  /** A second file for the head, best on another disk: with it, a cut end and a log written anew are seen. */
+  headPath?: string;
+  /** An Ed25519 private key of OpenSSH that signs the head; `ssh-keygen -Y verify` checks it. */
+  signKey?: string;
+  /** A program with arguments that gets every new head on standard input, at most once a second. */
+  headCommand?: string[];
+  syslog?: boolean;
+  /** Has a record on the disk before the command runs. */
+  fsync?: boolean;
+  /** What happens to commands where the log cannot be written. Default: `"block"`. */
+  onFailure?: 'block' | 'continue';
+  label?: string;
+  rotateBytes?: number;
+  retentionDays?: number;
+  /** How much of each stream is recorded. Default: 1024; -1 for nothing. */
+  outputBytes?: number;
+  lockTimeoutMs?: number;
+}
+
+/** Where a log ends. Kept elsewhere, it shows later whether the log still holds what it held. */
+export interface AuditHead {
+  count: number;
+  hash: string;
+  log?: string;
+  format?: number;
+  timeMs?: number;
+}
+
+/** What {@link verifyAudit} found. */
+export interface AuditReport {
+  ok: boolean;
+  records: number;
+  first: number;
+  log?: string;
+  head: AuditHead;
+  /** The first bad record and the kind of damage; null where the log is whole. */
+  firstBad: { seq: number; file?: string; line?: number; offset: number; kind: string; message: string } | null;
+  /** A head was given and fits. */
+  anchored: boolean;
+  signed?: boolean;
+  /** How many records follow a head that was kept earlier. */
+  afterHead?: number;
+  files: string[];
+  bytes: number;
+  /** What was mended after a crash. */
+  recovered?: Array<{ seq: number; tornBytes?: number; unanchored?: number }>;
+  clockBack?: number;
+}
+
+/** Which records {@link queryAudit} returns; everything that is set must fit. */
+export interface AuditQuery {
+  session?: string;
+  label?: string;
+  exec?: string;
+  kinds?: string[];
+  /** A part of the command. */
+  contains?: string;
+  fromSeq?: number;
+  toSeq?: number;
+  sinceMs?: number;
+  untilMs?: number;
+  limit?: number;
+  /** The last ones instead of the first ones. */
+  last?: boolean;
+  signal?: AbortSignal;
+}
+
 /** The options of {@link Session.create}. Nested objects take camelCase keys; names in `env` are sent as they are. */
 export interface CreateOptions {
   /** A target URL such as `"local"`, or the object it stands for. Default: `"local"`. */
@@ -154,7 +227,8 @@ export interface CreateOptions {
   /** What is hidden in output, in events and in the command of a result. Default: true. */
   redact?: boolean | RedactOptions;
   budget?: Budget;
-  audit?: string | Options;
+  /** The tamper-evident log in which everything is recorded: its path, or an object. */
+  audit?: string | AuditOptions;
   /** The first directory. Default: that of this process, on this machine. */
   cwd?: string;
   /** Added to the environment; `null` removes a variable. */
@@ -373,6 +447,12 @@ export class Policy {
  * @param history the commands that ran before in the same session.
  */
 export function policyCheck(policy: Policy | PolicyFields | null | undefined, command: string, history?: string[]): Promise<Verdict>;
+
+/** Checks an audit log from its first record. `head` is the path of the head file, or the head of an earlier report. */
+export function verifyAudit(path: string, options?: { head?: string | AuditHead; publicKey?: string; signal?: AbortSignal }): Promise<AuditReport>;
+
+/** Returns the records of an audit log that fit. */
+export function queryAudit(path: string, options?: AuditQuery): Promise<Array<Record<string, any> & { seq: number; kind: string; timeMs: number }>>;
 
 /** Returns text with its secrets hidden. */
 export function redact(text: string, options?: boolean | RedactOptions): Promise<string>;

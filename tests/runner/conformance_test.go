@@ -49,6 +49,8 @@ type testCase struct {
 		Error string         `json:"error"`
 		// Read, instead of Exec, reads what the budget of the step before left out; stream says of which stream.
 		Read map[string]any `json:"read"`
+		// Verify, in place of Exec, is a call of audit.verify.
+		Verify map[string]any `json:"verify"`
 	} `json:"steps"`
 }
 
@@ -119,6 +121,9 @@ func runCase(t *testing.T, p *testee, c testCase, create map[string]any) {
 		}
 		create[name] = value
 	}
+	// $DIR stands for a directory of this case.
+	dir := t.TempDir()
+	create = placed(create, dir).(map[string]any)
 	opened := p.call(t, "session.create", create)
 	if opened.Error["code"] == "testee_cannot" {
 		t.Log(opened.Error["message"]) // a door that gives the agent less, such as MCP
@@ -141,9 +146,12 @@ func runCase(t *testing.T, p *testee, c testCase, create map[string]any) {
 	var last map[string]any
 	for i, step := range c.Steps {
 		var got envelope
-		if step.Read != nil {
+		switch {
+		case step.Read != nil:
 			got = p.call(t, "output.read", readParams(step.Read, last))
-		} else {
+		case step.Verify != nil:
+			got = p.call(t, "audit.verify", placed(step.Verify, dir).(map[string]any))
+		default:
 			step.Exec["session_id"] = id
 			got = p.call(t, "session.exec", step.Exec)
 			last = got.Result
@@ -174,6 +182,21 @@ func readParams(read, result map[string]any) map[string]any {
 		params["output_id"], _ = report["output_id"].(string)
 	}
 	return params
+}
+
+// placed returns a value with $DIR replaced in its strings.
+func placed(value any, dir string) any {
+	switch v := value.(type) {
+	case string:
+		return strings.ReplaceAll(v, "$DIR", dir)
+	case map[string]any:
+		copied := make(map[string]any, len(v))
+		for name, one := range v {
+			copied[name] = placed(one, dir)
+		}
+		return copied
+	}
+	return value
 }
 
 // match says how got differs from want, or "".

@@ -4,6 +4,7 @@ const { fromWire, ...errors } = require('./errors.js');
 const { call } = require('./call.js');
 const { abiVersion } = require('./native.js');
 const { Policy, policyCheck, redact } = require('./policy.js');
+const { verifyAudit, queryAudit } = require('./audit.js');
 const { Session, ExecResult } = require('./session.js');
 
-module.exports = { Session, ExecResult, Policy, policyCheck, redact, call, abiVersion, ...errors };
+module.exports = { Session, ExecResult, Policy, policyCheck, redact, verifyAudit, queryAudit, call, abiVersion, ...errors };

@@ -7,6 +7,8 @@ export const {
   Policy,
   policyCheck,
   redact,
+  verifyAudit,
+  queryAudit,
   call,
   abiVersion,
   ExecKitError,

@@ -18,6 +18,7 @@ import (
 // sessionFlags are the flags of the commands that open a session.
 type sessionFlags struct {
 	transport, cwd, policy string
+	audit, auditHead       string
 	timeout                float64
 }
 
@@ -25,6 +26,8 @@ func (f *sessionFlags) bind(fs *flag.FlagSet) {
 	fs.StringVar(&f.transport, "transport", "local", "the target, a `URL`")
 	fs.StringVar(&f.cwd, "cwd", "", "the first directory, `DIR`")
 	fs.StringVar(&f.policy, "policy", "", "a policy `FILE`, JSON or YAML")
+	fs.StringVar(&f.audit, "audit", "", "record the session in this audit log, `FILE`")
+	fs.StringVar(&f.auditHead, "audit-head", "", "keep the head of the audit log in this `FILE`")
 	fs.Float64Var(&f.timeout, "timeout", 30, "how many `SECONDS` a command may take, 0 for no limit")
 }
 
@@ -36,6 +39,9 @@ func (f *sessionFlags) request() (map[string]any, error) {
 	}
 	// Rounded up, since 0 would mean no limit at all.
 	request := map[string]any{"transport": f.transport, "cwd": f.cwd, "timeout_ms": int64(math.Ceil(f.timeout * 1000))}
+	if f.audit != "" || f.auditHead != "" {
+		request["audit"] = wire.Audit{Path: f.audit, HeadPath: f.auditHead}
+	}
 	if f.policy != "" {
 		object, err := execkit.PolicyObject(f.policy)
 		if err != nil {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	execkit "github.com/execkit/execkit/core"
+	"github.com/execkit/execkit/core/audit"
 	"github.com/execkit/execkit/core/errdefs"
 	"github.com/execkit/execkit/core/redact"
 	"github.com/execkit/execkit/core/wire"
@@ -34,6 +35,9 @@ type request struct {
 		Offset    int64              `json:"offset"`
 		Line      int64              `json:"line"`
 		Limit     int64              `json:"limit"`
+		Audit     json.RawMessage    `json:"audit"`
+		Path      string             `json:"path"`
+		Head      string             `json:"head"`
 	} `json:"params"`
 }
 
@@ -75,7 +79,11 @@ func perform(sessions map[string]*execkit.Session, r *request) (any, error) {
 		if err != nil {
 			return nil, err
 		}
-		s, err := execkit.Open(ctx, "local", execkit.Config{Policy: policy, Redact: &hide, Shell: p.Shell, Cwd: p.Cwd, Env: p.Env})
+		record, err := auditOptions(p.Audit)
+		if err != nil {
+			return nil, err
+		}
+		s, err := execkit.Open(ctx, "local", execkit.Config{Audit: record, Policy: policy, Redact: &hide, Shell: p.Shell, Cwd: p.Cwd, Env: p.Env})
 		if err != nil {
 			return nil, err
 		}
@@ -94,8 +102,24 @@ func perform(sessions map[string]*execkit.Session, r *request) (any, error) {
 			}
 		}
 		return nil, errdefs.New(errdefs.InvalidArgument, "no output")
+	case "audit.verify":
+		return execkit.VerifyAudit(p.Path, audit.VerifyOptions{HeadPath: p.Head})
 	case "session.destroy":
 		return struct{}{}, sessions[p.SessionID].Close()
 	}
 	return nil, fmt.Errorf("unknown method %s", r.Method)
+}
+
+// auditOptions reads the forms of the option that the cases use.
+func auditOptions(raw json.RawMessage) (*execkit.AuditOptions, error) {
+	if len(raw) == 0 {
+		return nil, nil
+	}
+	var o wire.Audit
+	if json.Unmarshal(raw, &o.Path) != nil {
+		if err := wire.Decode(raw, &o); err != nil {
+			return nil, err
+		}
+	}
+	return &execkit.AuditOptions{Label: o.Label, Options: audit.Options{Path: o.Path, HeadPath: o.HeadPath}}, nil
 }

@@ -75,6 +75,9 @@ func agentsOwn(params map[string]any) string {
 		delete(params, "policy")
 		params["allow"] = allow
 	}
+	if _, ok := params["audit"]; ok {
+		return "an agent cannot choose what is recorded"
+	}
 	if _, ok := params["redact"]; ok {
 		return "an agent cannot choose what is redacted"
 	}

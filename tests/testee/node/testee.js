@@ -2,7 +2,7 @@
 'use strict';
 
 const readline = require('node:readline');
-const { Session } = require('../../../bindings/node');
+const { Session, verifyAudit } = require('../../../bindings/node');
 
 const sessions = new Map();
 const camel = { timeout_ms: 'timeoutMs' };
@@ -30,6 +30,10 @@ async function perform({ method, params }) {
   if (method === 'output.read') {
     const { output_id, ...part } = rest;
     return snake(await [...sessions.values()].at(-1).readOutput(output_id, part));
+  }
+  if (method === 'audit.verify') {
+    const { path, ...more } = options;
+    return snake(await verifyAudit(path, more));
   }
   const session = sessions.get(session_id);
   if (method === 'session.exec') return snake({ ...(await session.exec(command, options)) });

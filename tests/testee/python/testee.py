@@ -41,6 +41,8 @@ def main():
                 answer = plain(sessions[params.pop("session_id")].exec(**params))
             elif method == "output.read":
                 answer = reply(next(iter(sessions.values())).read_output(**params))
+            elif method == "audit.verify":
+                answer = reply(dataclasses.asdict(execkit.verify_audit(**params)))
             else:
                 sessions.pop(params["session_id"]).close()
                 answer = reply({})
@@ -64,6 +66,8 @@ async def amain():
                 answer = plain(await sessions[params.pop("session_id")].exec(**params))
             elif method == "output.read":
                 answer = reply(await next(iter(sessions.values())).read_output(**params))
+            elif method == "audit.verify":
+                answer = reply(dataclasses.asdict(execkit.verify_audit(**params)))
             else:
                 await sessions.pop(params["session_id"]).close()
                 answer = reply({})

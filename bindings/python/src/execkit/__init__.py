@@ -10,6 +10,7 @@ from __future__ import annotations
 from . import _errors
 from ._errors import *  # noqa: F403
 from ._aio import acall
+from ._audit import AuditReport, query_audit, verify_audit
 from ._ffi import call, library
 from ._policy import Policy
 from ._result import CommandFailed, ExecResult
@@ -30,6 +31,7 @@ __all__ = [
     "ApprovalRequest",
     "AsyncSession",
     "AsyncStream",
+    "AuditReport",
     "CommandFailed",
     "Event",
     "ExecResult",
@@ -41,7 +43,9 @@ __all__ = [
     "call",
     "create",
     "policy_check",
+    "query_audit",
     "redact",
+    "verify_audit",
     "Error",
     *(cls.__name__ for cls in _errors.BY_CODE.values()),
 ]

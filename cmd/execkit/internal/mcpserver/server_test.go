@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
+
+	"github.com/execkit/execkit/core/audit"
 )
 
 func connect(t *testing.T, settings Settings) *mcp.ClientSession {
@@ -172,6 +174,67 @@ func TestSettings(t *testing.T) {
 	}
 	if s, err := SettingsFrom(limits); err != nil || s.MaxSessions != 7 || s.ExecTimeout != 7*time.Second {
 		t.Error(s, err)
+	}
+}
+
+// What an agent does over MCP is recorded where the operator says, whatever the agent sends.
+func TestAudit(t *testing.T) {
+	dir := t.TempDir()
+	log := filepath.Join(dir, "log")
+	old := filepath.Join(dir, "s_old-1.jsonl")
+	for _, file := range []string{old, filepath.Join(dir, "notes.jsonl")} {
+		if err := os.WriteFile(file, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chtimes(file, time.Time{}, time.Now().Add(-20*24*time.Hour)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, env := range []map[string]string{{"EXECKIT_MCP_AUDIT": log}, {"EXECKIT_MCP_AUDIT": log, "EXECKIT_MCP_AUDIT_DIR": dir}} {
+		settings, err := SettingsFrom(func(name string) string { return env[name] })
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := connect(t, settings)
+		info, failed := call(t, context.Background(), c, "session_create", map[string]any{"allow": []string{"echo"}})
+		if failed {
+			t.Fatal(info)
+		}
+		if r, failed := call(t, context.Background(), c, "session_exec", map[string]any{"session_id": info["session_id"], "command": "echo a"}); failed || r["audit_seq"] != 4.0 {
+			t.Fatal(r)
+		}
+		if r, failed := call(t, context.Background(), c, "session_exec", map[string]any{"session_id": info["session_id"], "command": "rm x"}); !failed {
+			t.Fatal(r)
+		}
+		if r, failed := call(t, context.Background(), c, "session_create", map[string]any{"audit": "/tmp/mine"}); !failed {
+			t.Fatal("an agent chooses the log: ", r)
+		}
+		file := log
+		if env["EXECKIT_MCP_AUDIT_DIR"] != "" {
+			files, _ := filepath.Glob(filepath.Join(dir, info["session_id"].(string)+"-*.jsonl"))
+			if len(files) != 1 {
+				t.Fatal(files)
+			}
+			file = files[0]
+		}
+		s, err := audit.Query(file, audit.Filter{Kinds: []string{"intent", "block"}})
+		if err != nil || s.Bad != nil || len(s.Records) != 2 {
+			t.Fatal(s, err)
+		}
+	}
+	if _, err := os.Stat(old); err == nil {
+		t.Error("an old log is kept")
+	}
+	if _, err := os.Stat(filepath.Join(dir, "notes.jsonl")); err != nil {
+		t.Error("a file that is no log was deleted")
+	}
+	for name, value := range map[string]string{"AUDIT": "/nonexistent/log", "AUDIT_DIR": "/proc/none", "AUDIT_RETENTION_DAYS": "7"} {
+		if _, err := SettingsFrom(only("EXECKIT_MCP_"+name, value)); err == nil {
+			t.Errorf("%s=%s is accepted", name, value)
+		}
+	}
+	if _, err := SettingsFrom(only("EXECKIT_MCP_AUDIT_RETENTION_DAYS", "x")); err == nil {
+		t.Error("a retention of x days is accepted")
 	}
 }
 

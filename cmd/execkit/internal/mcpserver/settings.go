@@ -8,6 +8,7 @@ import (
 
 	execkit "github.com/execkit/execkit/core"
 	"github.com/execkit/execkit/core/errdefs"
+	"github.com/execkit/execkit/core/wire"
 )
 
 // Settings are the operator's limits; zero is none.
@@ -20,13 +21,16 @@ type Settings struct {
 	SessionTTL time.Duration
 	// Policy is the operator's policy object; an agent's own allow and deny can only narrow it. Nil is the default.
 	Policy json.RawMessage
+	// Audit is the audit log of every session; nil for none. No argument of a tool can change it.
+	Audit *wire.Audit
 }
 
 // largest bounds every setting: a year in seconds, far from overflowing a Duration.
 const largest = 365 * 24 * 3600
 
 // SettingsFrom reads EXECKIT_MCP_EXEC_TIMEOUT and EXECKIT_MCP_SESSION_TTL (seconds), EXECKIT_MCP_MAX_SESSIONS and
-// EXECKIT_MCP_POLICY_FILE (JSON or YAML).
+// EXECKIT_MCP_POLICY_FILE (JSON or YAML), and EXECKIT_MCP_AUDIT, EXECKIT_MCP_AUDIT_DIR and
+// EXECKIT_MCP_AUDIT_RETENTION_DAYS.
 // A value that cannot be honoured is an error: a server without the limit its operator set must not start.
 func SettingsFrom(getenv func(string) string) (Settings, error) {
 	var s Settings
@@ -50,13 +54,17 @@ func SettingsFrom(getenv func(string) string) (Settings, error) {
 		v.set(n)
 	}
 	for _, name := range []string{
-		"AUDIT", "AUDIT_DIR", "AUDIT_RETENTION_DAYS", "KEY_DIR", "KNOWN_HOSTS", "INSECURE_ACCEPT_ANY_HOSTKEY",
+		"KEY_DIR", "KNOWN_HOSTS", "INSECURE_ACCEPT_ANY_HOSTKEY",
 		"WATCH_WEB", "WATCH_PORT", "WATCH_OPEN",
 	} {
 		if getenv("EXECKIT_MCP_"+name) != "" {
 			return Settings{}, errdefs.New(errdefs.Unsupported, "EXECKIT_MCP_%s is not available in this version", name).
 				WithHint("unset it if the server may run without it")
 		}
+	}
+	var err error
+	if s.Audit, err = auditFrom(getenv); err != nil {
+		return Settings{}, err
 	}
 	if file := getenv("EXECKIT_MCP_POLICY_FILE"); file != "" {
 		object, err := execkit.PolicyObject(file)

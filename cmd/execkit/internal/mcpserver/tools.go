@@ -188,6 +188,12 @@ func create(s *server, ctx context.Context, req *mcp.CallToolRequest) (any, erro
 		return nil, err
 	}
 	r.Policy = s.settings.Policy
+	if s.settings.Audit != nil {
+		if r.Audit, err = wire.Encode(s.settings.Audit); err != nil {
+			settle("")
+			return nil, err
+		}
+	}
 	result, err := s.do(ctx, "session.create", r)
 	info, _ := result.(wire.SessionInfo)
 	settle(info.SessionID)
