@@ -2,13 +2,9 @@
 //
 // A case is one JSON line: a name, what it guards against, options of session.create with what must be answered or the
 // code of the error, and steps. A step is one command with the part of the result that it must give, or the code of the
-// error; or it reads what a budget left out of the one before. Values are compared exactly; an object with
-// one of the keys $any, $absent, $not, $contains, $suffix or $max is a condition instead.
-// A case is one JSON line: a name, what it guards against, options of session.create, and steps. A step is one command
-// with the part of the result that it must give, or the code of the error; or it reads what a budget left out of the
-// one before; or it is a call of audit.verify. $DIR in the options and in such a call is a directory of the case. Values
-// are compared exactly; an object with one of the keys $any, $absent, $not, $contains, $suffix or $max is a condition
-// instead.
+// error; or it reads what a budget left out of the one before; or it is a call of audit.verify. $DIR in the options and
+// in such a call is a directory of the case. Values are compared exactly; an object with one of the keys $any, $absent,
+// $not, $contains, $suffix or $max is a condition instead.
 //
 // A door is driven by a testee: a small program that reads one JSON request a line, {"method","params"} with
 // session.create, session.exec, output.read, audit.verify or session.destroy, performs it through its language's own
