@@ -20,7 +20,7 @@ import (
 // # Files and the policy
 //
 // A file operation is judged as the command that would do it: reading as cat PATH, listing as ls PATH, stat as stat PATH and
-
+// writing as : >>PATH. What is judged is not only the path that was asked for but also the one that the kernel
 // opened, and the operation is done on that very descriptor: no link, no rename and no race comes in between.
 
 const (

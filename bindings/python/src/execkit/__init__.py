@@ -14,8 +14,9 @@ from ._audit import AuditReport, query_audit, verify_audit
 from ._ffi import call, library
 from ._policy import Policy
 from ._result import CommandFailed, ExecResult
-from ._session import AsyncSession, Session, policy_check, redact
+from ._session import AsyncSession, Session, arestore, policy_check, redact, restore
 from ._stream import ApprovalRequest, AsyncStream, Event, Stream
+from ._undo import Record
 
 __version__ = "0.1.0"
 
@@ -40,12 +41,15 @@ __all__ = [
     "Stream",
     "abi_version",
     "acall",
+    "arestore",
     "call",
     "create",
     "policy_check",
     "query_audit",
     "redact",
     "verify_audit",
+    "restore",
+    "Record",
     "Error",
     *(cls.__name__ for cls in _errors.BY_CODE.values()),
 ]

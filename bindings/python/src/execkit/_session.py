@@ -15,6 +15,7 @@ from . import _errors, _ffi
 from ._aio import acall
 from ._result import ExecResult, result_of
 from ._stream import AsyncOnApproval, AsyncStream, OnApproval, Stream, adrain, drain
+from ._undo import AsyncUndo, Undo, _record
 
 
 def _milliseconds(seconds: float | None) -> int | None:
@@ -82,7 +83,7 @@ class _Common:
             warnings.warn(f"unclosed {self!r}", ResourceWarning, source=self)
 
 
-class Session(_Common):
+class Session(Undo, _Common):
     """A live shell with state. Use it as a context manager, or close it."""
 
     @classmethod
@@ -164,7 +165,7 @@ class Session(_Common):
         self.close()
 
 
-class AsyncSession(_Common):
+class AsyncSession(AsyncUndo, _Common):
     """The same as Session, with await."""
 
     @classmethod
@@ -199,6 +200,29 @@ class AsyncSession(_Common):
 
     async def __aexit__(self, *exc: object) -> None:
         await self.close()
+
+
+def _restore_params(path: Any, passphrase: str | None, identities: list[str] | None, data: bytes | None, timeout: float | None, transport: Any, options: dict[str, Any]) -> dict[str, Any]:
+    session = _create_params(transport, timeout, options)
+    if "cwd" not in options:
+        del session["cwd"]  # the snapshot's own
+    encoded = None if data is None else base64.b64encode(data).decode()
+    return _given(path=None if path is None else os.fspath(path), data_b64=encoded, passphrase=passphrase, identities=identities, session=session)
+
+
+def restore(path: Any = None, *, passphrase: str | None = None, identities: list[str] | None = None, data: bytes | None = None, transport: Any = "local", timeout: float | None = None, on_approval: OnApproval | None = None, **options: Any) -> Session:
+    """Open a session with the state of a snapshot, which is a file or its bytes.
+
+    options are those of execkit.create. The policy judges functions and aliases as the code that they are; what it
+    refuses is not restored and is in session.info["refused"].
+    """
+    _refuse_async(on_approval)
+    return Session(_record(_ffi.call("snapshot.restore", _restore_params(path, passphrase, identities, data, timeout, transport, options))), on_approval)
+
+
+async def arestore(path: Any = None, *, passphrase: str | None = None, identities: list[str] | None = None, data: bytes | None = None, transport: Any = "local", timeout: float | None = None, on_approval: AsyncOnApproval | None = None, **options: Any) -> AsyncSession:
+    """The same as restore, for an AsyncSession."""
+    return AsyncSession(_record(await acall("snapshot.restore", _restore_params(path, passphrase, identities, data, timeout, transport, options))), on_approval)
 
 
 def policy_check(policy: dict[str, Any] | None, command: str, history: list[str] | None = None) -> dict[str, Any]:
