@@ -209,7 +209,7 @@ bench() {
 	PYTHONPATH=bindings/python/src build/venv/bin/python bench/roundtrip.py ours
 	build/rival/bin/python bench/roundtrip.py rivals
 	printf '\nGo, beside a bare loop that sends eval and printf through bash -i on a pipe:\n'
-	go test -run '^$' -bench . ./core/engine ./core | grep ^Benchmark
+	go test -run '^$' -bench . ./core/engine ./core ./core/policy | grep ^Benchmark
 	printf '\nRedaction beside gitleaks as a library, one core:\n'
 	(cd bench/redact && go test -run '^$' -bench . -cpu 1 | grep ^Benchmark)
 	printf '\nlibrary: %s bytes\n' "$(stat -c %s build/libexeckit.so)"

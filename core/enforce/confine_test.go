@@ -3,9 +3,11 @@
 package enforce
 
 import (
+	"debug/elf"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -62,7 +64,7 @@ func TestExecutables(t *testing.T) {
 		program string
 		has     []string
 	}{{inner, []string{inner, shell}}, {outer, []string{outer, inner, shell}}, {env, []string{env, "/usr/bin/env", shell}}, {loop, []string{loop}}, {empty, []string{empty}}, {odd, []string{odd}}, {dir, nil}, {filepath.Join(dir, "none"), nil}} {
-		got := executables(tt.program)
+		got := executables(tt.program, make(map[string]bool))
 		for _, want := range tt.has {
 			if !slices.Contains(got, want) {
 				t.Errorf("%s: %q lacks %s", tt.program, got, want)
@@ -70,6 +72,19 @@ func TestExecutables(t *testing.T) {
 		}
 		if len(tt.has) == 0 && len(got) > 0 {
 			t.Errorf("%s: %q", tt.program, got)
+		}
+	}
+	loader, argument := interpreter("/bin/ls")
+	if object, err := elf.Open("/bin/ls"); err == nil && object.Class == elf.ELFCLASS64 {
+		section := make([]byte, 200)
+		n, _ := object.Section(".interp").ReadAt(section, 0)
+		if want := strings.TrimRight(string(section[:n]), "\x00"); loader != want || argument != "" {
+			t.Errorf("the loader of ls is %q, want %q", loader, want)
+		}
+	}
+	for _, bad := range []string{"\x7fELF\x02\x01", "\x7fELF\x02\x01" + strings.Repeat("\xff", 200), "\x7fELF\x02\x01" + strings.Repeat("\x00", 200), "\x7fELF\x01\x02"} {
+		if path, _ := interpreter(put("bad", bad)); path != "" {
+			t.Errorf("%q has the loader %q", bad, path)
 		}
 	}
 	if Script(empty) || !Script(inner) || Script("/bin/sh") {

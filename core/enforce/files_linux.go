@@ -1,13 +1,15 @@
 package enforce
 
 import (
-	"bufio"
+	"bytes"
 	"debug/elf"
+	"encoding/binary"
 	"io"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 )
 
 // programDirs hold the system's programs. Those below /usr/lib are not here, where libraries must be readable.
@@ -18,6 +20,9 @@ var programDirs = []string{
 // systemTrees are what programs read to run at all: programs, libraries, zones, certificates, settings, the kernel's own
 // files. A process outside the session shows nothing of itself in /proc, since Landlock counts that as tracing it.
 var systemTrees = []string{"/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/opt", "/etc", "/proc", "/sys", "/nix/store", "/gnu/store"}
+
+// systemDirs are the real paths of programDirs, which a running system does not move.
+var systemDirs = sync.OnceValue(func() []string { return resolve(programDirs) })
 
 // devices are read by ordinary programs. A disk or the memory of the machine would show every file whatever the rules.
 var devices = []string{"/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom", "/dev/tty"}
@@ -77,10 +82,15 @@ func around(dir string, excluded []string) []string {
 }
 
 // executables returns the files that have to be executed so that a program runs: its own, the loader that its ELF
-// header names, and for a script the interpreter of its first line, with what that needs.
-func executables(program string) []string {
+// header names, and for a script the interpreter of its first line, with what that needs. Paths that are in seen were given before, as most
+// programs' loader was, and are left out.
+func executables(program string, seen map[string]bool) []string {
 	var files []string
 	for range 5 { // the kernel follows an interpreter that is a script four times
+		if seen[program] {
+			return files
+		}
+		seen[program] = true
 		real, err := filepath.EvalSymlinks(program)
 		if err != nil || slices.Contains(files, real) {
 			return files
@@ -94,7 +104,7 @@ func executables(program string) []string {
 			return files
 		}
 		if filepath.Base(next) == "env" && argument != "" {
-			files = append(files, executables(next)...)
+			files = append(files, executables(next, seen)...)
 			next = argument
 			if next, err = findProgram(next); err != nil {
 				return files
@@ -128,46 +138,74 @@ func Script(file string) bool {
 	return err == nil && string(head) == "#!"
 }
 
-// interpreter returns what the kernel starts in place of a file: PT_INTERP, or the words after #!.
+// interpreter returns what the kernel starts in place of a file: PT_INTERP, or the words after #!. Package debug/elf
+// would read all sections as well, which for a dozen programs takes longer than the shell's start.
 func interpreter(file string) (path, argument string) {
 	f, err := os.Open(file)
 	if err != nil {
 		return "", ""
 	}
 	defer f.Close()
-	head := make([]byte, 4)
-	if _, err := io.ReadFull(f, head); err != nil {
+	head := make([]byte, 4096)
+	n, err := io.ReadFull(f, head)
+	if err != nil && err != io.ErrUnexpectedEOF {
 		return "", ""
 	}
-	if string(head[:2]) == "#!" {
-		_, _ = f.Seek(2, io.SeekStart)
-		line, _ := bufio.NewReader(io.LimitReader(f, 4096)).ReadString('\n')
-		words := strings.Fields(line)
-		if len(words) == 0 {
-			return "", ""
-		}
-		if len(words) > 1 {
-			argument = words[len(words)-1]
-			if words[1] != "-S" && len(words) > 1 {
-				argument = words[1]
-			}
-		}
-		return words[0], argument
-	}
-	if string(head) != elf.ELFMAG {
-		return "", ""
-	}
-	object, err := elf.NewFile(f)
-	if err != nil {
-		return "", ""
-	}
-	for _, p := range object.Progs {
-		if p.Type == elf.PT_INTERP && p.Filesz < 4096 {
-			name := make([]byte, p.Filesz)
-			if _, err := p.ReadAt(name, 0); err == nil {
-				return strings.TrimRight(string(name), "\x00"), ""
-			}
-		}
+	switch head = head[:n]; {
+	case bytes.HasPrefix(head, []byte("#!")):
+		return firstLine(head[2:])
+	case bytes.HasPrefix(head, []byte("\x7fELF\x02\x01")) && n >= elfHeader:
+		return loaderOf(f, head), ""
 	}
 	return "", ""
+}
+
+// firstLine splits what follows #!: the interpreter, and the word after it that matters where that is env.
+func firstLine(head []byte) (path, argument string) {
+	line, _, _ := bytes.Cut(head, []byte("\n"))
+	words := strings.Fields(string(line))
+	if len(words) == 0 {
+		return "", ""
+	}
+	if len(words) > 1 {
+		argument = words[1]
+		if argument == "-S" {
+			argument = words[len(words)-1]
+		}
+	}
+	return words[0], argument
+}
+
+// The sizes of the headers of a 64-bit ELF file, elf(5).
+const (
+	elfHeader     = 64
+	programHeader = 56
+)
+
+// loaderOf reads the program headers of a 64-bit little-endian file, which is what this package's architectures run.
+func loaderOf(f io.ReaderAt, head []byte) string {
+	little := binary.LittleEndian
+	offset, size, count := int64(little.Uint64(head[32:])), int64(little.Uint16(head[54:])), int64(little.Uint16(head[56:]))
+	if size < programHeader || offset < 0 {
+		return ""
+	}
+	header := make([]byte, programHeader)
+	for i := range count {
+		if _, err := f.ReadAt(header, offset+i*size); err != nil {
+			return ""
+		}
+		if little.Uint32(header) != uint32(elf.PT_INTERP) {
+			continue
+		}
+		length := little.Uint64(header[32:])
+		if length >= 4096 {
+			return ""
+		}
+		name := make([]byte, length)
+		if _, err := f.ReadAt(name, int64(little.Uint64(header[8:]))); err != nil {
+			return ""
+		}
+		return strings.TrimRight(string(name), "\x00")
+	}
+	return ""
 }

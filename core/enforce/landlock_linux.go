@@ -115,9 +115,9 @@ func (c *Confinement) Executable(path string) bool {
 }
 
 func (c *Confinement) grantPrograms(r Rules) {
-	granted := make(map[string]bool)
+	granted, seen := make(map[string]bool), make(map[string]bool)
 	for i, program := range slices.Concat([]string{r.Shell}, r.Programs) {
-		for _, file := range executables(program) {
+		for _, file := range executables(program, seen) {
 			if granted[file] {
 				continue
 			}
@@ -144,7 +144,7 @@ func (c *Confinement) grantPrograms(r Rules) {
 func (c *Confinement) grantReading(r Rules) {
 	excluded := []string{"/dev"}
 	if !r.AnyProgram {
-		excluded = append(excluded, resolve(programDirs)...)
+		excluded = append(excluded, systemDirs()...)
 		open := slices.Concat(resolve(r.Open), c.write)
 		for _, dir := range resolve(r.ProgramDirs) {
 			// Excluding a directory would make its neighbours that are created later unreadable too, in the very
@@ -222,15 +222,17 @@ func addRule(ruleset int, g grant, handled uint64) error {
 		return errorf("open "+g.path, err)
 	}
 	defer unix.Close(file)
-	var stat unix.Stat_t
-	if err := unix.Fstat(file, &stat); err != nil {
-		return errorf("stat "+g.path, err)
-	}
 	rule := unix.LandlockPathBeneathAttr{Allowed_access: g.rights & handled, Parent_fd: int32(file)}
-	if stat.Mode&unix.S_IFMT != unix.S_IFDIR {
-		rule.Allowed_access &= fileRights
+	add := func() unix.Errno {
+		_, _, errno := unix.Syscall6(unix.SYS_LANDLOCK_ADD_RULE, uintptr(ruleset), unix.LANDLOCK_RULE_PATH_BENEATH, uintptr(unsafe.Pointer(&rule)), 0, 0, 0)
+		return errno
 	}
-	_, _, errno := unix.Syscall6(unix.SYS_LANDLOCK_ADD_RULE, uintptr(ruleset), unix.LANDLOCK_RULE_PATH_BENEATH, uintptr(unsafe.Pointer(&rule)), 0, 0, 0)
+	errno := add()
+	if errno == unix.EINVAL {
+		// Some rights are for directories alone, and this is a file.
+		rule.Allowed_access &= fileRights
+		errno = add()
+	}
 	if errno != 0 {
 		return errorf("landlock_add_rule "+g.path, errno)
 	}

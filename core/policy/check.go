@@ -321,6 +321,14 @@ func (c *check) launch(l launcher, words []command.Word, granted int) string {
 	if l.dynamic {
 		inner = append(append([]command.Word{}, inner...), command.Word{Reason: "words from the input", Parts: []command.Part{{Subst: true}}})
 	}
+	if path.Base(words[0].Value) == "watch" && !watchesDirectly(words[1:at]) {
+		// Watch joins the words and gives them to a shell, which reads them anew.
+		for i, w := range inner {
+			if at+i >= granted && (!w.Static || strings.IndexFunc(w.Value, func(r rune) bool { return !plainRune(r) }) >= 0) {
+				return "watch gives its words to a shell; use watch -x"
+			}
+		}
+	}
 	if at < granted {
 		// The entry itself names the inner program.
 		if refusedBuiltins[inner[0].Value] {
@@ -333,6 +341,21 @@ func (c *check) launch(l launcher, words []command.Word, granted int) string {
 		return orElse(why, "what it starts is not granted")
 	}
 	return ""
+}
+
+// watchesDirectly reports whether watch starts its command without a shell.
+func watchesDirectly(options []command.Word) bool {
+	for _, w := range options {
+		if w.Value == "--exec" || strings.HasPrefix(w.Value, "-") && !strings.HasPrefix(w.Value, "--") && strings.Contains(w.Value, "x") {
+			return true
+		}
+	}
+	return false
+}
+
+// plainRune reports whether a shell takes a character as it is.
+func plainRune(r rune) bool {
+	return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("-_./:,@%+", r)
 }
 
 func show(words []command.Word) string {

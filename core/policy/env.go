@@ -63,7 +63,7 @@ func (p *Policy) assignReason(name string, exported bool) string {
 // writeReason says why a file may not be written, or "".
 func (p *Policy) writeReason(target string, cdUsed bool) string {
 	switch target {
-	case "/dev/null", "/dev/stdout", "/dev/stderr", "-":
+	case "/dev/null", "/dev/stdout", "/dev/stderr":
 		return ""
 	}
 	if strings.HasPrefix(target, "/dev/") || strings.HasPrefix(target, "/proc/") || strings.HasPrefix(target, "/sys/") {

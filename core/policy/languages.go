@@ -340,6 +340,9 @@ func tarArgs(c *check, words []command.Word, granted int) string {
 	if !fileKnown {
 		return "the archive that tar writes is not known"
 	}
+	if file == "-" {
+		return ""
+	}
 	return c.p.writeReason(file, c.s.cd || c.changesDir())
 }
 
@@ -460,12 +463,17 @@ func dateArgs(_ *check, words []command.Word, _ int) string {
 }
 
 func everyOperandWritten(c *check, words []command.Word, granted int) string {
-	for i := max(granted, 1); i < len(words); i++ {
+	ended := false
+	for i := 1; i < len(words); i++ {
 		w := words[i]
 		if !w.Static {
 			return "the file that " + words[0].Value + " writes is not known"
 		}
-		if strings.HasPrefix(w.Value, "-") && w.Value != "-" {
+		if !ended && w.Value == "--" {
+			ended = true
+			continue
+		}
+		if i < granted || !ended && strings.HasPrefix(w.Value, "-") && w.Value != "-" {
 			continue
 		}
 		if why := c.p.writeReason(w.Value, c.s.cd || c.changesDir()); why != "" {

@@ -42,7 +42,7 @@ var runners = table(`
 	mvn -v --version; gradle --version; gradlew; ant -version; sbt; rake -T; bundle list show; pre-commit; ansible-playbook; vagrant
 	terraform version fmt; tofu version; composer show; dotnet --info --list-sdks --version; gcc --version -v; cc; g++ --version; clang --version
 	pip list show freeze check --version; pip3 list show freeze check --version; uv; poetry show; tsc -v --version; eslint; jest; mocha; vitest
-	mypy; ruff; black; flake8; pylint`)
+	prove; mypy; ruff; black; flake8; pylint`)
 
 // writers write files by their nature. The value lists the subcommands that do; with none every use does.
 var writers = table(`
@@ -61,7 +61,7 @@ var connectors = table(`
 
 // companions are programs that a program starts as parts of itself, besides what the kernel's part knows.
 var companions = table(`
-	zcat gzip; zgrep grep gzip sed; zdiff gzip diff cmp; zless gzip; bzcat bzip2; xzcat xz; egrep grep; fgrep grep; xargs echo
+	zcat gzip; zgrep grep gzip sed; zdiff gzip diff cmp; zless gzip; bzcat bzip2; xzcat xz; egrep grep; fgrep grep; xargs echo; watch sh
 	tar gzip bzip2 xz zstd; rsync ssh; scp ssh; sftp ssh; git ssh; yq jq; man preconv tbl nroff groff troff grotty col locale gzip cat sh; pip3 python3; pip python3; gunzip gzip`)
 
 // caches are what programs keep below the home directory.
@@ -109,7 +109,7 @@ func (n *Needs) entry(p *Policy, id string, words []string, programs map[string]
 	}
 	if first := operation(base, words); base == "git" && first < len(words) && (words[first] == "bisect" || words[first] == "submodule") {
 		// Shell scripts until git 2.40, with what they use.
-		for _, name := range []string{"sh", "sed", "basename", "uname", "cat"} {
+		for _, name := range []string{"sh", "sed", "basename", "uname", "cat", "gettext", "envsubst"} {
 			programs[name] = true
 		}
 	}

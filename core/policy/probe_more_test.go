@@ -7,6 +7,8 @@ var moreAttacks = []struct {
 }{
 	{[]string{"xxd"}, "xxd notes.txt --ext-diff"}, {[]string{"xxd"}, "xxd -c 4 - -x"}, {[]string{"xxd"}, "xxd *"},
 	{[]string{"git diff"}, "git diff --help"}, {[]string{"git"}, "git --help log"}, {[]string{"git"}, "git help log"}, {[]string{"git fetch"}, "git fetch --help"}, {[]string{"git stash list"}, "git stash list --help"},
+	{[]string{"echo"}, "echo x > -"}, {[]string{"echo"}, "echo x >> -"}, {[]string{"tee"}, "tee -"}, {[]string{"tee"}, "tee -- -x"}, {[]string{"tee"}, "tee -a -"}, {[]string{"sort"}, "sort -o - f"}, {[]string{"shuf"}, "shuf --output=- f"},
+	{[]string{"watch", "ls"}, "watch ls '; touch x'"}, {[]string{"watch", "echo"}, "watch -n1 echo '$(id)'"}, {[]string{"watch", "ls"}, "watch ls \"\\`id\\`\""}, {[]string{"watch ls"}, "watch ls '; id'"}, {[]string{"man"}, "man -pe ls"},
 	{[]string{"ag"}, "ag --pager ./x y"},
 	{[]string{"ack"}, "ack --ackrc=./x y"},
 	{[]string{"bsdtar"}, "bsdtar --use-compress-program ./x -tf a"},

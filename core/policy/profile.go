@@ -20,6 +20,8 @@ type profile struct {
 	starts string
 	// wshort and wlong name a file to write as their value: allowed for /dev/null and granted paths.
 	wshort, wlong string
+	// dash programs write to their standard output where that file is "-"; to a shell and to others it is a name.
+	dash bool
 	// longVals are long options that take the next word, needed where operands are counted.
 	longVals string
 	// operands is the greatest number of operands, when a later one is written to; 0 means any, -1 none.
@@ -106,7 +108,7 @@ func (pr *profile) scan(c *check, name string, words []command.Word, at, granted
 					}
 					val = words[i].Value
 				}
-				if why := c.p.writeReason(val, c.s.cd || c.changesDir()); why != "" {
+				if why := pr.writes(c, val); why != "" {
 					return "the option " + v + ": " + why
 				}
 				continue
@@ -133,6 +135,14 @@ func (pr *profile) scan(c *check, name string, words []command.Word, at, granted
 	return ""
 }
 
+// writes says why the file of an option may not be written, or "".
+func (pr *profile) writes(c *check, file string) string {
+	if pr.dash && file == "-" {
+		return ""
+	}
+	return c.p.writeReason(file, c.s.cd || c.changesDir())
+}
+
 // cluster judges an argument like -ruofile and reports whether the next word is its value.
 func (pr *profile) cluster(c *check, name string, words []command.Word, i int, own bool) (bool, string) {
 	v := words[i].Value
@@ -146,7 +156,7 @@ func (pr *profile) cluster(c *check, name string, words []command.Word, i int, o
 				}
 				val, skip = words[i+1].Value, true
 			}
-			if why := c.p.writeReason(val, c.s.cd || c.changesDir()); why != "" {
+			if why := pr.writes(c, val); why != "" {
 				return false, "the option -" + string(l) + ": " + why
 			}
 			return skip, ""

@@ -53,7 +53,7 @@ var profileTable = map[string]*profile{
 	"fd":     {short: "xX", long: "exec exec-batch", vals: "dteES"}, "fdfind": {short: "xX", long: "exec exec-batch", vals: "dteES"},
 	"less": {short: "koOT", long: "lesskey-file lesskey-src lesskey-content log-file LOG-FILE tag-file", starts: "+ ++"},
 	"more": {starts: "+"},
-	"man":  {short: "PHlCBE", long: "pager html local-file config-file preprocessor browser", vals: "MSs"}, "apropos": {short: "C", long: "config-file"},
+	"man":  {short: "PHlCBEp", long: "pager html local-file config-file preprocessor browser", vals: "MSs"}, "apropos": {short: "C", long: "config-file"},
 	"split": {why: "writes files"}, "csplit": {why: "writes files"}, "unzip": {why: "writes files"}, "gunzip": {why: "writes files"}, "gzip": {why: "writes files"},
 	"tee":   {operands: 0, long: "output-error", more: everyOperandWritten},
 	"yq":    {short: "is", long: "inplace in-place split-exp split-exp-file"},
@@ -65,9 +65,9 @@ var profileTable = map[string]*profile{
 	"sed": {more: sedArgs}, "gsed": {more: sedArgs},
 	"tar": {long: "to-command checkpoint-action use-compress-program rsh-command rmt-command info-script new-volume-script index-file listed-incremental volno-file", short: "IFg", more: tarArgs},
 	"ar":  {long: "plugin output", why: "writes files unless the entry names a reading operation"},
-	"curl": {short: "cDJKOQ", wshort: "o", vals: "AbCdeEFHmPrtTuUwxXyYz", long: `config dump-header cookie-jar remote-name remote-name-all remote-header-name
+	"curl": {dash: true, short: "cDJKOQ", wshort: "o", vals: "AbCdeEFHmPrtTuUwxXyYz", long: `config dump-header cookie-jar remote-name remote-name-all remote-header-name
 		stderr trace trace-ascii libcurl hsts alt-svc etag-save engine output-dir quote telnet-option unix-socket abstract-unix-socket proxy preproxy netrc-file`, wlong: "output", more: curlArgs},
-	"wget":  {short: "oaePrmpNKkxi", wshort: "O", long: "output-file append-output execute use-askpass directory-prefix config warc-file save-cookies rejected-log hsts-file recursive mirror input-file", wlong: "output-document", vals: "tTwQUl", more: wgetArgs},
+	"wget":  {dash: true, short: "oaePrmpNKkxi", wshort: "O", long: "output-file append-output execute use-askpass directory-prefix config warc-file save-cookies rejected-log hsts-file recursive mirror input-file", wlong: "output-document", vals: "tTwQUl", more: wgetArgs},
 	"rsync": {short: "eM", long: "rsh rsync-path daemon config log-file write-batch only-write-batch remote-option delete remove-source-files backup-dir temp-dir partial-dir", vals: "fBT", more: copyArgs},
 	"scp":   {short: "SoFDi", long: "", vals: "cJlPX", more: copyArgs},
 	"ssh":   {short: "FEIoLRDwSOWJtA", vals: "bceilmpQB"},

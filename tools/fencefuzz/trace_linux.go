@@ -133,7 +133,7 @@ func (s *tracedShell) note(pid int) {
 	s.mu.Unlock()
 }
 
-var ownTransport = regexp.MustCompile(`^/bin/sh\x00-c\x00git-(upload|receive)-pack '[^']*'(\x00|$)`)
+var ownTransport = regexp.MustCompile(`^/bin/sh\x00-c\x00git-(upload|receive)-pack '([^']|'\\[!']')*'(\x00|$)`)
 
 // run runs a text and returns the files that were executed meanwhile. ended is false where the shell has to be replaced.
 func (s *tracedShell) run(text string) (started []string, ended bool) {
