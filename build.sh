@@ -212,6 +212,8 @@ bench() {
 	go test -run '^$' -bench . ./core/engine ./core ./core/policy | grep ^Benchmark
 	printf '\nRedaction beside gitleaks as a library, one core:\n'
 	(cd bench/redact && go test -run '^$' -bench . -cpu 1 | grep ^Benchmark)
+	printf '\nWhat 2,000 tokens keep of failing builds and tests, beside their head and tail:\n'
+	(cd bench/output && go run .)
 	printf '\nlibrary: %s bytes\n' "$(stat -c %s build/libexeckit.so)"
 }
 

@@ -1,19 +1,20 @@
 // Output measures how much of what matters in failing builds and test runs a budget keeps.
 //
-// Usage: output [-tokens N] [-show NAME] FOLDER
+// Usage: output [-tokens N] [-show NAME] [RUNS]
 //
-// The folder holds NAME.log and NAME.json as runs/generate.py writes them. For each the table gives how many of the
-// texts that matter are in the shortened output by meaning, and in its head and tail of the same budget, and the tokens
-// of both by the dearer of two real tokenizers. It exits 1 where a budget was exceeded or less than 95 % was kept.
+// RUNS is a folder of NAME.log and NAME.json as runs/generate.py writes them, or a .tar.bz2 of one; testdata/runs.tar.bz2
+// without it. For each run the table gives how many of the texts that matter are in the output as it is shortened by
+// meaning, and in its head and tail of the same budget, and the tokens of both by the dearer of two real tokenizers. It
+// exits 1 where a budget was exceeded or less than 95 % was kept.
 package main
 
 import (
-	"encoding/json"
 	"flag"
 	"fmt"
 	"os"
-	"path/filepath"
 	"strings"
+	"syscall"
+	"time"
 
 	"github.com/tiktoken-go/tokenizer"
 
@@ -21,57 +22,73 @@ import (
 	"github.com/execkit/execkit/core/wire"
 )
 
-type run struct {
-	Command string
-	Want    []string
-}
-
 func main() {
 	tokens := flag.Int64("tokens", 2000, "max_tokens")
-	show := flag.String("show", "", "print the shortened output of this run")
+	show := flag.String("show", "", "print the shortened output of this run instead")
 	flag.Parse()
-	paths, _ := filepath.Glob(filepath.Join(flag.Arg(0), "*.log"))
-	if len(paths) == 0 {
-		fmt.Fprintln(os.Stderr, "no runs; make them with runs/generate.py")
+	path := "testdata/runs.tar.bz2"
+	if flag.NArg() > 0 {
+		path = flag.Arg(0)
+	}
+	runs, err := load(path)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
 		os.Exit(2)
 	}
-	count := realCounter()
-	fmt.Printf("| %-24s | %6s | %8s | %-14s | %6s | %-14s | %6s |\n|---|---|---|---|---|---|---|\n", "run", "lines", "bytes", "kept", "tokens", "head and tail", "tokens")
-	var wanted, kept, plain, over, whole int
-	for _, path := range paths {
-		text, _ := os.ReadFile(path)
-		var r run
-		about, err := os.ReadFile(strings.TrimSuffix(path, "log") + "json")
-		if err == nil {
-			err = json.Unmarshal(about, &r)
-		}
-		if err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(2)
-		}
-		name := strings.TrimSuffix(filepath.Base(path), ".log")
-		auto := shorten(text, &wire.Budget{MaxTokens: *tokens})
-		cut := shorten(text, &wire.Budget{MaxTokens: *tokens, Compress: "off"})
-		if name == *show {
-			fmt.Println(auto)
-		}
-		a, missing := found(auto, r.Want)
-		b, _ := found(cut, r.Want)
-		na, nb := count(auto), count(cut)
-		wanted, kept, plain = wanted+len(r.Want), kept+a, plain+b
-		if a == len(r.Want) {
-			whole++
-		}
-		if int64(max(na, nb)) > *tokens {
-			over++
-		}
-		fmt.Printf("| %-24s | %6d | %8d | %2d of %2d %s | %6d | %2d of %2d | %6d |\n", name, strings.Count(string(text), "\n"), len(text), a, len(r.Want), missing, na, b, len(r.Want), nb)
+	count, err := realCounter()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(2)
 	}
-	fmt.Printf("\n%d runs, %d of them whole; kept %d of %d (%.1f %%), head and tail %d (%.1f %%); over the budget: %d\n", len(paths), whole, kept, wanted,
-		100*float64(kept)/float64(wanted), plain, 100*float64(plain)/float64(wanted), over)
-	if over > 0 || kept*100 < wanted*95 {
+	if *show != "" {
+		for _, r := range runs {
+			if r.name == *show {
+				fmt.Print(shorten(r.text, &wire.Budget{MaxTokens: *tokens}))
+			}
+		}
+		return
+	}
+	if s := measure(runs, *tokens, count); s.over > 0 || s.kept*100 < s.wanted*95 {
 		os.Exit(1)
 	}
+}
+
+// A score sums up a table.
+type score struct{ wanted, kept, plain, over, whole int }
+
+func measure(runs []run, tokens int64, count func(string) int) (s score) {
+	fmt.Printf("| %-24s | %6s | %8s | %-8s | %6s | %-13s | %6s | %s |\n|---|---|---|---|---|---|---|---|\n", "run", "lines", "bytes", "kept", "tokens", "head and tail", "tokens", "lost")
+	var bytes int
+	var took time.Duration
+	for _, r := range runs {
+		begin := cpu()
+		auto := shorten(r.text, &wire.Budget{MaxTokens: tokens})
+		took, bytes = took+cpu()-begin, bytes+len(r.text)
+		cut := shorten(r.text, &wire.Budget{MaxTokens: tokens, Compress: "off"})
+		a, lost := found(auto, r.Want)
+		b, _ := found(cut, r.Want)
+		na, nb := count(auto), count(cut)
+		s.wanted, s.kept, s.plain = s.wanted+len(r.Want), s.kept+a, s.plain+b
+		if a == len(r.Want) {
+			s.whole++
+		}
+		if int64(max(na, nb)) > tokens {
+			s.over++
+		}
+		fmt.Printf("| %-24s | %6d | %8d | %2d of %2d | %6d | %6s %2d of %2d | %6d | %s |\n", r.name, strings.Count(string(r.text), "\n"), len(r.text), a, len(r.Want), na, "", b, len(r.Want), nb, strings.Join(lost, ", "))
+	}
+	fmt.Printf("\n%d runs, %d of them whole; kept %d of %d (%.1f %%), head and tail %d (%.1f %%); over the budget: %d; %.0f MB for each second of CPU\n", len(runs), s.whole,
+		s.kept, s.wanted, 100*float64(s.kept)/float64(s.wanted), s.plain, 100*float64(s.plain)/float64(s.wanted), s.over, float64(bytes)/1e6/took.Seconds())
+	return s
+}
+
+// cpu is the processor time that this process has used; a machine that is busy with other things does not change it.
+func cpu() time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		panic(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
 func shorten(text []byte, b *wire.Budget) string {
@@ -85,34 +102,36 @@ func shorten(text []byte, b *wire.Budget) string {
 	return string(shown)
 }
 
-func found(text string, want []string) (n int, missing []string) {
+func found(text string, want []string) (n int, lost []string) {
 	for _, w := range want {
 		if strings.Contains(text, w) {
 			n++
 		} else {
-			missing = append(missing, w)
+			lost = append(lost, w)
 		}
 	}
-	return n, missing
+	return n, lost
 }
 
 // realCounter counts tokens by o200k and cl100k, whichever gives more.
-func realCounter() func(string) int {
+func realCounter() (func(string) int, error) {
 	var codecs []tokenizer.Codec
 	for _, name := range []tokenizer.Encoding{tokenizer.O200kBase, tokenizer.Cl100kBase} {
 		c, err := tokenizer.Get(name)
 		if err != nil {
-			panic(err)
+			return nil, err
 		}
 		codecs = append(codecs, c)
 	}
 	return func(text string) int {
 		most := 0
 		for _, c := range codecs {
-			if n, err := c.Count(text); err == nil {
-				most = max(most, n)
+			n, err := c.Count(text)
+			if err != nil {
+				panic(err)
 			}
+			most = max(most, n)
 		}
 		return most
-	}
+	}, nil
 }

@@ -102,8 +102,7 @@ func (k *Keeper) Finish() (text []byte, report *wire.BudgetReport, truncated boo
 	if k.grep != nil {
 		k.grep.flush(k.pass)
 	}
-	text, lines, kept := k.compose()
-	if k.fold != nil && kept < k.kept.bytes {
+	if k.fold != nil && !k.allFits() {
 		o := &k.o
 		shown := k.fold.Finish(compress.Limits{Chars: o.MaxChars, Tokens: o.MaxTokens, Lines: o.MaxLines}, EstimateTokens, k.where())
 		if len(shown.Text) > 0 {
@@ -112,6 +111,7 @@ func (k *Keeper) Finish() (text []byte, report *wire.BudgetReport, truncated boo
 			return shown.Text, report, true
 		}
 	}
+	text, lines, kept := k.compose()
 	for max := k.o.MaxTokens; max > 0; {
 		// What the ends of the parts cost beside the marker shows only in the whole.
 		over := int64(EstimateTokens(text)) - max
@@ -245,9 +245,19 @@ func (k *Keeper) choose() (head, tail []byte) {
 	return first, tail
 }
 
+// allFits reports whether the stream that remains after grep is held whole and may be shown.
+func (k *Keeper) allFits() bool {
+	w := &k.kept
+	a, b := w.tail.parts()
+	return w.bytes == int64(len(w.head)+len(a)+len(b)) && k.fits(slices.Concat(w.head, a, b))
+}
+
 // fits reports whether the whole stream may be shown.
 func (k *Keeper) fits(all []byte) bool {
 	o := &k.o
+	if o.MaxTokens > 0 && int64(len(all)) > 64*o.MaxTokens {
+		return false // a token is never more than 64 bytes, those of a run of spaces
+	}
 	c := cost(all)
 	if o.Head+o.Tail > 0 && c.lines > o.Head+o.Tail {
 		return false

@@ -135,11 +135,11 @@ def _(p):
 @scenario("gxx-template")
 def _(p):
     for f in range(120):
-        text = "#include <algorithm>\n#include <list>\n#include <map>\n#include <string>\n#include <vector>\nstruct Ledger { int v; };\n"
         if f in (31, 90):
-            text += "int use() {\n    std::map<Ledger, int> m;\n    m[Ledger{1}] = 2;\n    std::list<int> l;\n    std::sort(l.begin(), l.end());\n    return 0;\n}\n"
+            text = ("#include <algorithm>\n#include <list>\n#include <map>\n#include <string>\n#include <vector>\nstruct Ledger { int v; };\n"
+                    "int use() {\n    std::map<Ledger, int> m;\n    m[Ledger{1}] = 2;\n    std::list<int> l;\n    std::sort(l.begin(), l.end());\n    return 0;\n}\n")
         else:
-            text += "int use(int unused) {\n    unsigned n = 3;\n    for (int i = 0; i < n; i++) { std::string s; }\n    int other, another, third, fourth;\n    return 0;\n}\n"
+            text = "int use(int unused) {\n    unsigned n = 3;\n    for (int i = 0; i < n; i++) { n--; }\n    int other, another, third, fourth;\n    return 0;\n}\n"
         p.write(f"src/t{f:03}.cpp", text)
     p.want("src/t031.cpp:9", "src/t031.cpp:11", "no match for", "src/t090.cpp:11")
     return "LC_ALL=C; export LC_ALL; s=0; for f in src/*.cpp; do g++ -Wall -Wextra -std=c++17 -c -o /dev/null $f || s=1; done; exit $s"
