@@ -23,6 +23,8 @@ type Settings struct {
 	Policy json.RawMessage
 	// Audit is the audit log of every session; nil for none. No argument of a tool can change it.
 	Audit *wire.Audit
+	// SSH is about ssh targets.
+	SSH SSHSettings
 }
 
 // largest bounds every setting: a year in seconds, far from overflowing a Duration.
@@ -54,7 +56,6 @@ func SettingsFrom(getenv func(string) string) (Settings, error) {
 		v.set(n)
 	}
 	for _, name := range []string{
-		"KEY_DIR", "KNOWN_HOSTS", "INSECURE_ACCEPT_ANY_HOSTKEY",
 		"WATCH_WEB", "WATCH_PORT", "WATCH_OPEN",
 	} {
 		if getenv("EXECKIT_MCP_"+name) != "" {
@@ -64,6 +65,9 @@ func SettingsFrom(getenv func(string) string) (Settings, error) {
 	}
 	var err error
 	if s.Audit, err = auditFrom(getenv); err != nil {
+		return Settings{}, err
+	}
+	if s.SSH, err = sshSettings(getenv); err != nil {
 		return Settings{}, err
 	}
 	if file := getenv("EXECKIT_MCP_POLICY_FILE"); file != "" {

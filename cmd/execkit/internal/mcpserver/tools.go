@@ -170,9 +170,9 @@ func create(s *server, ctx context.Context, req *mcp.CallToolRequest) (any, erro
 			return nil, err
 		}
 	}
-	ssh := given(map[string]json.RawMessage{"host": a.Host, "port": a.Port, "user": a.User, "password": a.Password, "key_path": a.KeyPath, "fingerprint": a.Fingerprint})
-	if len(a.Fingerprint) > 0 {
-		ssh["host_key"] = json.RawMessage(`"pin"`)
+	ssh, err := s.settings.SSH.options(&a)
+	if err != nil {
+		return nil, err
 	}
 	if r.SSH, err = option(ssh); err != nil {
 		return nil, err
