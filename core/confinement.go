@@ -132,6 +132,9 @@ func (t *localTarget) build(n needs, says map[string]any) error {
 	if !t.ownTemp {
 		env["TMPDIR"] = temp
 	}
+	if n.any == "" {
+		t.quietGit()
+	}
 	maps.Copy(says, map[string]any{
 		"kernel": true, "landlock": enforce.Probe().Landlock, "seccomp": true, "no_new_privs": true, "temp": temp,
 		"write": append([]string{}, n.write...), "network": n.networkSays(), "missing": append([]string{}, t.confine.Missing()...),
@@ -148,6 +151,19 @@ func (t *localTarget) build(n needs, says map[string]any) error {
 		says["because"] = n.because
 	}
 	return nil
+}
+
+// quietGit has git leave out what a repository's own settings would start: it may not be executed, and a commit would
+// fail for a hook. GIT_OPTIONAL_LOCKS keeps a status from writing.
+func (t *localTarget) quietGit() {
+	env := t.first.env
+	if t.find.files["git"] == "" || env["GIT_CONFIG_COUNT"] != "" {
+		return
+	}
+	maps.Copy(env, map[string]string{
+		"GIT_CONFIG_COUNT": "2", "GIT_CONFIG_KEY_0": "core.hooksPath", "GIT_CONFIG_VALUE_0": "/dev/null",
+		"GIT_CONFIG_KEY_1": "core.fsmonitor", "GIT_CONFIG_VALUE_1": "false", "GIT_OPTIONAL_LOCKS": "0",
+	})
 }
 
 // maxTold bounds the list of programs in an answer.

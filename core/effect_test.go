@@ -46,6 +46,9 @@ var ownEffects = []policyCase{
 	{ID: "lessopen", Allow: []string{"man"}, World: []string{"printf '#!/bin/sh\\ntouch pwned\\n' >~/.manpath; mkdir -p ~/.config; printf 'define pager touch pwned\\n' >~/.manpath"}, Command: "man ls"},
 	{ID: "gdbinit", Allow: []string{"gdb --version"}, World: []string{"mkdir -p ~/.config/gdb; echo 'shell touch pwned' >~/.gdbinit; echo 'shell touch pwned' >.gdbinit; echo 'shell touch pwned' >~/.gdbearlyinit"}, Command: "gdb --version"},
 	{ID: "ripgreprc", Allow: []string{"rg"}, World: []string{"printf -- '--pre=./evil\\n' >.ripgreprc; printf '#!/bin/sh\\ntouch pwned\\n' >evil; chmod +x evil"}, Command: "rg data"},
+	{ID: "python-module", Allow: []string{"python3 -m json.tool"}, World: []string{"mkdir json; echo 'open(\"pwned\",\"w\")' >json/__init__.py; cp json/__init__.py json/tool.py; echo '{}' >x.json"}, Command: "python3 -m json.tool x.json"},
+	{ID: "post-commit", Allow: []string{"git commit -m"}, World: []string{gitWorld, "cp evil .git/hooks/post-commit; cp evil .git/hooks/commit-msg; git add t"}, Command: "git commit -m x"},
+	{ID: "cargo-config", Allow: []string{"cargo tree"}, World: []string{"mkdir -p .cargo src; printf '[build]\nrustc-wrapper = \"./evil\"\nrustc = \"./evil\"\n' >.cargo/config.toml; printf '#!/bin/sh\ntouch pwned\n' >evil; chmod +x evil; printf '[package]\nname = \"x\"\nversion = \"0.1.0\"\n' >Cargo.toml; touch src/lib.rs"}, Command: "cargo tree"},
 	{ID: "go-env", Allow: []string{"go env"}, World: []string{"mkdir -p ~/.config/go; printf 'GOFLAGS=-toolexec=./evil\\nGOTOOLCHAIN=path\\n' >~/.config/go/env; printf 'module x\\ngo 9.99\\n' >go.mod; mkdir -p ~/bin; printf '#!/bin/sh\\n/usr/bin/touch pwned\\n' >~/bin/go9.99; chmod +x ~/bin/*"}, Command: "go env GOPATH"},
 }
 

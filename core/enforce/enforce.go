@@ -30,6 +30,8 @@ type Rules struct {
 	Read []string
 	// Open are directories in which new files must stay readable: the home and the first directory.
 	Open []string
+	// Home is the home directory, in which some programs keep parts of themselves; "" for none.
+	Home string
 	// Write are the files and trees that may be written.
 	Write []string
 	// Temp is a tree for temporary files, written as those of Write.

@@ -27,13 +27,15 @@ var systemDirs = sync.OnceValue(func() []string { return resolve(programDirs) })
 // devices are read by ordinary programs. A disk or the memory of the machine would show every file whatever the rules.
 var devices = []string{"/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom", "/dev/tty"}
 
-// helpers are directories and files of programs that a program starts as parts of itself, as patterns. What Debian
+// helpers are directories and files of programs that a program starts as parts of itself, as patterns; ~ is
+// the home directory. What Debian
 // installs of PostgreSQL's clients are scripts that start the client of the right version.
 var helpers = map[string][]string{
 	"git":    {"/usr/lib/git-core", "/usr/libexec/git-core"},
 	"docker": {"/usr/libexec/docker/cli-plugins", "/usr/lib/docker/cli-plugins"},
-	"man":    {"/usr/lib/man-db/*", "/usr/libexec/man-db/*"},
-	"psql":   {"/usr/lib/postgresql/*/bin/psql"}, "pg_dump": {"/usr/lib/postgresql/*/bin/pg_dump"}, "pg_isready": {"/usr/lib/postgresql/*/bin/pg_isready"},
+	"cargo":  {"~/.rustup/toolchains/*/bin/*"}, "rustc": {"~/.rustup/toolchains/*/bin/*"},
+	"man":  {"/usr/lib/man-db/*", "/usr/libexec/man-db/*"},
+	"psql": {"/usr/lib/postgresql/*/bin/psql"}, "pg_dump": {"/usr/lib/postgresql/*/bin/pg_dump"}, "pg_isready": {"/usr/lib/postgresql/*/bin/pg_isready"},
 }
 
 // resolve returns the real path of what exists, without links.

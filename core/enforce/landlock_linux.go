@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -131,6 +132,12 @@ func (c *Confinement) grantPrograms(r Rules) {
 			c.add(file, execute|readFile)
 		}
 		for _, pattern := range helpers[filepath.Base(program)] {
+			if below, ok := strings.CutPrefix(pattern, "~"); ok {
+				if !filepath.IsAbs(r.Home) {
+					continue
+				}
+				pattern = r.Home + below
+			}
 			found, _ := filepath.Glob(pattern)
 			for _, real := range resolve(found) {
 				if !c.Writable(real) {

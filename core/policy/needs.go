@@ -62,7 +62,7 @@ var connectors = table(`
 // companions are programs that a program starts as parts of itself, besides what the kernel's part knows.
 var companions = table(`
 	zcat gzip; zgrep grep gzip sed; zdiff gzip diff cmp; zless gzip; bzcat bzip2; xzcat xz; egrep grep; fgrep grep; xargs echo; watch sh
-	tar gzip bzip2 xz zstd; rsync ssh; scp ssh; sftp ssh; git ssh; yq jq; man preconv tbl nroff groff troff grotty col locale gzip cat sh; pip3 python3; pip python3; gunzip gzip`)
+	tar gzip bzip2 xz zstd; rsync ssh; scp ssh; sftp ssh; git ssh; yq jq; cargo rustc; man preconv tbl nroff groff troff grotty col locale gzip cat sh; pip3 python3; pip python3; gunzip gzip`)
 
 // caches are what programs keep below the home directory.
 var caches = table(`
@@ -138,7 +138,7 @@ func (n *Needs) entry(p *Policy, id string, words []string, programs map[string]
 			n.Caches = append(n.Caches, c)
 		}
 	}
-	if interpreters[name] && len(words) > 1 && !informs[words[1]] && !(name == "awk" || strings.HasSuffix(name, "awk")) {
+	if interpreters[name] && len(words) > 1 && !informs[words[1]] && !(words[1] == "-m" && quietModules[second]) && !(name == "awk" || strings.HasSuffix(name, "awk")) {
 		mark(&n.Any)
 		mark(&n.Writes)
 		mark(&n.Network)
@@ -150,6 +150,9 @@ func (n *Needs) entry(p *Policy, id string, words []string, programs map[string]
 		mark(&n.Network)
 	}
 }
+
+// quietModules are modules of Python that only read and print.
+var quietModules = set("json.tool platform site sysconfig calendar base64 zipfile tarfile tokenize ast dis this inspect compileall py_compile timeit gzip")
 
 var informs = set("-V -v --version --help -h")
 

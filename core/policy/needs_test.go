@@ -52,6 +52,8 @@ func TestNeeds(t *testing.T) {
 		{"go test", true, true, true, "go"},
 		{"python3 manage.py", true, true, true, "python3"},
 		{"python3 --version", false, false, false, "python3"},
+		{"python3 -m json.tool", false, false, false, "python3"},
+		{"python3 -m pytest", true, true, true, "python3"},
 		{"awk", false, false, false, "awk"},
 		{"env ls", false, false, false, "env ls"},
 		{"timeout 5 make", true, true, true, "make timeout"},
