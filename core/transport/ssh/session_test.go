@@ -2,14 +2,23 @@ package ssh_test
 
 import (
 	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
 	execkit "github.com/execkit/execkit/core"
+	"github.com/execkit/execkit/core/errdefs"
 	"github.com/execkit/execkit/core/transport/all"
 	"github.com/execkit/execkit/core/transport/ssh/sshtest"
 	"github.com/execkit/execkit/core/wire"
 )
+
+// patience bounds every wait; it never decides a result.
+const patience = 3 * time.Minute
 
 // configFor opens sessions on a test server as root, and reads nothing of this machine's user.
 func configFor(s *sshtest.Server) execkit.Config {
@@ -22,7 +31,7 @@ func configFor(s *sshtest.Server) execkit.Config {
 
 func open(t testing.TB, c execkit.Config) *execkit.Session {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	s, err := execkit.Open(ctx, "ssh", c)
 	if err != nil {
@@ -34,7 +43,7 @@ func open(t testing.TB, c execkit.Config) *execkit.Session {
 
 func exec(t testing.TB, s *execkit.Session, command string) *wire.ExecResult {
 	t.Helper()
-	r, err := s.Exec(context.Background(), command, execkit.ExecOptions{Timeout: time.Minute})
+	r, err := s.Exec(context.Background(), command, execkit.ExecOptions{Timeout: patience})
 	if err != nil {
 		t.Fatalf("%s: %v", command, err)
 	}
@@ -59,5 +68,175 @@ func TestLoginShells(t *testing.T) {
 				t.Errorf("%+v", r)
 			}
 		})
+	}
+}
+
+// until waits for a condition.
+func until(t testing.TB, what string, holds func() bool) {
+	t.Helper()
+	for end := time.Now().Add(patience); !holds(); time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("it never came to this: %s", what)
+		}
+	}
+}
+
+// running reports whether a process that a test left a pid file of still lives.
+func running(t testing.TB, pidFile string) bool {
+	t.Helper()
+	text, err := os.ReadFile(pidFile)
+	if err != nil {
+		return false
+	}
+	stat, err := os.ReadFile("/proc/" + strings.TrimSpace(string(text)) + "/stat")
+	return err == nil && !strings.Contains(string(stat), ") Z ")
+}
+
+func TestReconnect(t *testing.T) {
+	t.Parallel()
+	server := sshtest.Start(t, sshtest.Options{})
+	s := open(t, configFor(server))
+	exec(t, s, "cd /usr/lib; export KEEP='a b'")
+	server.Cut()
+	until(t, "the session reconnects", func() bool {
+		r, err := s.Exec(context.Background(), "pwd; echo $KEEP", execkit.ExecOptions{Timeout: patience})
+		if errors.Is(err, execkit.ErrConnectionLost) {
+			return false // the drop was not noticed before the command was sent
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r.Stdout != "/usr/lib\na b\n" || !r.Reconnected {
+			t.Fatalf("%+v", r)
+		}
+		return true
+	})
+
+	mark := filepath.Join(t.TempDir(), "mark")
+	done := make(chan error, 1)
+	go func() {
+		_, err := s.Exec(context.Background(), "echo once >>"+mark+"; sleep 600", execkit.ExecOptions{Timeout: patience})
+		done <- err
+	}()
+	until(t, "the command runs", func() bool { _, err := os.Stat(mark); return err == nil })
+	server.Cut()
+	var e *errdefs.Error
+	if err := <-done; !errors.As(err, &e) || e.Code != errdefs.ConnectionLost || e.Outcome != errdefs.Unknown || e.Session != errdefs.Usable {
+		t.Fatalf("%+v", err)
+	}
+	exec(t, s, "true")
+	if text, _ := os.ReadFile(mark); string(text) != "once\n" {
+		t.Errorf("a command that was cut off ran again: %q", text)
+	}
+
+	server.NewHostKeys()
+	server.Cut()
+	until(t, "the changed key is noticed", func() bool {
+		_, err := s.Exec(context.Background(), "true", execkit.ExecOptions{Timeout: patience})
+		if errors.Is(err, execkit.ErrConnectionLost) {
+			return false
+		}
+		if !errors.As(err, &e) || e.Code != errdefs.HostKeyChanged || e.Session != errdefs.Closed {
+			t.Fatalf("%+v", err)
+		}
+		return true
+	})
+	if _, err := s.Exec(context.Background(), "true", execkit.ExecOptions{}); !errors.Is(err, execkit.ErrSessionClosed) {
+		t.Errorf("the session goes on: %v", err)
+	}
+}
+
+// A command that a deadline stopped, one whose session is closed and one whose client is gone: none goes on running.
+func TestNothingKeepsRunning(t *testing.T) {
+	t.Parallel()
+	server := sshtest.Start(t, sshtest.Options{})
+	dir := t.TempDir()
+	start := func(s *execkit.Session, name string) (pidFile string, done chan error) {
+		pidFile, done = filepath.Join(dir, name), make(chan error, 1)
+		go func() {
+			_, err := s.Exec(context.Background(), "sh -c 'trap \"\" INT TERM HUP; echo $$ >"+pidFile+"; while :; do sleep 1; done'", execkit.ExecOptions{Timeout: patience})
+			done <- err
+		}()
+		until(t, "the command runs", func() bool { return running(t, pidFile) })
+		return pidFile, done
+	}
+
+	s := open(t, configFor(server))
+	r, err := s.Exec(context.Background(), "echo begun; sh -c 'echo $$ >"+dir+"/timeout; sleep 600'", execkit.ExecOptions{Timeout: 3 * time.Second})
+	if err != nil || !r.TimedOut || r.StopConfirmed == nil || !*r.StopConfirmed {
+		t.Errorf("%+v %v", r, err)
+	}
+	until(t, "a command past its deadline ends", func() bool { return !running(t, dir+"/timeout") })
+	exec(t, s, "true")
+
+	pid, done := start(s, "closed")
+	_ = s.Close()
+	<-done
+	until(t, "a command of a closed session ends", func() bool { return !running(t, pid) })
+
+	s = open(t, configFor(server))
+	pid, done = start(s, "cut")
+	server.Cut()
+	<-done
+	until(t, "a command without a client ends", func() bool { return !running(t, pid) })
+}
+
+// The policy judges what runs far away as it does here.
+func TestFenceOverSSH(t *testing.T) {
+	t.Parallel()
+	server := sshtest.Start(t, sshtest.Options{})
+	c := configFor(server)
+	var err error
+	if c.Policy, err = execkit.LoadPolicy([]byte(`{"default":"deny","allow":["echo","ls"]}`)); err != nil {
+		t.Fatal(err)
+	}
+	s := open(t, c)
+	if r := exec(t, s, "echo yes"); r.Stdout != "yes\n" {
+		t.Errorf("%+v", r)
+	}
+	if _, err := s.Exec(context.Background(), "echo a; id", execkit.ExecOptions{}); !errors.Is(err, execkit.ErrBlocked) {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestServersThatOpenNoShell(t *testing.T) {
+	t.Parallel()
+	for name, config := range map[string]string{"false": "ForceCommand /bin/false", "silence": "ForceCommand sleep 600", "noise": "ForceCommand yes this is an appliance"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			server := sshtest.Start(t, sshtest.Options{Config: config})
+			ctx, cancel := context.WithTimeout(context.Background(), patience)
+			defer cancel()
+			began := time.Now()
+			s, err := execkit.Open(ctx, "ssh", configFor(server))
+			if err == nil {
+				_ = s.Close()
+			}
+			var e *errdefs.Error
+			if !errors.As(err, &e) || e.Code != errdefs.ShellNotFound && e.Code != errdefs.Unavailable || ctx.Err() != nil {
+				t.Errorf("after %v: %v", time.Since(began), err)
+			}
+		})
+	}
+}
+
+// A busy server: each session is its own, whichever connection it shares.
+func TestManySessions(t *testing.T) {
+	t.Parallel()
+	server := sshtest.Start(t, sshtest.Options{})
+	c := configFor(server)
+	var sessions []*execkit.Session
+	for i := range 12 {
+		s := open(t, c)
+		exec(t, s, "me="+strconv.Itoa(i))
+		sessions = append(sessions, s)
+	}
+	for i, s := range sessions {
+		if r := exec(t, s, "echo $me"); r.Stdout != strconv.Itoa(i)+"\n" {
+			t.Errorf("%d: %+v", i, r)
+		}
+	}
+	if n := server.Total(); n > 6 {
+		t.Errorf("%d connections for 12 sessions", n)
 	}
 }
