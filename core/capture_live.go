@@ -18,11 +18,12 @@ const peekAfter = 5 * time.Millisecond
 type liveCapture struct {
 	mu sync.Mutex
 	*capture
-	out    func(p []byte)
-	peeked []byte // the beginning of the unfinished line that events have shown already
-	timer  *time.Timer
-	ended  bool
-	last   []byte // the end of what was shown, for a prompt
+	out      func(p []byte)
+	peeked   []byte // the beginning of the unfinished line that events have shown already
+	timer    *time.Timer
+	ended    bool
+	reported int64  // how far since has read
+	last     []byte // the end of what was shown, for a prompt
 }
 
 // maxPrompt bounds what is kept of the line in which a prompt may be.
@@ -124,18 +125,18 @@ func (l *liveCapture) unfinished() bool {
 	return len(l.last) > 0 && l.last[len(l.last)-1] != '\n'
 }
 
-// soFar returns what the stream came to yet, within a budget of its own.
-func (l *liveCapture) soFar(o budget.Options) (text string, report *wire.BudgetReport, truncated bool) {
+// since returns what came after the last call, within a budget of its own. An unfinished line is shown each time.
+func (l *liveCapture) since(o budget.Options) (text string, report *wire.BudgetReport, truncated bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if !l.any {
 		return "", nil, false
 	}
 	kept := budget.NewKeeper(o, budget.NewSpool())
-	for at := int64(0); ; {
-		c := l.spool.ReadAt(at, budget.MaxReadBytes)
+	for {
+		c := l.spool.ReadAt(l.reported, budget.MaxReadBytes)
 		kept.Write(c.Text)
-		if at = c.NextOffset; c.EOF {
+		if l.reported = c.NextOffset; c.EOF {
 			break
 		}
 	}

@@ -251,20 +251,28 @@ func (s *Session) execYield(ctx context.Context, command string, o ExecOptions) 
 	}
 	r.left = true
 	r.expect(0) // the events are there for who asks later; nobody reads them yet
-	timer := time.NewTimer(yield)
+	return r.report(ctx, yield, func() { r.Stop(); <-r.done })
+}
+
+// Follow returns when the command has ended, waits for input, or after the given time, with its result or with what came
+// since the last such report (see Result.Running). The session can then go on with other commands.
+func (r *Running) Follow(ctx context.Context, within time.Duration) (*Result, error) {
+	r.left = true
+	return r.report(ctx, within, func() {})
+}
+
+func (r *Running) report(ctx context.Context, within time.Duration, cancelled func()) (*Result, error) {
+	timer := time.NewTimer(within)
 	defer timer.Stop()
 	select {
 	case <-r.done:
 	case <-r.waits:
 	case <-timer.C:
 	case <-ctx.Done():
-		r.Stop()
-		<-r.done
+		cancelled()
 	}
-	select {
-	case <-r.done:
+	if r.isOver() {
 		return r.result, r.err
-	default:
 	}
 	return r.yieldNow(), nil
 }
@@ -286,6 +294,9 @@ func (r *Running) yieldNow() *Result {
 	}
 	s.mu.Unlock()
 	result.Decision = &j.decision
+	if m, err := r.Screen(); err == nil {
+		result.Screen = strings.TrimRight(strings.Join(m.Lines(), "\n"), "\n")
+	}
 	out := r.live.out
 	if r.size != nil {
 		out = r.live.tty
@@ -295,7 +306,7 @@ func (r *Running) yieldNow() *Result {
 		from *liveCapture
 		to   *string
 	}{{"stdout", out, &result.Stdout}, {"stderr", r.live.err, &result.Stderr}} {
-		text, report, truncated := one.from.soFar(limitsOf(j.limits, one.name))
+		text, report, truncated := one.from.since(limitsOf(j.limits, one.name))
 		*one.to = text
 		if report != nil {
 			if result.Budget == nil {

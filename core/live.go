@@ -279,6 +279,31 @@ func (r *Running) Signal(name string) (reached int, err error) {
 	return reached, nil
 }
 
+// Interrupt sends a signal (INT when empty) to every process of the command that runs in the session, whoever started it.
+// It returns how many it reached: 0 where none runs.
+func (s *Session) Interrupt(signal string) (reached int, err error) {
+	if signal == "" {
+		signal = "INT"
+	}
+	if !engine.IsSignal(signal) {
+		return 0, unknownSignal(signal)
+	}
+	s.mu.Lock()
+	sh, busy, closed := s.shell, s.busy, s.closed
+	s.mu.Unlock()
+	if closed {
+		return 0, s.closedError()
+	}
+	d, ok := sh.(driver)
+	switch {
+	case !busy || sh == nil:
+		return 0, nil
+	case !ok:
+		return 0, errdefs.New(errdefs.Unsupported, "the target cannot signal a running command").WithHint("cancel the call instead")
+	}
+	return d.Signal(signal)
+}
+
 // Resize changes the size of the command's terminal.
 func (r *Running) Resize(size TTY) error {
 	full, err := checkTTY(&size)

@@ -31,6 +31,7 @@ func (s *Server) execWrite(ctx context.Context, r *wire.ExecWrite) (any, error) 
 	if err != nil {
 		return nil, err
 	}
+	parent := ctx
 	ctx, cancel, err := waitFor(ctx, r.TimeoutMS)
 	if err != nil {
 		return nil, err
@@ -58,7 +59,7 @@ func (s *Server) execWrite(ctx context.Context, r *wire.ExecWrite) (any, error) 
 			return nil, err
 		}
 	}
-	if len(data) > 0 || len(keys) == 0 {
+	if len(data) > 0 || len(keys) == 0 && !r.Close {
 		if err := running.Write(ctx, data, execkit.WriteOptions{To: r.To, Secret: r.Secret}); err != nil {
 			return nil, err
 		}
@@ -68,7 +69,30 @@ func (s *Server) execWrite(ctx context.Context, r *wire.ExecWrite) (any, error) 
 			return nil, err
 		}
 	}
+	if r.Close {
+		if err := running.CloseStdin(ctx); err != nil {
+			return nil, err
+		}
+	}
+	if r.YieldMS != nil {
+		if *r.YieldMS < 0 || *r.YieldMS > maxTimeoutMS {
+			return nil, errdefs.New(errdefs.InvalidArgument, "yield_ms: %d is out of range", *r.YieldMS).WithDetail("field", "yield_ms")
+		}
+		return running.Follow(parent, time.Duration(*r.YieldMS)*time.Millisecond)
+	}
 	return struct{}{}, nil
+}
+
+func (s *Server) sessionInterrupt(_ context.Context, r *wire.SessionInterrupt) (any, error) {
+	session, err := s.session(r.SessionID)
+	if err != nil {
+		return nil, err
+	}
+	reached, err := session.Interrupt(r.Signal)
+	if err != nil {
+		return nil, err
+	}
+	return wire.ExecSignalResult{Reached: reached}, nil
 }
 
 func (s *Server) execCloseStdin(ctx context.Context, r *wire.ExecRef) (any, error) {

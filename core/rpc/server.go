@@ -46,6 +46,7 @@ func NewServer() *Server {
 	s.methods["exec.events"] = method(s.execEvents)
 	s.methods["exec.approve"] = method(s.execApprove)
 	s.methods["exec.stop"] = method(s.execStop)
+	s.methods["session.interrupt"] = method(s.sessionInterrupt)
 	s.methods["exec.write"] = method(s.execWrite)
 	s.methods["exec.close_stdin"] = method(s.execCloseStdin)
 	s.methods["exec.signal"] = method(s.execSignal)

@@ -134,7 +134,8 @@ type TTY struct {
 
 // ExecWrite is the request of exec.write. Data is text, DataB64 bytes; Key is a named key ("ctrl-c"), Keys several.
 // To is "stdin" or "tty"; absent is the command's input. Secret input is not echoed and is hidden from then on. TimeoutMS
-// is how long to wait for a command that does not read; 30,000 when absent.
+// is how long to wait for a command that does not read; 30,000 when absent. With YieldMS the reply is what session.exec
+// gives with it: what came until the command ended, waited for input or the time was over. Close closes the input after.
 type ExecWrite struct {
 	ExecID    string   `json:"exec_id"`
 	Data      string   `json:"data,omitempty"`
@@ -143,7 +144,9 @@ type ExecWrite struct {
 	Keys      []string `json:"keys,omitempty"`
 	To        string   `json:"to,omitempty"`
 	Secret    bool     `json:"secret,omitempty"`
+	Close     bool     `json:"close,omitempty"`
 	TimeoutMS *int64   `json:"timeout_ms,omitempty"`
+	YieldMS   *int64   `json:"yield_ms,omitempty"`
 }
 
 // ExecSignal is the request of exec.signal; Signal is an RFC 4254 name without SIG ("INT", "TERM", "KILL").
@@ -155,6 +158,12 @@ type ExecSignal struct {
 // ExecSignalResult is its result: how many processes the signal reached.
 type ExecSignalResult struct {
 	Reached int `json:"reached"`
+}
+
+// SessionInterrupt is the request of session.interrupt; Signal is INT when absent.
+type SessionInterrupt struct {
+	SessionID string `json:"session_id"`
+	Signal    string `json:"signal,omitempty"`
 }
 
 // ExecResize is the request of exec.resize.

@@ -43,6 +43,8 @@ type ExecResult struct {
 	Running bool     `json:"running,omitempty"`
 	JobID   string   `json:"job_id,omitempty"`
 	Waiting *Waiting `json:"waiting_for_input,omitempty"`
+	// Screen is what the terminal of a command that goes on shows.
+	Screen string `json:"screen,omitempty"`
 	// Hint is one line that helps the agent to go on.
 	Hint     string    `json:"hint,omitempty"`
 	Decision *Decision `json:"decision,omitempty"`
