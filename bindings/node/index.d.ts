@@ -284,6 +284,11 @@ export interface StreamOptions {
 export interface ExecOptions extends StreamOptions {
   /** Reject with {@link CommandFailed} if the exit code is not 0. */
   check?: boolean;
+  /** Return after this time with what there is, and leave the command running as a job; sooner when it waits for input. */
+  yieldMs?: number;
+  /** With `yieldMs`: keep the input open, or run the command on a terminal. */
+  stdinOpen?: boolean;
+  tty?: { rows?: number; cols?: number };
 }
 
 /** What is known of an open session. */
@@ -353,11 +358,17 @@ export class ExecResult {
   /** The command ended the shell. The next one gets a fresh shell, unless the session was opened with onExit "close". */
   readonly shellExited: boolean;
   /** Background processes that the command left behind. */
-  readonly jobs?: Array<{ pid: number; command: string }>;
+  readonly jobs?: Array<{ jobId?: string; pid: number; command: string }>;
   readonly events?: Event[];
   readonly hint?: string;
   readonly decision?: Decision;
   readonly auditSeq?: number;
+  /** With `yieldMs`: the command goes on as the job `jobId`, and the streams are what came so far. */
+  readonly running?: boolean;
+  readonly jobId?: string;
+  readonly waitingForInput?: Waiting;
+  /** What the terminal of a command that goes on shows. */
+  readonly screen?: string;
   /** Whether the exit code is 0. */
   get ok(): boolean;
   get stdoutBytes(): Buffer;
@@ -378,6 +389,90 @@ export interface Event {
   pid?: number;
   /** Of `finished`, the last event. */
   result?: ExecResult;
+}
+
+/** What a command waits for: input that it cannot go on without. */
+export interface Waiting {
+  on: 'stdin' | 'tty';
+  /** `password` when the terminal does not show what is typed. */
+  kind: 'password' | 'confirm' | 'repl' | 'other';
+  prompt: string;
+  pid: number;
+  command: string;
+}
+
+export interface WriteOptions {
+  /** The command's input when left out; for a secret the place where a password is waited for. */
+  to?: 'stdin' | 'tty';
+  /** Not echoed, and hidden wherever it turns up from now on in this session. */
+  secret?: boolean;
+  /** How long to wait for a command that does not read; 30,000 by default. */
+  timeoutMs?: number;
+}
+
+/** What a terminal shows, redacted; the cursor counts from 0. */
+export interface Screen {
+  rows: number;
+  cols: number;
+  /** A line for each row. */
+  text: string;
+  cursorRow: number;
+  cursorCol: number;
+  cursorVisible: boolean;
+  title?: string;
+  /** A full-screen program has taken the screen over. */
+  alternate?: boolean;
+  png?: Buffer;
+  waitingForInput?: Waiting;
+}
+
+/** A command that was started. */
+export class Running {
+  protected constructor();
+  readonly id: string;
+  /** The events, once. Leaving the loop early leaves the command running. */
+  events(): AsyncGenerator<Event, void, undefined>;
+  /** Gives input to the command; resolves when it is taken. */
+  write(data: string | Uint8Array, options?: WriteOptions): Promise<void>;
+  /** Presses named keys on its terminal: `enter`, `ctrl-c`, `up`, `f5`, `alt-x` or a character. */
+  keys(...names: string[]): Promise<void>;
+  closeStdin(): Promise<void>;
+  /** Sends a signal (`INT`, `TERM`) to every process of the command; resolves to how many were reached. */
+  signal(name: string): Promise<number>;
+  resize(rows: number, cols: number): Promise<void>;
+  screen(options?: { format?: 'text' | 'png' }): Promise<Screen>;
+  /** The result; rejects with a TimeoutError after `timeoutMs`. */
+  wait(options?: { timeoutMs?: number; signal?: AbortSignal }): Promise<ExecResult>;
+  /** Interrupts the command, then terminates it, then kills it. */
+  stop(): Promise<void>;
+  /** Stops the command if it runs, and waits until it has. */
+  close(): Promise<void>;
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+/** A job at the moment when it was asked for: a command that goes on, or what a command left in the background. */
+export class Job {
+  protected constructor();
+  readonly jobId: string;
+  readonly sessionId: string;
+  readonly command: string;
+  readonly kind: 'command' | 'background';
+  readonly state: 'running' | 'ended';
+  readonly startedMs: number;
+  readonly durationMs: number;
+  readonly exitCode: number | null;
+  readonly waitingForInput?: Waiting;
+  readonly processes: Array<{ pid: number; ppid: number; command: string; cpuMs: number; memoryBytes: number; ports?: number[] }>;
+  /** The TCP ports that it listens on. */
+  readonly listening?: number[];
+  readonly bytes: Record<string, number>;
+  output(stream?: 'stdout' | 'stderr', options?: { offset?: number; line?: number; limit?: number }): Promise<{ text: string; encoding: string; offset: number; nextOffset: number; bytesTotal: number; linesTotal: number; skipped?: number; eof: boolean }>;
+  /** Gives input to a command that exec left running; resolves to what came until it ended, waited or `yieldMs` (1,000) was over. */
+  write(data: string | Uint8Array, options?: WriteOptions & { yieldMs?: number }): Promise<ExecResult>;
+  /** The result of a command; null for a background job. */
+  wait(options?: { timeoutMs?: number; signal?: AbortSignal }): Promise<ExecResult | null>;
+  /** Ends the job with every process of it, or sends them a signal. */
+  kill(signal?: string): Promise<number>;
 }
 
 /** A live shell with state. Close it, or declare it with `await using`. */
@@ -408,6 +503,12 @@ export class Session {
    * @param outputId from `result.budget.stdout.outputId` or that of stderr.
    */
   readOutput(outputId: string, options?: { offset?: number; line?: number; limit?: number; signal?: AbortSignal }): Promise<OutputPart>;
+  /** Starts a command and does not wait. `stdin: 'open'` keeps its input open; `tty` runs it on a terminal. */
+  start(command: string, options?: StreamOptions & { tty?: { rows?: number; cols?: number } }): Promise<Running>;
+  /** Sends a signal to every process of the command that runs; resolves to how many were reached. */
+  interrupt(signal?: string): Promise<number>;
+  /** Commands that go on, and what commands left in the background. */
+  jobs(): Promise<Job[]>;
   /** Ends the shell and what runs in its terminal session. Closing twice is harmless. */
   close(): Promise<void>;
   /** The same as close(), for `await using`. */

@@ -4,6 +4,8 @@ import execkit from './index.js';
 export const {
   Session,
   ExecResult,
+  Job,
+  Running,
   Policy,
   policyCheck,
   redact,

@@ -5,11 +5,14 @@ const { CommandFailed, InvalidArgument, fromWire } = require('./errors.js');
 const { Questions, checkApprover } = require('./approval.js');
 const { request } = require('./call.js');
 const native = require('./native.js');
+const { Running, Job } = require('./running.js');
 const { toCamel, toSnake, checkOptions } = require('./names.js');
 
 const CREATE = ['transport', 'policy', 'redact', 'budget', 'audit', 'cwd', 'env', 'inheritEnv', 'shell', 'timeoutMs', 'idleTimeoutMs', 'onExit', 'workspace', 'quotas', 'ssh', 'docker', 'k8s', 'sandbox', 'reconnect', 'label', 'approvalTimeoutMs', 'onApproval', 'signal'];
 const EXEC = ['timeoutMs', 'stdin', 'budget', 'cwd', 'env', 'raw', 'check', 'onApproval', 'signal'];
 const STREAM = EXEC.filter((name) => name !== 'check');
+const START = [...STREAM, 'tty'];
+const YIELD = ['yieldMs', 'stdinOpen', 'tty'];
 
 /** What one command came to. A non-zero exit and a timeout are results, not errors. */
 class ExecResult {
@@ -56,6 +59,8 @@ function isHere(transport = 'local') {
 function execParams(id, command, { signal, check, onApproval, stdin, ...options }) {
   const params = { ...toSnake(options), session_id: id, command };
   if (isUint8Array(stdin)) params.stdin_b64 = Buffer.from(stdin.buffer, stdin.byteOffset, stdin.byteLength).toString('base64');
+  // As text; exec.start would keep the input open.
+  else if (stdin === 'open') params.stdin_b64 = Buffer.from(stdin).toString('base64');
   else if (typeof stdin === 'string') params.stdin = stdin;
   else if (stdin !== undefined && stdin !== null) throw new TypeError('execkit: stdin must be a string or a Uint8Array');
   return params;
@@ -76,6 +81,33 @@ function eventOf(wire, questions) {
   if (wire.type !== 'finished') return toCamel(wire);
   if (wire.error) throw questions.explain(fromWire(wire.error, toCamel(wire.error.details ?? {})));
   return { type: 'finished', result: new ExecResult(wire.result) };
+}
+
+/** The events of a started command. left.early turns false with the last one. */
+async function* read(ref, onApproval, signal, left) {
+  const questions = new Questions(ref, onApproval);
+  try {
+    while (left.early) {
+      const batch = await request('exec.events', ref, signal);
+      left.early = !batch.done;
+      for (const wire of batch.events) {
+        if (wire.type === 'approval_required' && onApproval) questions.put(wire.fields);
+        yield eventOf(wire, questions);
+      }
+    }
+  } finally {
+    questions.end();
+  }
+}
+
+/** The events of a command that goes on when its reader leaves. */
+async function* readAndRelease(ref, onApproval, release) {
+  const left = { early: true };
+  try {
+    yield* read(ref, onApproval, undefined, left);
+  } finally {
+    if (!left.early) release();
+  }
 }
 
 async function destroy(id) {
@@ -127,8 +159,9 @@ class Session {
 
   async exec(command, options = {}) {
     if (typeof command !== 'string') throw new TypeError('execkit: command must be a string');
-    checkOptions(options, EXEC, 'exec');
-    const result = this.#approver(options) ? await this.#finished(command, options) : await this.#execute(command, options);
+    checkOptions(options, [...EXEC, ...YIELD], 'exec');
+    // What goes on cannot ask anyone: nobody reads its events.
+    const result = this.#approver(options) && options.yieldMs === undefined ? await this.#finished(command, options) : await this.#execute(command, options);
     return options.check ? result.check() : result;
   }
 
@@ -136,6 +169,43 @@ class Session {
     if (typeof command !== 'string') throw new TypeError('execkit: command must be a string');
     checkOptions(options, STREAM, 'stream');
     yield* this.#events(command, options);
+  }
+
+  async start(command, options = {}) {
+    if (typeof command !== 'string') throw new TypeError('execkit: command must be a string');
+    checkOptions(options, START, 'start');
+    const { stdin, signal, ...rest } = options;
+    const keep = stdin === 'open';
+    const onApproval = this.#approver(options);
+    const params = execParams(this.id, command, keep ? rest : { stdin, ...rest });
+    if (keep) params.stdin_open = true;
+    if (onApproval) params.approve = true;
+    this.#running++;
+    try {
+      const ref = await request('exec.start', params, signal, stop);
+      // Once: the command ends by its events, by its result or by close, whatever comes first.
+      let open = true;
+      const release = () => {
+        if (open) this.#running--;
+        open = false;
+      };
+      return new Running(ref, readAndRelease(ref, onApproval, release), {
+        result: (wire) => (release(), new ExecResult(wire)),
+        stop: async (started) => (await stop(started), release()),
+      });
+    } catch (error) {
+      this.#running--;
+      throw error;
+    }
+  }
+
+  async interrupt(signal = 'INT') {
+    return (await request('session.interrupt', { session_id: this.id, signal })).reached;
+  }
+
+  async jobs() {
+    const { jobs } = await request('job.list', { session_id: this.id });
+    return jobs.map((wire) => new Job(wire, (result) => new ExecResult(result)));
   }
 
   #approver({ onApproval = this.#onApproval }) {
@@ -168,21 +238,12 @@ class Session {
     this.#running++;
     try {
       const ref = await request('exec.start', params, signal, stop);
-      const questions = new Questions(ref, onApproval);
-      let done = false;
+      const left = { early: true };
       try {
-        while (!done) {
-          const batch = await request('exec.events', ref, signal);
-          done = batch.done;
-          for (const wire of batch.events) {
-            if (wire.type === 'approval_required' && onApproval) questions.put(wire.fields);
-            yield eventOf(wire, questions);
-          }
-        }
+        yield* read(ref, onApproval, signal, left);
       } finally {
-        questions.end();
         // The reader left early or aborted: the session is usable again when the command has stopped.
-        if (!done) await stop(ref);
+        if (left.early) await stop(ref);
       }
     } finally {
       this.#running--;
@@ -207,4 +268,4 @@ class Session {
   }
 }
 
-module.exports = { Session, ExecResult };
+module.exports = { Session, ExecResult, Running, Job };

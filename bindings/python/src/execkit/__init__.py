@@ -14,6 +14,7 @@ from ._audit import AuditReport, query_audit, verify_audit
 from ._ffi import call, library
 from ._policy import Policy
 from ._result import CommandFailed, ExecResult
+from ._running import AsyncJob, AsyncRunning, Job, Running, Screen
 from ._session import AsyncSession, Session, arestore, policy_check, redact, restore
 from ._stream import ApprovalRequest, AsyncStream, Event, Stream
 from ._undo import Record
@@ -30,13 +31,18 @@ def abi_version() -> int:
 
 __all__ = [
     "ApprovalRequest",
+    "AsyncJob",
+    "AsyncRunning",
     "AsyncSession",
     "AsyncStream",
     "AuditReport",
     "CommandFailed",
     "Event",
     "ExecResult",
+    "Job",
     "Policy",
+    "Running",
+    "Screen",
     "Session",
     "Stream",
     "abi_version",

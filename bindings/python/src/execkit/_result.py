@@ -14,7 +14,8 @@ class ExecResult:
     """What one command came to. A non-zero exit and a timeout are results, not exceptions.
 
     stdout and stderr are text, or base64 when encoding is "base64" (see stdout_bytes). exit_code is the shell's $?,
-    124 when timed_out, None only if no status could arrive. cwd is the directory after the command.
+    124 when timed_out, None only if no status could arrive. cwd is the directory after the command. With running the
+    command goes on as job_id, and stdout and stderr are what came so far.
     """
 
     command: str
@@ -37,6 +38,10 @@ class ExecResult:
     hint: str | None = None
     decision: dict[str, Any] | None = None
     audit_seq: int | None = None
+    running: bool = False
+    job_id: str | None = None
+    waiting_for_input: dict[str, Any] | None = None
+    screen: str | None = None
 
     @property
     def ok(self) -> bool:

@@ -14,12 +14,9 @@ from typing import Any
 from . import _errors, _ffi
 from ._aio import acall
 from ._result import ExecResult, result_of
+from ._running import AsyncJob, AsyncRunning, Job, Running, job_fields, milliseconds as _milliseconds, tty_param
 from ._stream import AsyncOnApproval, AsyncStream, OnApproval, Stream, adrain, drain
 from ._undo import AsyncUndo, Undo, _record
-
-
-def _milliseconds(seconds: float | None) -> int | None:
-    return None if seconds is None else round(seconds * 1000)
 
 
 def _given(**params: Any) -> dict[str, Any]:
@@ -38,6 +35,8 @@ def _exec_params(session_id: str, command: str, timeout: float | None, stdin: st
     params = _given(session_id=session_id, command=command, timeout_ms=_milliseconds(timeout), budget=budget, cwd=cwd, env=env)
     if isinstance(stdin, bytes):
         params["stdin_b64"] = base64.b64encode(stdin).decode()
+    elif stdin == "open":  # as text; exec.start would keep the input open
+        params["stdin_b64"] = base64.b64encode(b"open").decode()
     elif stdin is not None:
         params["stdin"] = stdin
     if raw:
@@ -106,7 +105,7 @@ class Session(Undo, _Common):
         """Open a session on this machine."""
         return cls.create(transport="local", **options)
 
-    def exec(self, command: str, *, timeout: float | None = None, stdin: str | bytes | None = None, budget: dict[str, Any] | None = None, check: bool = False, raw: bool = False, cwd: str | None = None, env: dict[str, str | None] | None = None, on_approval: OnApproval | None = None) -> ExecResult:
+    def exec(self, command: str, *, timeout: float | None = None, stdin: str | bytes | None = None, budget: dict[str, Any] | None = None, check: bool = False, raw: bool = False, cwd: str | None = None, env: dict[str, str | None] | None = None, on_approval: OnApproval | None = None, yield_after: float | None = None, stdin_open: bool = False, tty: Any = None) -> ExecResult:
         """Run a command to its end.
 
         Args:
@@ -117,9 +116,13 @@ class Session(Undo, _Common):
             cwd, env: hold for this command only; a value of None removes a variable.
             raw: return both streams as base64 of the bytes as they came.
             on_approval: replaces the session's for this command.
+            yield_after: return after so many seconds with what there is, and leave the command running as a job (see
+                ExecResult.running and jobs()); sooner when it waits for input. Nobody is asked for approval then.
+            stdin_open, tty: with yield_after, as in start().
         """
         params = _exec_params(self.id, command, timeout, stdin, budget, raw, cwd, env)
-        if on_approval or self._on_approval:
+        params.update(_given(yield_ms=_milliseconds(yield_after), stdin_open=stdin_open or None, tty=tty_param(tty)))
+        if yield_after is None and (on_approval or self._on_approval):
             result = self._stream(params, on_approval).result()
         else:
             drain(self._dropped)
@@ -132,6 +135,26 @@ class Session(Undo, _Common):
         Closing or dropping the iterator stops the command. A command that does not run, or is stopped, raises.
         """
         return self._stream(_exec_params(self.id, command, timeout, stdin, budget, raw, cwd, env), on_approval)
+
+    def start(self, command: str, *, timeout: float | None = None, stdin: str | bytes | None = None, tty: Any = None, budget: dict[str, Any] | None = None, raw: bool = False, cwd: str | None = None, env: dict[str, str | None] | None = None, on_approval: OnApproval | None = None) -> Running:
+        """Start a command and return at once. See stream() for what is raised.
+
+        Args:
+            stdin: "open" keeps the input open for write(); other text, and bytes, are fed and closed.
+            tty: run it on a terminal: True, (rows, cols) or {"rows": …, "cols": …}.
+        """
+        stdin_open = stdin == "open"
+        params = _exec_params(self.id, command, timeout, None if stdin_open else stdin, budget, raw, cwd, env)
+        params.update(_given(tty=tty_param(tty), stdin_open=stdin_open or None))
+        return Running(self._stream(params, on_approval))
+
+    def interrupt(self, signal: str = "INT") -> int:
+        """Send a signal to every process of the command that runs; return how many were reached. Call it from another thread."""
+        return _ffi.call("session.interrupt", {"session_id": self.id, "signal": signal})["reached"]
+
+    def jobs(self) -> list[Job]:
+        """Return the session's jobs: commands that go on, and what commands left in the background."""
+        return [Job(**job_fields(raw)) for raw in _ffi.call("job.list", {"session_id": self.id})["jobs"]]
 
     def _stream(self, params: dict[str, Any], on_approval: OnApproval | None) -> Stream:
         _refuse_async(on_approval)
@@ -173,9 +196,10 @@ class AsyncSession(AsyncUndo, _Common):
         """Open a session. on_approval may be async; one that is not runs in a thread, so that the loop goes on."""
         return cls(await acall("session.create", _create_params(transport, timeout, options)), on_approval)
 
-    async def exec(self, command: str, *, timeout: float | None = None, stdin: str | bytes | None = None, budget: dict[str, Any] | None = None, check: bool = False, raw: bool = False, cwd: str | None = None, env: dict[str, str | None] | None = None, on_approval: AsyncOnApproval | None = None) -> ExecResult:
+    async def exec(self, command: str, *, timeout: float | None = None, stdin: str | bytes | None = None, budget: dict[str, Any] | None = None, check: bool = False, raw: bool = False, cwd: str | None = None, env: dict[str, str | None] | None = None, on_approval: AsyncOnApproval | None = None, yield_after: float | None = None, stdin_open: bool = False, tty: Any = None) -> ExecResult:
         params = _exec_params(self.id, command, timeout, stdin, budget, raw, cwd, env)
-        if on_approval or self._on_approval:
+        params.update(_given(yield_ms=_milliseconds(yield_after), stdin_open=stdin_open or None, tty=tty_param(tty)))
+        if yield_after is None and (on_approval or self._on_approval):
             result = await AsyncStream(params, on_approval or self._on_approval, self._dropped).result()
         else:
             await adrain(self._dropped)
@@ -188,6 +212,20 @@ class AsyncSession(AsyncUndo, _Common):
 
     async def read_output(self, output_id: str, *, offset: int | None = None, line: int | None = None, limit: int | None = None) -> dict[str, Any]:
         return await acall("output.read", _given(output_id=output_id, offset=offset, line=line, limit=limit))
+
+    async def start(self, command: str, *, timeout: float | None = None, stdin: str | bytes | None = None, tty: Any = None, budget: dict[str, Any] | None = None, raw: bool = False, cwd: str | None = None, env: dict[str, str | None] | None = None, on_approval: AsyncOnApproval | None = None) -> AsyncRunning:
+        stdin_open = stdin == "open"
+        params = _exec_params(self.id, command, timeout, None if stdin_open else stdin, budget, raw, cwd, env)
+        params.update(_given(tty=tty_param(tty), stdin_open=stdin_open or None))
+        stream = AsyncStream(params, on_approval or self._on_approval, self._dropped)
+        await stream._start()
+        return AsyncRunning(stream)
+
+    async def interrupt(self, signal: str = "INT") -> int:
+        return (await acall("session.interrupt", {"session_id": self.id, "signal": signal}))["reached"]
+
+    async def jobs(self) -> list[AsyncJob]:
+        return [AsyncJob(**job_fields(raw)) for raw in (await acall("job.list", {"session_id": self.id}))["jobs"]]
 
     async def close(self) -> None:
         if not self.closed:
