@@ -35,7 +35,7 @@ type ExecOptions struct {
 	StdinOpen bool
 	TTY       *TTY
 	// Yield, for Exec alone, returns after this time with what there is, and leaves the command running as a job; sooner
-	// when the command waits for input that may be written. See Result.Running.
+	// when the command waits for input that may be written. Its deadline is none when Timeout is 0. See Result.Running.
 	Yield time.Duration
 	// Budget replaces the session's.
 	Budget *wire.Budget

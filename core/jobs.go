@@ -245,6 +245,9 @@ func (j *job) finishDetached(ctx context.Context, out engine.Outcome) (*Result, 
 func (s *Session) execYield(ctx context.Context, command string, o ExecOptions) (*Result, error) {
 	yield := o.Yield
 	o.Yield = 0
+	if o.Timeout == 0 {
+		o.Timeout = -1 // a job is not waited for, so the session's deadline is not meant for it
+	}
 	r, err := s.Start(context.WithoutCancel(ctx), command, o)
 	if err != nil {
 		return nil, err

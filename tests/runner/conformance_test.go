@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -43,15 +44,25 @@ type testCase struct {
 	// Opened is what session.create must answer; Refused is the code of its error.
 	Opened  map[string]any `json:"opened"`
 	Refused string         `json:"refused"`
-	Steps   []struct {
-		Exec  map[string]any `json:"exec"`
-		Want  map[string]any `json:"want"`
-		Error string         `json:"error"`
-		// Read, instead of Exec, reads what the budget of the step before left out; stream says of which stream.
-		Read map[string]any `json:"read"`
-		// Verify, in place of Exec, is a call of audit.verify.
-		Verify map[string]any `json:"verify"`
-	} `json:"steps"`
+	// Doors, if given, are those that the case is for.
+	Doors []string `json:"doors"`
+	Steps []step   `json:"steps"`
+}
+
+// A step runs a command, or calls another method of the API about the command that was started (exec_id) or left
+// running (job_id) last; those two are filled in. Until reads events up to the first of that type, which is what the
+// step is compared with.
+type step struct {
+	Exec  map[string]any `json:"exec"`
+	Call  string         `json:"call"`
+	With  map[string]any `json:"with"`
+	Until string         `json:"until"`
+	Want  map[string]any `json:"want"`
+	Error string         `json:"error"`
+	// Read, instead of Exec, reads what the budget of the step before left out; stream says of which stream.
+	Read map[string]any `json:"read"`
+	// Verify, in place of Exec, is a call of audit.verify.
+	Verify map[string]any `json:"verify"`
 }
 
 func TestConformance(t *testing.T) {
@@ -64,6 +75,9 @@ func TestConformance(t *testing.T) {
 			t.Parallel()
 			p := startTestee(t, command)
 			for _, c := range cases {
+				if c.Doors != nil && !slices.Contains(c.Doors, door) {
+					continue
+				}
 				if c.Kernel && !enforce.Probe().Enforces() {
 					t.Logf("%s: this kernel lacks %s", c.Name, enforce.Probe().Missing)
 					continue
@@ -144,6 +158,7 @@ func runCase(t *testing.T, p *testee, c testCase, create map[string]any) {
 		t.Errorf("session.create: %s\nresult: %.1000v", differs, opened.Result)
 	}
 	var last map[string]any
+	ids := map[string]any{"session_id": id}
 	for i, step := range c.Steps {
 		var got envelope
 		switch {
@@ -152,8 +167,7 @@ func runCase(t *testing.T, p *testee, c testCase, create map[string]any) {
 		case step.Verify != nil:
 			got = p.call(t, "audit.verify", placed(step.Verify, dir).(map[string]any))
 		default:
-			step.Exec["session_id"] = id
-			got = p.call(t, "session.exec", step.Exec)
+			got = perform(t, p, step, ids)
 			last = got.Result
 		}
 		switch {
@@ -197,6 +211,70 @@ func placed(value any, dir string) any {
 		return copied
 	}
 	return value
+}
+
+// methodID says which of the known ids a method needs.
+func methodID(method string) string {
+	switch {
+	case strings.HasPrefix(method, "exec.") && method != "exec.start":
+		return "exec_id"
+	case strings.HasPrefix(method, "job.") && method != "job.list":
+		return "job_id"
+	}
+	return "session_id"
+}
+
+func perform(t *testing.T, p *testee, step step, ids map[string]any) envelope {
+	t.Helper()
+	method, params := step.Call, step.With
+	if step.Exec != nil {
+		method, params = "session.exec", step.Exec
+	}
+	if step.Until != "" {
+		return readUntil(t, p, step.Until, ids)
+	}
+	if params == nil {
+		params = make(map[string]any)
+	}
+	params[methodID(method)] = ids[methodID(method)]
+	got := p.call(t, method, params)
+	if id := got.Result["exec_id"]; id != nil {
+		ids["exec_id"], ids["job_id"] = id, id
+	}
+	if id := got.Result["job_id"]; id != nil {
+		ids["exec_id"], ids["job_id"] = id, id
+	}
+	if jobs, ok := got.Result["jobs"].([]any); ok && len(jobs) > 0 {
+		if job, ok := jobs[0].(map[string]any); ok && job["job_id"] != nil {
+			ids["job_id"] = job["job_id"]
+		}
+	}
+	return got
+}
+
+// readUntil returns the first event of a type, with the output before it in its field "before".
+func readUntil(t *testing.T, p *testee, kind string, ids map[string]any) envelope {
+	t.Helper()
+	before := ""
+	for {
+		got := p.call(t, "exec.events", map[string]any{"exec_id": ids["exec_id"], "timeout_ms": 60000, "max_bytes": 1})
+		if !got.OK {
+			return got
+		}
+		events, _ := got.Result["events"].([]any)
+		for _, e := range events {
+			event, _ := e.(map[string]any)
+			if event["type"] == kind {
+				event["before"] = before
+				return envelope{OK: true, Result: event}
+			}
+			text, _ := event["data"].(string)
+			before += text
+		}
+		if got.Result["done"] == true || len(events) == 0 {
+			return envelope{Error: map[string]any{"code": "no_event", "message": before}}
+		}
+	}
 }
 
 // match says how got differs from want, or "".

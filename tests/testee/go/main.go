@@ -5,7 +5,6 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
-	"fmt"
 	"log"
 	"os"
 	"time"
@@ -38,6 +37,20 @@ type request struct {
 		Audit     json.RawMessage    `json:"audit"`
 		Path      string             `json:"path"`
 		Head      string             `json:"head"`
+		YieldMS   *int64             `json:"yield_ms"`
+		StdinOpen bool               `json:"stdin_open"`
+		TTY       *wire.TTY          `json:"tty"`
+		// What follows drives a command or a job.
+		ExecID string   `json:"exec_id"`
+		JobID  string   `json:"job_id"`
+		Data   string   `json:"data"`
+		Keys   []string `json:"keys"`
+		Secret bool     `json:"secret"`
+		Signal string   `json:"signal"`
+		Format string   `json:"format"`
+		Stream string   `json:"stream"`
+		Rows   int      `json:"rows"`
+		Cols   int      `json:"cols"`
 	} `json:"params"`
 }
 
@@ -94,6 +107,10 @@ func perform(sessions map[string]*execkit.Session, r *request) (any, error) {
 		if p.Stdin != nil {
 			o.Stdin = []byte(*p.Stdin)
 		}
+		o.StdinOpen, o.TTY = p.StdinOpen, p.TTY
+		if p.YieldMS != nil {
+			o.Yield = time.Duration(*p.YieldMS) * time.Millisecond
+		}
 		return sessions[p.SessionID].Exec(ctx, p.Command, o)
 	case "output.read":
 		for _, s := range sessions {
@@ -107,7 +124,7 @@ func perform(sessions map[string]*execkit.Session, r *request) (any, error) {
 	case "session.destroy":
 		return struct{}{}, sessions[p.SessionID].Close()
 	}
-	return nil, fmt.Errorf("unknown method %s", r.Method)
+	return drive(ctx, sessions, r)
 }
 
 // auditOptions reads the forms of the option that the cases use.

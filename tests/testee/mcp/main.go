@@ -13,7 +13,7 @@ import (
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 )
 
-var toolOf = map[string]string{"session.create": "session_create", "session.exec": "session_exec", "session.destroy": "session_destroy", "output.read": "output_read"}
+var toolOf = map[string]string{"exec.write": "session_write", "job.list": "job_list", "job.output": "job_output", "job.wait": "job_wait", "job.kill": "job_kill", "session.create": "session_create", "session.exec": "session_exec", "session.destroy": "session_destroy", "output.read": "output_read"}
 
 func main() {
 	ctx := context.Background()
@@ -45,7 +45,12 @@ func main() {
 			}
 			continue
 		}
-		if ms, ok := r.Params["timeout_ms"].(float64); ok {
+		if r.Method == "exec.write" {
+			r.Params["job_id"], r.Params["text"] = r.Params["exec_id"], r.Params["data"]
+			delete(r.Params, "exec_id")
+			delete(r.Params, "data")
+		}
+		if ms, ok := r.Params["timeout_ms"].(float64); ok && r.Method == "session.exec" {
 			delete(r.Params, "timeout_ms")
 			r.Params["timeout_secs"] = ms / 1000
 		}

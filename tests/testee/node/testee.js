@@ -5,7 +5,8 @@ const readline = require('node:readline');
 const { Session, verifyAudit } = require('../../../bindings/node');
 
 const sessions = new Map();
-const camel = { timeout_ms: 'timeoutMs' };
+const running = new Map();
+const camel = { timeout_ms: 'timeoutMs', yield_ms: 'yieldMs', stdin_open: 'stdinOpen' };
 
 // The wire's names for what the runner compares. Values of env_delta are the session's own names and stay.
 function snake(value, key) {
@@ -37,9 +38,65 @@ async function perform({ method, params }) {
   }
   const session = sessions.get(session_id);
   if (method === 'session.exec') return snake({ ...(await session.exec(command, options)) });
-  sessions.delete(session_id);
-  await session.close();
-  return {};
+  if (method === 'session.destroy') {
+    sessions.delete(session_id);
+    await session.close();
+    return {};
+  }
+  return drive(method, session, command, options);
+}
+
+function all(value) {
+  if (Array.isArray(value)) return value.map(all);
+  if (Buffer.isBuffer(value)) return value.toString('base64');
+  if (value === null || typeof value !== 'object') return value;
+  return Object.fromEntries(Object.entries(value).map(([k, v]) => [k.replace(/[A-Z]/g, (c) => '_' + c.toLowerCase()), all(v)]));
+}
+
+/** The methods about a command or a job. */
+async function drive(method, session, command, { exec_id, job_id, ...options }) {
+  if (method === 'exec.start') {
+    const one = await session.start(command, options);
+    running.set(one.id, { one, events: one.events() });
+    return { exec_id: one.id };
+  }
+  if (method === 'session.interrupt') return { reached: await session.interrupt(options.signal) };
+  if (method === 'job.list') return { jobs: all(await session.jobs()) };
+  if (job_id !== undefined || !running.has(exec_id)) {
+    const jobs = (await Promise.all([...sessions.values()].filter((s) => !s.closed).map((s) => s.jobs()))).flat();
+    const job = jobs.find((one) => one.jobId === (job_id ?? exec_id));
+    if (method === 'job.output') return all(await job.output(options.stream, { offset: options.offset }));
+    if (method === 'job.kill') return { reached: await job.kill(options.signal) };
+    if (method === 'exec.write') return snake({ ...(await job.write(options.data, { yieldMs: options.yieldMs })) });
+    try {
+      const result = await job.wait(options);
+      return { job: { state: 'ended' }, result: result && snake({ ...result }) };
+    } catch (error) {
+      if (error.name !== 'TimeoutError') throw error;
+      return { job: all(job) };
+    }
+  }
+  const { one, events } = running.get(exec_id);
+  switch (method) {
+    case 'exec.events': {
+      const { value, done } = await events.next();
+      return { events: done ? [] : [{ ...all(value), ...(value.result && { result: snake({ ...value.result }) }) }], done };
+    }
+    case 'exec.write':
+      if (options.keys) await one.keys(...options.keys);
+      else await one.write(options.data, { secret: options.secret });
+      return {};
+    case 'exec.close_stdin':
+      await one.closeStdin();
+      return {};
+    case 'exec.signal':
+      return { reached: await one.signal(options.signal) };
+    case 'exec.resize':
+      await one.resize(options.rows, options.cols);
+      return {};
+    default:
+      return all(await one.screen(options));
+  }
 }
 
 async function main() {

@@ -35,7 +35,7 @@ func Serve(ctx context.Context, settings Settings, transport mcp.Transport) erro
 	m := mcp.NewServer(&mcp.Implementation{Name: "execkit", Version: execkit.Version}, &mcp.ServerOptions{
 		Instructions: "Open a session with session_create, run commands in it with session_exec: directory, variables and functions last. Close it with session_destroy.",
 	})
-	for _, t := range slices.Concat(tools, undoTools) {
+	for _, t := range slices.Concat(tools, undoTools, liveTools) {
 		m.AddTool(t.describe(), s.handler(t))
 	}
 	return m.Run(ctx, transport)

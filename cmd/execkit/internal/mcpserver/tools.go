@@ -80,7 +80,7 @@ var tools = []tool{
 	},
 	{
 		name: "session_exec", call: run,
-		description: "Run a command in a session and return one structured result: stdout, stderr, exit_code, cwd and more. Directory, variables and functions last. A session_id that is not found has expired: open a new session.",
+		description: "Run a command in a session and return one structured result: stdout, stderr, exit_code, cwd and more. Directory, variables and functions last. For a server, a REPL or anything that may ask: yield_ms returns after that time, or when the command waits for input, and leaves it running as a job (running, job_id, waiting_for_input); go on with session_write and the job tools. A session_id that is not found has expired: open a new session.",
 		input: `{"type":"object","properties":{
 "session_id":{"type":"string"},"command":{"type":"string","description":"any bash script"},
 "timeout_secs":{"type":"number","description":"deadline in seconds; the command is then stopped and its output so far returned"},
@@ -88,6 +88,9 @@ var tools = []tool{
 "cwd":{"type":"string","description":"directory for this command only"},
 "env":{"type":"object","description":"variables for this command only","additionalProperties":{"type":["string","null"]}},
 "raw":{"type":"boolean","description":"return the bytes as they came, in base64"},
+"yield_ms":{"type":"integer","description":"return after so many milliseconds and leave the command running as a job"},
+"stdin_open":{"type":"boolean","description":"with yield_ms: keep the input open for session_write"},
+"tty":{"type":"object","description":"with yield_ms: run it on a terminal","properties":{"rows":{"type":"integer"},"cols":{"type":"integer"}},"additionalProperties":false},
 "budget":{"type":"object","description":"what to keep of the output","properties":{
 "grep":{"description":"an RE2 pattern, or {pattern, context}"},"keep":{"description":"all, head, tail or head_tail, or {mode, n, head, tail}"},
 "max_chars":{"type":"integer"},"max_lines":{"type":"integer"},
@@ -97,7 +100,8 @@ var tools = []tool{
 		output: `{"type":"object","properties":{"command":{"type":"string"},"stdout":{"type":"string"},"stderr":{"type":"string"},
 "encoding":{"type":"string","enum":["utf-8","base64"]},"exit_code":{"type":["integer","null"]},"cwd":{"type":"string"},
 "duration_ms":{"type":"integer"},"timed_out":{"type":"boolean"},"truncated":{"type":"boolean"},"shell_exited":{"type":"boolean"},
-"signal":{"type":"string"},"hint":{"type":"string"}},
+"signal":{"type":"string"},"hint":{"type":"string"},"running":{"type":"boolean"},"job_id":{"type":"string"},
+"waiting_for_input":{"type":"object"},"screen":{"type":"string"}},
 "required":["command","stdout","stderr","encoding","exit_code","cwd","timed_out","truncated","shell_exited"]}`,
 	},
 	{
@@ -208,6 +212,9 @@ type execArguments struct {
 	Cwd         string             `json:"cwd"`
 	Env         map[string]*string `json:"env"`
 	Raw         bool               `json:"raw"`
+	YieldMS     *int64             `json:"yield_ms"`
+	StdinOpen   bool               `json:"stdin_open"`
+	TTY         *wire.TTY          `json:"tty"`
 	Budget      *struct {
 		Grep      json.RawMessage `json:"grep"`
 		Keep      json.RawMessage `json:"keep"`
@@ -224,7 +231,7 @@ func run(s *server, ctx context.Context, req *mcp.CallToolRequest) (any, error) 
 	if err := wire.Decode(req.Params.Arguments, &a); err != nil {
 		return nil, err
 	}
-	r := wire.Exec{SessionID: a.SessionID, Command: a.Command, Stdin: a.Stdin, Cwd: a.Cwd, Env: a.Env, Raw: a.Raw}
+	r := wire.Exec{SessionID: a.SessionID, Command: a.Command, Stdin: a.Stdin, Cwd: a.Cwd, Env: a.Env, Raw: a.Raw, YieldMS: a.YieldMS, StdinOpen: a.StdinOpen, TTY: a.TTY}
 	if a.TimeoutSecs != nil {
 		if !(*a.TimeoutSecs > 0 && *a.TimeoutSecs <= largest) {
 			return nil, errdefs.New(errdefs.InvalidArgument, "timeout_secs: %v is out of range", *a.TimeoutSecs).
