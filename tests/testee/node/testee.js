@@ -10,7 +10,8 @@ const camel = { timeout_ms: 'timeoutMs', yield_ms: 'yieldMs', stdin_open: 'stdin
 
 // The wire's names for what the runner compares. Values of env_delta are the session's own names and stay.
 function snake(value, key) {
-  if (value === null || typeof value !== 'object' || Array.isArray(value) || key === 'set') return value;
+  if (Array.isArray(value)) return value.map((item) => snake(item));
+  if (value === null || typeof value !== 'object' || key === 'set') return value;
   return Object.fromEntries(
     Object.entries(value).filter(([, v]) => v !== undefined).map(([k, v]) => {
       const name = k.replace(/[A-Z]/g, (c) => '_' + c.toLowerCase());
