@@ -174,7 +174,7 @@ func TestApprovalCannotBeForged(t *testing.T) {
 func TestExpiredAnswerSaysSo(t *testing.T) {
 	s := NewServer()
 	defer s.Close()
-	id := call(t, s, "session.create", `{"cwd":"/","approval_timeout_ms":1}`).Result["session_id"].(string)
+	id := call(t, s, "session.create", `{"cwd":"/","approval_timeout_ms":200}`).Result["session_id"].(string)
 	r := start(t, s, id, "rm -rf /nonexistent/x", "")
 	question, _ := r.question()
 	s.mu.Lock()
