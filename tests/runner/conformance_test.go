@@ -120,6 +120,11 @@ func readCases(t *testing.T) []testCase {
 	return cases
 }
 
+// remoteCases are those that hold on another machine, where only the parser's part of the fence stands.
+func remoteCases(t *testing.T) []testCase {
+	return slices.DeleteFunc(readCases(t), func(c testCase) bool { return c.Kernel })
+}
+
 // here are the options of a session on this machine.
 func here(shell, dir string) map[string]any {
 	return map[string]any{"shell": shell, "cwd": dir}

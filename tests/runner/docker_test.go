@@ -24,7 +24,7 @@ func TestConformanceInContainers(t *testing.T) {
 		}
 		return strings.TrimSpace(string(out))
 	}
-	cases := readCases(t)
+	cases := remoteCases(t)
 	for image, shell := range containers {
 		t.Run(image, func(t *testing.T) {
 			id := docker("run", "--detach", "--network=none", image, "sleep", "1000000")

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"k8s.io/streaming/pkg/httpstream"
 
@@ -119,6 +120,28 @@ func (t *Transport) same(ctx context.Context) error {
 	return nil
 }
 
+// The API server hears of a container's end a moment after its programs have ended.
+const (
+	lookAgain = 300 * time.Millisecond
+	looks     = 5
+)
+
+// stillThere tells why the container is no longer the one of the transport, or nil.
+func (t *Transport) stillThere() error {
+	ctx, cancel := context.WithTimeout(context.Background(), answerTimeout)
+	defer cancel()
+	for range looks {
+		if err := t.same(ctx); err != nil {
+			return err
+		}
+		select {
+		case <-time.After(lookAgain):
+		case <-ctx.Done():
+		}
+	}
+	return nil
+}
+
 // start opens the streams: over WebSocket first, and over SPDY where the upgrade is refused. A refusal for lack of
 // rights falls back too, since the two need different verbs.
 func (t *Transport) start(ctx context.Context, o transport.OpenOptions) (*process, error) {
@@ -133,13 +156,13 @@ func (t *Transport) start(ctx context.Context, o transport.OpenOptions) (*proces
 	spdy := t.spdy
 	t.mu.Unlock()
 	if t.options.Protocol == "spdy" || spdy {
-		return t.cluster.overSPDY(ctx, u, o.TTY)
+		return t.cluster.overSPDY(ctx, u, o.TTY, t.stillThere)
 	}
-	p, err := t.cluster.overWebSocket(ctx, u, o.TTY)
+	p, err := t.cluster.overWebSocket(ctx, u, o.TTY, t.stillThere)
 	if err == nil || t.options.Protocol == "websocket" || !refused(err) {
 		return p, err
 	}
-	p, fallbackErr := t.cluster.overSPDY(ctx, u, o.TTY)
+	p, fallbackErr := t.cluster.overSPDY(ctx, u, o.TTY, t.stillThere)
 	if fallbackErr == nil {
 		t.mu.Lock()
 		t.spdy = true

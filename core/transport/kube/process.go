@@ -14,6 +14,7 @@ type process struct {
 	stdin          io.WriteCloser
 	stdout, stderr *io.PipeReader
 	resize         func(transport.Size) error // nil without a terminal
+	stillThere     func() error               // tells whether the container is
 	hangUp         func()
 	forget         func()
 	program        string
@@ -23,8 +24,8 @@ type process struct {
 	err  error
 }
 
-func newProcess(program string) (p *process, stdout, stderr *io.PipeWriter) {
-	p = &process{program: program, done: make(chan struct{})}
+func newProcess(program string, stillThere func() error) (p *process, stdout, stderr *io.PipeWriter) {
+	p = &process{program: program, stillThere: stillThere, done: make(chan struct{})}
 	p.stdout, stdout = io.Pipe()
 	p.stderr, stderr = io.Pipe()
 	return p, stdout, stderr
@@ -41,6 +42,14 @@ func (p *process) end(statusText []byte, err error, streams ...*io.PipeWriter) {
 	closing := io.EOF
 	if len(statusText) > 0 && json.Unmarshal(statusText, &s) == nil {
 		p.exit, p.err = exitOf(&s, p.program)
+		// What ends a container kills its programs, whose status then says no more than that.
+		if p.exit.Code > 128 {
+			if gone := p.stillThere(); gone != nil {
+				p.exit = transport.Exit{Missing: true}
+				p.err = errdefs.New(errdefs.ConnectionLost, "the program was killed with its container").WithOutcome(errdefs.Unknown).
+					WithHint("kubectl get pods shows the pod").WithDetail("reason", gone.Error()).WithCause(gone)
+			}
+		}
 	} else {
 		closing = io.ErrUnexpectedEOF
 		p.exit = transport.Exit{Missing: true}

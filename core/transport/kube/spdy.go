@@ -16,7 +16,7 @@ import (
 // protocolV4 is the first version whose streams end with a status object; servers have it since Kubernetes 1.4.
 const protocolV4 = "v4.channel.k8s.io"
 
-func (c *cluster) overSPDY(ctx context.Context, u *url.URL, tty *transport.Size) (*process, error) {
+func (c *cluster) overSPDY(ctx context.Context, u *url.URL, tty *transport.Size, stillThere func() error) (*process, error) {
 	trip, upgrader, err := spdy.RoundTripperFor(c.config)
 	if err != nil {
 		return nil, err
@@ -47,7 +47,7 @@ func (c *cluster) overSPDY(ctx context.Context, u *url.URL, tty *transport.Size)
 		}
 		return s, nil
 	}
-	p, stdout, stderr := newProcess(u.Query().Get("command"))
+	p, stdout, stderr := newProcess(u.Query().Get("command"), stillThere)
 	p.hangUp = hangUp
 	// The server waits for exactly the streams that the request names, the error stream first.
 	failed, err := open("error")

@@ -35,7 +35,7 @@ const (
 	maxMessage = 4 << 20
 )
 
-func (c *cluster) overWebSocket(ctx context.Context, u *url.URL, tty *transport.Size) (*process, error) {
+func (c *cluster) overWebSocket(ctx context.Context, u *url.URL, tty *transport.Size, stillThere func() error) (*process, error) {
 	upgrade, holder, err := websocket.RoundTripperFor(c.config)
 	if err != nil {
 		return nil, err
@@ -50,7 +50,7 @@ func (c *cluster) overWebSocket(ctx context.Context, u *url.URL, tty *transport.
 	}
 	conn.SetReadLimit(maxMessage)
 	w := &webSocket{conn: conn, closed: make(chan struct{})}
-	p, stdout, stderr := newProcess(u.Query().Get("command"))
+	p, stdout, stderr := newProcess(u.Query().Get("command"), stillThere)
 	p.stdin, p.hangUp = &webSocketInput{socket: w}, w.close
 	if tty != nil {
 		p.resize = func(s transport.Size) error { return w.send(streamResize, sizeText(s)) }

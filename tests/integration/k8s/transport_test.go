@@ -1,10 +1,12 @@
+// Package k8s tests the Kubernetes transport, and sessions over it, against a real API server.
 package k8s
 
 import (
-	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -14,7 +16,26 @@ import (
 	"github.com/execkit/execkit/core/transport"
 	"github.com/execkit/execkit/core/transport/kube"
 	"github.com/execkit/execkit/core/wire"
+	"github.com/execkit/execkit/tests/kubebed"
 )
+
+var shared *kubebed.Bed
+
+func TestMain(m *testing.M) {
+	os.Exit(func() int {
+		dir, err := os.MkdirTemp("", "k8sbed")
+		if err == nil {
+			defer os.RemoveAll(dir)
+			shared, err = kubebed.Start(dir)
+		}
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+		defer shared.Stop()
+		return m.Run()
+	}())
+}
 
 func open(t *testing.T, rest string, o wire.K8sOptions) (transport.Transport, error) {
 	t.Helper()
@@ -100,30 +121,26 @@ func TestPrograms(t *testing.T) {
 
 func TestTerminal(t *testing.T) {
 	everyPath(t, func(t *testing.T, tr transport.Transport) {
-		p, err := tr.Open(t.Context(), transport.OpenOptions{Argv: []string{"sh", "-c", "stty size; read x; stty size; exit 4"}, TTY: &transport.Size{Rows: 11, Cols: 22}})
+		p, err := tr.Open(t.Context(), transport.OpenOptions{Argv: []string{"sh", "-c", "echo up; until [ \"$(stty size)\" = '33 44' ]; do sleep 0.1; done; read x; exit 4"}, TTY: &transport.Size{Rows: 11, Cols: 22}})
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer p.Close()
-		first := make([]byte, 5)
-		// The first size may come after the program has started.
-		if _, err := io.ReadFull(p.Stdout(), first); err != nil {
+		if _, err := io.ReadFull(p.Stdout(), make([]byte, 4)); err != nil {
 			t.Fatal(err)
 		}
 		if err := p.(transport.Resizer).Resize(transport.Size{Rows: 33, Cols: 44}); err != nil {
 			t.Fatal(err)
 		}
-		out := make(chan []byte, 1)
-		go func() { text, _ := io.ReadAll(p.Stdout()); out <- text }()
-		time.Sleep(200 * time.Millisecond)
+		go func() { _, _ = io.Copy(io.Discard, p.Stdout()) }()
 		if _, err := io.WriteString(p.Stdin(), "go\n"); err != nil {
 			t.Fatal(err)
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
 		exit, err := p.Wait(ctx)
-		if text := <-out; exit.Code != 4 || err != nil || !bytes.Contains(text, []byte("33 44")) {
-			t.Errorf("%q then %q, %+v, %v", first, text, exit, err)
+		if exit.Code != 4 || err != nil {
+			t.Errorf("%+v, %v", exit, err)
 		}
 	})
 }
@@ -179,8 +196,8 @@ func TestTargets(t *testing.T) {
 	if _, err := open(t, "default/none", wire.K8sOptions{}); code(err) != errdefs.TargetNotFound {
 		t.Errorf("%v", err)
 	}
-	shared.do(t, "pending", "stuck")
-	defer shared.do(t, "delete", "stuck")
+	shared.Do(t, "pending", "stuck")
+	defer shared.Do(t, "delete", "stuck")
 	if _, err := open(t, "default/stuck", wire.K8sOptions{}); code(err) != errdefs.Unavailable || !strings.Contains(err.Error(), "Pending") {
 		t.Errorf("%v", err)
 	}
@@ -192,7 +209,7 @@ func TestPodGoes(t *testing.T) {
 		for _, protocol := range []string{"websocket", "spdy"} {
 			name := "mortal-" + node + "-" + protocol
 			t.Run(name, func(t *testing.T) {
-				shared.do(t, "run", name, node)
+				shared.Do(t, "run", name, node)
 				tr, err := open(t, "default/"+name, wire.K8sOptions{Protocol: protocol})
 				if err != nil {
 					t.Fatal(err)
@@ -213,14 +230,14 @@ func TestPodGoes(t *testing.T) {
 					if _, err := io.ReadFull(p.Stdout(), make([]byte, 3)); err != nil {
 						t.Fatal(err)
 					}
-					shared.do(t, end...)
+					shared.Do(t, end...)
 					if _, _, exit, err := output(t, p); !exit.Missing && exit.Code != 137 {
 						t.Errorf("%s: %+v, %v", end[0], exit, err)
 					}
 					_ = p.Close()
 				}
-				shared.do(t, "run", name, node)
-				defer shared.do(t, "delete", name)
+				shared.Do(t, "run", name, node)
+				defer shared.Do(t, "delete", name)
 				if _, err := tr.Open(t.Context(), transport.OpenOptions{Argv: []string{"sh"}}); code(err) != errdefs.TargetNotFound || !strings.Contains(err.Error(), "another one") {
 					t.Errorf("another pod took the name: %v", err)
 				}
@@ -232,11 +249,11 @@ func TestPodGoes(t *testing.T) {
 // A bed of its own that is killed while programs run, and one that knows no WebSocket exec.
 func TestServerGoes(t *testing.T) {
 	dir := t.TempDir()
-	b, err := startBed(dir, "-apiserver-args", "--feature-gates=TranslateStreamCloseWebsocketRequests=false")
+	b, err := kubebed.Start(dir, "-apiserver-args", "--feature-gates=TranslateStreamCloseWebsocketRequests=false")
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer b.stop()
+	defer b.Stop()
 	config := wire.K8sOptions{Kubeconfig: filepath.Join(dir, "admin.kubeconfig")}
 	tr, err := open(t, "default/pod-plain", config)
 	if err != nil {
@@ -258,7 +275,7 @@ func TestServerGoes(t *testing.T) {
 	if _, err := io.ReadFull(p.Stdout(), make([]byte, 3)); err != nil {
 		t.Fatal(err)
 	}
-	_ = b.process.Process.Kill()
+	b.Kill()
 	if _, _, exit, err := output(t, p); !exit.Missing || code(err) != errdefs.ConnectionLost {
 		t.Errorf("%+v, %v", exit, err)
 	}

@@ -1,6 +1,6 @@
-// Package k8s tests the Kubernetes transport against a real API server, the bed of tests/k8sbed. K8SBED names the
-// bed's program; ./build.sh test builds it.
-package k8s
+// Package kubebed starts the Kubernetes cluster of tests/k8sbed for tests. The variable K8SBED names its program;
+// ./build.sh test builds it.
+package kubebed
 
 import (
 	"bufio"
@@ -15,8 +15,11 @@ import (
 	"testing"
 )
 
-// A bed is a running k8sbed.
-type bed struct {
+// A Bed is a running cluster with the pods pod-plain and pod-ws in the namespace default, each with the containers main
+// and side.
+type Bed struct {
+	// Kubeconfigs are the paths of the files of its users: admin, nobody, getter, creator and both, named by the verbs
+	// that they have on pods/exec.
 	Kubeconfigs map[string]string `json:"kubeconfigs"`
 
 	mu      sync.Mutex // one order at a time
@@ -25,30 +28,13 @@ type bed struct {
 	answers *bufio.Reader
 }
 
-var shared *bed
-
-func TestMain(m *testing.M) {
-	os.Exit(func() int {
-		dir, err := os.MkdirTemp("", "k8sbed")
-		if err == nil {
-			defer os.RemoveAll(dir)
-			shared, err = startBed(dir)
-		}
-		if err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			return 1
-		}
-		defer shared.stop()
-		return m.Run()
-	}())
-}
-
-func startBed(dir string, args ...string) (*bed, error) {
+// Start starts a cluster with its files in dir, and more arguments for the program.
+func Start(dir string, args ...string) (*Bed, error) {
 	program := os.Getenv("K8SBED")
 	if program == "" {
 		return nil, fmt.Errorf("K8SBED names no program; ./build.sh test builds and names it")
 	}
-	b := &bed{process: exec.Command(program, append([]string{"-dir", dir, "-log", filepath.Join(dir, "log")}, args...)...)}
+	b := &Bed{process: exec.Command(program, append([]string{"-dir", dir, "-log", filepath.Join(dir, "log")}, args...)...)}
 	b.process.Stderr = os.Stderr
 	var err error
 	if b.orders, err = b.process.StdinPipe(); err != nil {
@@ -67,14 +53,14 @@ func startBed(dir string, args ...string) (*bed, error) {
 		err = json.Unmarshal(line, b)
 	}
 	if err != nil {
-		b.stop()
+		b.Stop()
 		return nil, fmt.Errorf("the bed did not start: %w", err)
 	}
 	return b, nil
 }
 
-// do gives the bed an order and waits until it is done.
-func (b *bed) do(t *testing.T, words ...string) {
+// Do gives the cluster an order and waits until it is done.
+func (b *Bed) Do(t testing.TB, words ...string) {
 	t.Helper()
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -91,7 +77,11 @@ func (b *bed) do(t *testing.T, words ...string) {
 	}
 }
 
-func (b *bed) stop() {
+// Kill ends the cluster without a farewell.
+func (b *Bed) Kill() { _ = b.process.Process.Kill() }
+
+// Stop ends the cluster.
+func (b *Bed) Stop() {
 	_ = b.orders.Close()
 	_ = b.process.Wait()
 }
