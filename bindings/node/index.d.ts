@@ -219,6 +219,29 @@ export interface AuditQuery {
 }
 
 /** The options of {@link Session.create}. Nested objects take camelCase keys; names in `env` are sent as they are. */
+export interface SSHOptions {
+  user?: string;
+  port?: number;
+  /** A private key file, its passphrase and an OpenSSH certificate for it. */
+  keyPath?: string;
+  keyPassphrase?: string;
+  certificatePath?: string;
+  password?: string;
+  /** Whether the agent at SSH_AUTH_SOCK is asked. Default: true. */
+  agent?: boolean;
+  /** An ssh configuration file, or false for none. Default: the user's and the system's. */
+  config?: string | false;
+  knownHosts?: string | string[];
+  /** Default: `"strict"`, and `"pin"` with a fingerprint. */
+  hostKey?: 'strict' | 'accept_new' | 'pin' | 'insecure_accept_any';
+  /** `SHA256:…` as `ssh-keygen -l` prints it. */
+  fingerprint?: string;
+  jump?: string;
+  connectTimeoutMs?: number;
+  keepaliveMs?: number;
+  pool?: boolean;
+}
+
 export interface CreateOptions {
   /** A target URL such as `"local"`, or the object it stands for. Default: `"local"`. */
   transport?: string | ({ type: string } & Options);
@@ -487,6 +510,8 @@ export class Session {
   static create(options?: CreateOptions): Promise<Session>;
   /** Opens a session on this machine. */
   static local(options?: Omit<CreateOptions, 'transport'>): Promise<Session>;
+  /** A session on an SSH server, as `ssh host` finds it: a host, an alias of the ssh configuration, or `[user@]host[:port]`. */
+  static ssh(host: string, options?: Omit<CreateOptions, 'transport' | 'ssh'> & SSHOptions): Promise<Session>;
   readonly id: string;
   readonly info: SessionInfo;
   /** Whether close() was called. */

@@ -22,6 +22,9 @@ func TestConformanceOverSSH(t *testing.T) {
 	}
 	p := startTestee(t, testees["cli"])
 	for _, c := range readCases(t) {
+		if c.Kernel {
+			continue // the kernel of another machine confines nothing for us
+		}
 		t.Run(c.Name, func(t *testing.T) { runCase(t, p, c, target("bash", t.TempDir())) })
 		if c.Portable {
 			t.Run(c.Name+"/dash", func(t *testing.T) { runCase(t, p, c, target("dash", t.TempDir())) })

@@ -9,6 +9,7 @@ const { Running, Job } = require('./running.js');
 const { toCamel, toSnake, checkOptions } = require('./names.js');
 
 const CREATE = ['transport', 'policy', 'redact', 'budget', 'audit', 'cwd', 'env', 'inheritEnv', 'shell', 'timeoutMs', 'idleTimeoutMs', 'onExit', 'workspace', 'quotas', 'ssh', 'docker', 'k8s', 'sandbox', 'reconnect', 'label', 'approvalTimeoutMs', 'onApproval', 'signal'];
+const SSH = ['user', 'port', 'keyPath', 'keyPassphrase', 'certificatePath', 'password', 'agent', 'config', 'knownHosts', 'hostKey', 'fingerprint', 'jump', 'connectTimeoutMs', 'keepaliveMs', 'pool'];
 const EXEC = ['timeoutMs', 'stdin', 'budget', 'cwd', 'env', 'raw', 'check', 'onApproval', 'signal'];
 const STREAM = EXEC.filter((name) => name !== 'check');
 const START = [...STREAM, 'tty'];
@@ -147,6 +148,14 @@ class Session {
 
   static async local(options = {}) {
     return Session.create({ ...options, transport: 'local' });
+  }
+
+  static async ssh(host, options = {}) {
+    const ssh = {};
+    const rest = {};
+    for (const [name, value] of Object.entries(options)) (SSH.includes(name) ? ssh : rest)[name] = value;
+    const transport = host.includes('://') ? host : `ssh://${host}`;
+    return Session.create({ ...rest, transport, ...(Object.keys(ssh).length > 0 && { ssh }) });
   }
 
   get closed() {

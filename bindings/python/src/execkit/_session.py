@@ -27,8 +27,26 @@ def _create_params(transport: Any, timeout: float | None, options: dict[str, Any
     params = _given(transport=transport, timeout_ms=_milliseconds(timeout), **options)
     # The library copied the environment when it was loaded; the program may have changed it since.
     params.setdefault("host_env", [f"{name}={value}" for name, value in os.environ.items()])
-    params.setdefault("cwd", os.getcwd())
+    if _is_here(transport):  # a directory of this machine means nothing on another
+        params.setdefault("cwd", os.getcwd())
     return params
+
+
+def _is_here(transport: Any) -> bool:
+    return (transport.get("type") if isinstance(transport, dict) else transport) in (None, "local", "sandbox")
+
+
+_SSH_OPTIONS = ("user", "port", "key_path", "key_passphrase", "certificate_path", "password", "agent", "config", "known_hosts", "host_key", "fingerprint", "jump", "pool")
+_SSH_SECONDS = ("connect_timeout", "keepalive")
+
+
+def _ssh_options(host: str, options: dict[str, Any]) -> dict[str, Any]:
+    """Take the options of ssh out of those of a session."""
+    ssh = {name: options.pop(name) for name in _SSH_OPTIONS if options.get(name) is not None}
+    for name in _SSH_SECONDS:
+        if options.get(name) is not None:
+            ssh[f"{name}_ms"] = _milliseconds(options.pop(name))
+    return {**options, "transport": host if "://" in host else f"ssh://{host}", **({"ssh": ssh} if ssh else {})}
 
 
 def _exec_params(session_id: str, command: str, timeout: float | None, stdin: str | bytes | None, budget: Any, raw: bool, cwd: str | None, env: dict[str, str | None] | None) -> dict[str, Any]:
@@ -104,6 +122,17 @@ class Session(Undo, _Common):
     def local(cls, **options: Any) -> Session:
         """Open a session on this machine."""
         return cls.create(transport="local", **options)
+
+    @classmethod
+    def ssh(cls, host: str, **options: Any) -> Session:
+        """Open a session on an SSH server, as `ssh host` finds it.
+
+        Args:
+            host: a host, an alias of the ssh configuration, or [user@]host[:port].
+            options: user, port, key_path, key_passphrase, certificate_path, password, agent, config, known_hosts,
+                host_key, fingerprint, jump, pool, connect_timeout and keepalive (seconds), and those of create.
+        """
+        return cls.create(**_ssh_options(host, options))
 
     def exec(self, command: str, *, timeout: float | None = None, stdin: str | bytes | None = None, budget: dict[str, Any] | None = None, check: bool = False, raw: bool = False, cwd: str | None = None, env: dict[str, str | None] | None = None, on_approval: OnApproval | None = None, yield_after: float | None = None, stdin_open: bool = False, tty: Any = None) -> ExecResult:
         """Run a command to its end.
@@ -196,6 +225,11 @@ class AsyncSession(AsyncUndo, _Common):
         """Open a session. on_approval may be async; one that is not runs in a thread, so that the loop goes on."""
         return cls(await acall("session.create", _create_params(transport, timeout, options)), on_approval)
 
+    @classmethod
+    async def ssh(cls, host: str, **options: Any) -> AsyncSession:
+        """Open a session on an SSH server; see Session.ssh."""
+        return await cls.create(**_ssh_options(host, options))
+
     async def exec(self, command: str, *, timeout: float | None = None, stdin: str | bytes | None = None, budget: dict[str, Any] | None = None, check: bool = False, raw: bool = False, cwd: str | None = None, env: dict[str, str | None] | None = None, on_approval: AsyncOnApproval | None = None, yield_after: float | None = None, stdin_open: bool = False, tty: Any = None) -> ExecResult:
         params = _exec_params(self.id, command, timeout, stdin, budget, raw, cwd, env)
         params.update(_given(yield_ms=_milliseconds(yield_after), stdin_open=stdin_open or None, tty=tty_param(tty)))
@@ -243,7 +277,7 @@ class AsyncSession(AsyncUndo, _Common):
 def _restore_params(path: Any, passphrase: str | None, identities: list[str] | None, data: bytes | None, timeout: float | None, transport: Any, options: dict[str, Any]) -> dict[str, Any]:
     session = _create_params(transport, timeout, options)
     if "cwd" not in options:
-        del session["cwd"]  # the snapshot's own
+        session.pop("cwd", None)  # the snapshot's own
     encoded = None if data is None else base64.b64encode(data).decode()
     return _given(path=None if path is None else os.fspath(path), data_b64=encoded, passphrase=passphrase, identities=identities, session=session)
 
