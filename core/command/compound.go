@@ -116,6 +116,13 @@ func (b *builder) binary(c *syntax.BinaryCmd) []int {
 	left := b.stmt(c.X)
 	b.put(" " + c.Op.String() + " ")
 	at := len(b.s.commands)
+	if _, ok := c.Y.Cmd.(*syntax.TimeClause); ok && (c.Op == syntax.Pipe || c.Op == syntax.PipeAll) {
+		// After a pipe, time is a program to bash and a keyword to the parser.
+		b.issue(c.Y, "time inside a pipeline")
+	}
+	if c.Y.Negated && (c.Op == syntax.Pipe || c.Op == syntax.PipeAll) {
+		b.issue(c.Y, "a negation inside a pipeline")
+	}
 	right := b.stmt(c.Y)
 	switch c.Op {
 	case syntax.AndStmt, syntax.OrStmt:

@@ -9,6 +9,7 @@ var moreAttacks = []struct {
 	{[]string{"git diff"}, "git diff --help"}, {[]string{"git"}, "git --help log"}, {[]string{"git"}, "git help log"}, {[]string{"git fetch"}, "git fetch --help"}, {[]string{"git stash list"}, "git stash list --help"},
 	{[]string{"echo"}, "echo x > -"}, {[]string{"echo"}, "echo x >> -"}, {[]string{"tee"}, "tee -"}, {[]string{"tee"}, "tee -- -x"}, {[]string{"tee"}, "tee -a -"}, {[]string{"sort"}, "sort -o - f"}, {[]string{"shuf"}, "shuf --output=- f"},
 	{[]string{"watch", "ls"}, "watch ls '; touch x'"}, {[]string{"watch", "echo"}, "watch -n1 echo '$(id)'"}, {[]string{"watch", "ls"}, "watch ls \"\\`id\\`\""}, {[]string{"watch ls"}, "watch ls '; id'"}, {[]string{"man"}, "man -pe ls"},
+	{[]string{"ls", "cat"}, "cat | time ls"}, {[]string{"ls", "cat"}, "cat |& time -p ls"}, {[]string{"ls", "cat"}, "ls | cat | time cat"}, {[]string{"ls", "cat"}, "cat | ! ls"},
 	{[]string{"ag"}, "ag --pager ./x y"},
 	{[]string{"ack"}, "ack --ackrc=./x y"},
 	{[]string{"bsdtar"}, "bsdtar --use-compress-program ./x -tf a"},
