@@ -107,7 +107,7 @@ func TestProperties(t *testing.T) {
 	rng := rand.New(rand.NewSource(3))
 	pieces := []string{"error: ", "FAILED ", "ok\n", "\n", "\n\n", "at x (a.js:3:4)\n", "\xff\xfe", "日本", "warning: x\n", "  ", "… 9 lines …\n", "x", "1234", "\tat java.base/x\n",
 		strings.Repeat("long ", 900), "    File \"a.py\", line 3\n", "--- FAIL: TestX\n", "panic: ", "0 errors\n"}
-	for range 3000 {
+	for range 800 {
 		var b strings.Builder
 		for range rng.Intn(400) {
 			b.WriteString(pieces[rng.Intn(len(pieces))])
@@ -150,9 +150,9 @@ func TestAdversary(t *testing.T) {
 		"test passed": func(i int) string { return fmt.Sprintf("===== %d passed in 0.1s =====", i) },
 	} {
 		f := NewFolder()
-		n := 120_000
+		n := 40_000
 		if name == "long lines" {
-			n = 3000
+			n = 1500
 		}
 		for i := range n {
 			f.Write([]byte(line(i) + "\n"))
