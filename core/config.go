@@ -11,6 +11,7 @@ import (
 
 	"github.com/execkit/execkit/core/engine"
 	"github.com/execkit/execkit/core/errdefs"
+	"github.com/execkit/execkit/core/telemetry"
 	"github.com/execkit/execkit/core/transport"
 	"github.com/execkit/execkit/core/wire"
 )
@@ -65,6 +66,10 @@ type Config struct {
 	// Audit, if set, is the tamper-evident log in which everything is recorded; a session whose log cannot be written
 	// does not open.
 	Audit *AuditOptions
+	// Telemetry, if set, takes spans and measurements; Traceparent is the caller's place in a trace, as W3C Trace
+	// Context has it, below which the session's span stands.
+	Telemetry   telemetry.Sink
+	Traceparent string
 	// Label is free text for the caller's own use.
 	Label string
 }

@@ -49,6 +49,8 @@ type ExecOptions struct {
 	// Start alone, asks with an approval_required event instead, which Running.Answer answers.
 	Approve        Approver
 	ApproveByEvent bool
+	// Traceparent is the caller's place in a trace; the command's span stands below it.
+	Traceparent string
 }
 
 // exitTimedOut is the exit code of a command that reached its deadline, as timeout(1) has it.
@@ -93,6 +95,7 @@ type job struct {
 	mark           *checkpoint.Mark // nil where the workspace is not looked at
 	// execID joins the audit records of the command; intent is the number of the first.
 	execID  string
+	trace   *trace
 	intent  int64
 	tty     *capture // what goes to the terminal; nil where nobody reads it
 	limits  budget.Options
@@ -112,7 +115,8 @@ type proposal struct {
 	options ExecOptions
 	verdict verdict
 	limits  budget.Options
-	running *Running    // nil for a command that is waited for
+	running *Running // nil for a command that is waited for
+	trace   *trace
 	tell    func(Event) // for what the output tells; nil without a reader of events
 }
 
@@ -141,9 +145,14 @@ func (s *Session) propose(command string, o ExecOptions) (_ *proposal, err error
 	defer func() {
 		if err != nil {
 			err = p.blocked(err)
+			p.trace.refused(err)
 			s.running.Unlock()
 		}
 	}()
+	if p.trace, err = s.startTrace(o.Traceparent); err != nil {
+		return nil, err
+	}
+	defer p.trace.stage("execkit.policy")()
 	if err := s.guard.admitEnv(o.Env); err != nil {
 		return nil, err
 	}
@@ -172,12 +181,15 @@ func (p *proposal) admit(ctx context.Context, approve Approver) (_ *job, err err
 	defer func() {
 		if err != nil {
 			err = p.blocked(err)
+			p.trace.refused(err)
 			s.running.Unlock()
 		}
 	}()
 	var agreed string
 	if p.asks() {
-		if agreed, err = p.approval(ctx, approve); err != nil {
+		answered := p.trace.stage("execkit.approval")
+		agreed, err = p.approval(ctx, approve)
+		if answered(); err != nil {
 			return nil, s.hideSecrets(err)
 		}
 	}
@@ -206,7 +218,7 @@ func (p *proposal) admit(ctx context.Context, approve Approver) (_ *job, err err
 		return nil, err
 	}
 	raw := p.options.Raw
-	j := &job{session: s, shell: shell, command: first, undo: undo, raw: raw, mark: mark,
+	j := &job{session: s, shell: shell, command: first, undo: undo, raw: raw, mark: mark, trace: p.trace,
 		asked: p.command, decision: p.verdict.decision, limits: p.limits,
 		stdout: newCapture(limitsOf(p.limits, "stdout"), s.redact, raw), stderr: newCapture(limitsOf(p.limits, "stderr"), s.redact, raw)}
 	j.watch(p.tell)
@@ -227,7 +239,9 @@ func (p *proposal) admit(ctx context.Context, approve Approver) (_ *job, err err
 
 func (j *job) run(ctx context.Context) (*Result, error) {
 	defer j.release()
+	ran := j.trace.stage("execkit.run")
 	out := j.shell.Run(ctx, j.command)
+	ran()
 	if !out.NotRun {
 		j.session.guard.ran(j.asked)
 	}
@@ -258,6 +272,12 @@ func (j *job) run(ctx context.Context) (*Result, error) {
 
 // conclude records what the command came to and says it.
 func (j *job) conclude(ctx context.Context, out engine.Outcome, result *Result) (*Result, error) {
+	r, err := j.recorded(ctx, out, result)
+	j.trace.finished(result, err)
+	return r, err
+}
+
+func (j *job) recorded(ctx context.Context, out engine.Outcome, result *Result) (*Result, error) {
 	result.Decision = &j.decision
 	err := j.outcome(result, out)
 	if out.Lost {

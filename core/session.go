@@ -15,6 +15,7 @@ import (
 	"github.com/execkit/execkit/core/engine"
 	"github.com/execkit/execkit/core/errdefs"
 	"github.com/execkit/execkit/core/redact"
+	"github.com/execkit/execkit/core/telemetry"
 	"github.com/execkit/execkit/core/wire"
 )
 
@@ -27,6 +28,8 @@ type Session struct {
 	guard   *guard
 	redact  *redact.Redactor
 	audit   *auditor
+	trace   *trace // its span is sent when the session ends
+	told    sync.Once
 	// enforcement says what the kernel enforces.
 	enforcement map[string]any
 
@@ -76,6 +79,13 @@ func Open(ctx context.Context, target string, config Config) (_ *Session, err er
 	if s.redact, err = redact.New(options); err != nil {
 		return nil, err
 	}
+	parent, err := telemetry.ParseTraceparent(config.Traceparent)
+	if err != nil {
+		return nil, err
+	}
+	if config.Telemetry != nil {
+		s.trace = newTrace(s, "execkit.session", parent)
+	}
 	if s.audit, err = newAuditor(s, config.Audit); err != nil {
 		return nil, s.hideSecrets(err)
 	}
@@ -107,7 +117,12 @@ func (s *Session) begin(ctx context.Context, target string) (err error) {
 	if err = s.openWorkspace(); err != nil {
 		return err
 	}
-	return s.audit.opened(s.Info())
+	info := s.Info()
+	if s.trace != nil {
+		s.trace.set("execkit.transport", info.Transport)
+		s.trace.sink.Count("execkit.sessions", "{session}", 1, telemetry.Attribute{Name: "transport", Value: info.Transport})
+	}
+	return s.audit.opened(info)
 }
 
 // newID returns an identifier that cannot be guessed.
@@ -245,7 +260,9 @@ func (s *Session) End() (ended int, err error) {
 	if s.audit != nil {
 		s.awaitIdle()
 	}
-	return ended, errors.Join(err, s.audit.close())
+	err = errors.Join(err, s.audit.close())
+	s.told.Do(func() { s.trace.end("") })
+	return ended, err
 }
 
 // closeWait bounds how long Close waits for the command that it ended, so that its outcome is still recorded.

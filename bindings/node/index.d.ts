@@ -278,6 +278,8 @@ export interface CreateOptions {
   approvalTimeoutMs?: number;
   /** Aborts the opening; the promise rejects with an `AbortError`. It has no effect on the open session. */
   signal?: AbortSignal;
+  /** The caller's place in a trace (W3C Trace Context). */
+  traceparent?: string;
 }
 
 /** The options of {@link Session.stream}. */
@@ -301,6 +303,8 @@ export interface StreamOptions {
    * stays usable.
    */
   signal?: AbortSignal;
+  /** The caller's place in a trace (W3C Trace Context). */
+  traceparent?: string;
 }
 
 /** The options of {@link Session.exec}. */

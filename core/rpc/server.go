@@ -24,6 +24,7 @@ const maxRequestBytes = 64 << 20
 type Server struct {
 	methods    map[string]handler
 	transports transport.Registry
+	observer   observer
 
 	mu       sync.Mutex
 	sessions map[string]*execkit.Session

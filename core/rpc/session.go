@@ -30,7 +30,11 @@ func (s *Server) sessionCreate(ctx context.Context, r *wire.SessionCreate) (any,
 	if err := s.adopt(ctx, session); err != nil {
 		return nil, err
 	}
-	return session.Info(), nil
+	info := session.Info()
+	if s.observer.warning != "" {
+		info.Warnings = append(info.Warnings, s.observer.warning)
+	}
+	return info, nil
 }
 
 // adopt takes a new session over, or closes it.
@@ -54,7 +58,8 @@ func (s *Server) configOf(r *wire.SessionCreate) (target string, config execkit.
 	if err := refuseUnsupported(r); err != nil {
 		return "", config, err
 	}
-	config = execkit.Config{Transports: s.transports, Cwd: r.Cwd, Env: r.Env, BaseEnv: r.HostEnv, HostEnv: r.HostEnv, Shell: r.Shell, Budget: r.Budget, Reconnect: r.Reconnect, Label: r.Label}
+	config = execkit.Config{Transports: s.transports, Cwd: r.Cwd, Env: r.Env, BaseEnv: r.HostEnv, HostEnv: r.HostEnv, Shell: r.Shell, Budget: r.Budget, Reconnect: r.Reconnect, Label: r.Label, Traceparent: r.Traceparent}
+	s.observer.apply(&config)
 	target, err = targetOf(r, &config)
 	if err != nil {
 		return "", config, err
@@ -240,7 +245,7 @@ func (s *Server) Exec(ctx context.Context, r *wire.Exec, approve execkit.Approve
 }
 
 func (s *Server) execOptions(r *wire.Exec) (*execkit.Session, execkit.ExecOptions, error) {
-	o := execkit.ExecOptions{Budget: r.Budget, Raw: r.Raw, Cwd: r.Cwd, Env: r.Env, ApproveByEvent: r.Approve}
+	o := execkit.ExecOptions{Budget: r.Budget, Raw: r.Raw, Cwd: r.Cwd, Env: r.Env, ApproveByEvent: r.Approve, Traceparent: r.Traceparent}
 	session, err := s.session(r.SessionID)
 	if err != nil {
 		return nil, o, err
@@ -302,6 +307,7 @@ func (s *Server) sessionDestroy(_ context.Context, r *wire.SessionRef) (any, err
 	delete(s.sessions, r.SessionID)
 	s.mu.Unlock()
 	ended, err := session.End()
+	s.observer.flush()
 	return map[string]any{"ended": ended}, err
 }
 
@@ -334,4 +340,5 @@ func (s *Server) Close() {
 	for _, session := range sessions {
 		_ = session.Close()
 	}
+	s.observer.close()
 }

@@ -41,6 +41,8 @@ type SessionCreate struct {
 	Sandbox   json.RawMessage `json:"sandbox,omitempty"`
 	Reconnect *bool           `json:"reconnect,omitempty"`
 	Label     string          `json:"label,omitempty"`
+	// Traceparent is the caller's place in a trace, as W3C Trace Context has it.
+	Traceparent string `json:"traceparent,omitempty"`
 }
 
 // SessionInfo is the result of session.create and an entry of session.list.
@@ -89,6 +91,8 @@ type Exec struct {
 	// Approve, for exec.start alone, asks with an approval_required event what the policy wants a person to decide;
 	// exec.approve answers.
 	Approve bool `json:"approve,omitempty"`
+	// Traceparent is the caller's place in a trace, as W3C Trace Context has it.
+	Traceparent string `json:"traceparent,omitempty"`
 }
 
 // ExecApprove is the request of exec.approve. Command is an edited command to run instead, which is judged again; Who

@@ -7,11 +7,13 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"os"
 	"strings"
 
 	execkit "github.com/execkit/execkit/core"
 	"github.com/execkit/execkit/core/errdefs"
 	"github.com/execkit/execkit/core/rpc"
+	"github.com/execkit/execkit/core/telemetry"
 	"github.com/execkit/execkit/core/wire"
 )
 
@@ -39,6 +41,12 @@ func (f *sessionFlags) request() (map[string]any, error) {
 	}
 	// Rounded up, since 0 would mean no limit at all.
 	request := map[string]any{"transport": f.transport, "cwd": f.cwd, "timeout_ms": int64(math.Ceil(f.timeout * 1000))}
+	// As other command lines have it, the trace of whoever started this one.
+	if place := os.Getenv("TRACEPARENT"); place != "" {
+		if _, err := telemetry.ParseTraceparent(place); err == nil {
+			request["traceparent"] = place
+		}
+	}
 	if f.audit != "" || f.auditHead != "" {
 		request["audit"] = wire.Audit{Path: f.audit, HeadPath: f.auditHead}
 	}

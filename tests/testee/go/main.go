@@ -35,6 +35,7 @@ type request struct {
 		Line      int64              `json:"line"`
 		Limit     int64              `json:"limit"`
 		Audit     json.RawMessage    `json:"audit"`
+		Trace     string             `json:"traceparent"`
 		Path      string             `json:"path"`
 		Head      string             `json:"head"`
 		YieldMS   *int64             `json:"yield_ms"`
@@ -96,14 +97,14 @@ func perform(sessions map[string]*execkit.Session, r *request) (any, error) {
 		if err != nil {
 			return nil, err
 		}
-		s, err := execkit.Open(ctx, "local", execkit.Config{Audit: record, Policy: policy, Redact: &hide, Shell: p.Shell, Cwd: p.Cwd, Env: p.Env})
+		s, err := execkit.Open(ctx, "local", execkit.Config{Audit: record, Traceparent: p.Trace, Policy: policy, Redact: &hide, Shell: p.Shell, Cwd: p.Cwd, Env: p.Env})
 		if err != nil {
 			return nil, err
 		}
 		sessions[s.ID()] = s
 		return s.Info(), nil
 	case "session.exec":
-		o := execkit.ExecOptions{Timeout: time.Duration(p.TimeoutMS) * time.Millisecond, Budget: p.Budget, Raw: p.Raw, Cwd: p.Cwd, Env: p.Env}
+		o := execkit.ExecOptions{Timeout: time.Duration(p.TimeoutMS) * time.Millisecond, Budget: p.Budget, Raw: p.Raw, Cwd: p.Cwd, Env: p.Env, Traceparent: p.Trace}
 		if p.Stdin != nil {
 			o.Stdin = []byte(*p.Stdin)
 		}

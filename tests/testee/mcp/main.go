@@ -54,7 +54,12 @@ func main() {
 			delete(r.Params, "timeout_ms")
 			r.Params["timeout_secs"] = ms / 1000
 		}
-		result, err := session.CallTool(ctx, &mcp.CallToolParams{Name: toolOf[r.Method], Arguments: r.Params})
+		meta := mcp.Meta{}
+		if place, ok := r.Params["traceparent"]; ok {
+			delete(r.Params, "traceparent")
+			meta["traceparent"] = place
+		}
+		result, err := session.CallTool(ctx, &mcp.CallToolParams{Meta: meta, Name: toolOf[r.Method], Arguments: r.Params})
 		if err != nil {
 			log.Fatal(err)
 		}

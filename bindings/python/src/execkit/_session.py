@@ -51,6 +51,8 @@ def _ssh_options(host: str, options: dict[str, Any]) -> dict[str, Any]:
 
 def _exec_params(session_id: str, command: str, timeout: float | None, stdin: str | bytes | None, budget: Any, raw: bool, cwd: str | None, env: dict[str, str | None] | None) -> dict[str, Any]:
     params = _given(session_id=session_id, command=command, timeout_ms=_milliseconds(timeout), budget=budget, cwd=cwd, env=env)
+def _exec_params(session_id: str, command: str, timeout: float | None, stdin: str | bytes | None, budget: Any, raw: bool, cwd: str | None, env: dict[str, str | None] | None, traceparent: str | None) -> dict[str, Any]:
+    params = _given(session_id=session_id, command=command, timeout_ms=_milliseconds(timeout), budget=budget, cwd=cwd, env=env, traceparent=traceparent)
     if isinstance(stdin, bytes):
         params["stdin_b64"] = base64.b64encode(stdin).decode()
     elif stdin == "open":  # as text; exec.start would keep the input open
@@ -135,6 +137,7 @@ class Session(Undo, _Common):
         return cls.create(**_ssh_options(host, options))
 
     def exec(self, command: str, *, timeout: float | None = None, stdin: str | bytes | None = None, budget: dict[str, Any] | None = None, check: bool = False, raw: bool = False, cwd: str | None = None, env: dict[str, str | None] | None = None, on_approval: OnApproval | None = None, yield_after: float | None = None, stdin_open: bool = False, tty: Any = None) -> ExecResult:
+    def exec(self, command: str, *, timeout: float | None = None, stdin: str | bytes | None = None, budget: dict[str, Any] | None = None, check: bool = False, raw: bool = False, cwd: str | None = None, env: dict[str, str | None] | None = None, traceparent: str | None = None, on_approval: OnApproval | None = None) -> ExecResult:
         """Run a command to its end.
 
         Args:
@@ -144,6 +147,7 @@ class Session(Undo, _Common):
             check: raise CommandFailed if the exit code is not 0.
             cwd, env: hold for this command only; a value of None removes a variable.
             raw: return both streams as base64 of the bytes as they came.
+            traceparent: the caller's place in a trace (W3C Trace Context).
             on_approval: replaces the session's for this command.
             yield_after: return after so many seconds with what there is, and leave the command running as a job (see
                 ExecResult.running and jobs()); sooner when it waits for input. Nobody is asked for approval then.
@@ -152,18 +156,20 @@ class Session(Undo, _Common):
         params = _exec_params(self.id, command, timeout, stdin, budget, raw, cwd, env)
         params.update(_given(yield_ms=_milliseconds(yield_after), stdin_open=stdin_open or None, tty=tty_param(tty)))
         if yield_after is None and (on_approval or self._on_approval):
+        params = _exec_params(self.id, command, timeout, stdin, budget, raw, cwd, env, traceparent)
+        if on_approval or self._on_approval:
             result = self._stream(params, on_approval).result()
         else:
             drain(self._dropped)
             result = result_of(_ffi.call("session.exec", params))
         return result.check() if check else result
 
-    def stream(self, command: str, *, timeout: float | None = None, stdin: str | bytes | None = None, budget: dict[str, Any] | None = None, raw: bool = False, cwd: str | None = None, env: dict[str, str | None] | None = None, on_approval: OnApproval | None = None) -> Stream:
+    def stream(self, command: str, *, timeout: float | None = None, stdin: str | bytes | None = None, budget: dict[str, Any] | None = None, raw: bool = False, cwd: str | None = None, env: dict[str, str | None] | None = None, traceparent: str | None = None, on_approval: OnApproval | None = None) -> Stream:
         """Start a command and iterate over its events; the last one is finished, with the result.
 
         Closing or dropping the iterator stops the command. A command that does not run, or is stopped, raises.
         """
-        return self._stream(_exec_params(self.id, command, timeout, stdin, budget, raw, cwd, env), on_approval)
+        return self._stream(_exec_params(self.id, command, timeout, stdin, budget, raw, cwd, env, traceparent), on_approval)
 
     def start(self, command: str, *, timeout: float | None = None, stdin: str | bytes | None = None, tty: Any = None, budget: dict[str, Any] | None = None, raw: bool = False, cwd: str | None = None, env: dict[str, str | None] | None = None, on_approval: OnApproval | None = None) -> Running:
         """Start a command and return at once. See stream() for what is raised.
@@ -234,15 +240,18 @@ class AsyncSession(AsyncUndo, _Common):
         params = _exec_params(self.id, command, timeout, stdin, budget, raw, cwd, env)
         params.update(_given(yield_ms=_milliseconds(yield_after), stdin_open=stdin_open or None, tty=tty_param(tty)))
         if yield_after is None and (on_approval or self._on_approval):
+    async def exec(self, command: str, *, timeout: float | None = None, stdin: str | bytes | None = None, budget: dict[str, Any] | None = None, check: bool = False, raw: bool = False, cwd: str | None = None, env: dict[str, str | None] | None = None, traceparent: str | None = None, on_approval: AsyncOnApproval | None = None) -> ExecResult:
+        params = _exec_params(self.id, command, timeout, stdin, budget, raw, cwd, env, traceparent)
+        if on_approval or self._on_approval:
             result = await AsyncStream(params, on_approval or self._on_approval, self._dropped).result()
         else:
             await adrain(self._dropped)
             result = result_of(await acall("session.exec", params))
         return result.check() if check else result
 
-    def stream(self, command: str, *, timeout: float | None = None, stdin: str | bytes | None = None, budget: dict[str, Any] | None = None, raw: bool = False, cwd: str | None = None, env: dict[str, str | None] | None = None, on_approval: AsyncOnApproval | None = None) -> AsyncStream:
+    def stream(self, command: str, *, timeout: float | None = None, stdin: str | bytes | None = None, budget: dict[str, Any] | None = None, raw: bool = False, cwd: str | None = None, env: dict[str, str | None] | None = None, traceparent: str | None = None, on_approval: AsyncOnApproval | None = None) -> AsyncStream:
         """Iterate over the events of a command, which starts with the first one that is asked for."""
-        return AsyncStream(_exec_params(self.id, command, timeout, stdin, budget, raw, cwd, env), on_approval or self._on_approval, self._dropped)
+        return AsyncStream(_exec_params(self.id, command, timeout, stdin, budget, raw, cwd, env, traceparent), on_approval or self._on_approval, self._dropped)
 
     async def read_output(self, output_id: str, *, offset: int | None = None, line: int | None = None, limit: int | None = None) -> dict[str, Any]:
         return await acall("output.read", _given(output_id=output_id, offset=offset, line=line, limit=limit))

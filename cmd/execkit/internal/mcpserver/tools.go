@@ -9,6 +9,7 @@ import (
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 
 	"github.com/execkit/execkit/core/errdefs"
+	"github.com/execkit/execkit/core/telemetry"
 	"github.com/execkit/execkit/core/wire"
 )
 
@@ -191,7 +192,7 @@ func create(s *server, ctx context.Context, req *mcp.CallToolRequest) (any, erro
 	if err != nil {
 		return nil, err
 	}
-	r.Policy = s.settings.Policy
+	r.Policy, r.Traceparent = s.settings.Policy, traceparent(req)
 	if s.settings.Audit != nil {
 		if r.Audit, err = wire.Encode(s.settings.Audit); err != nil {
 			settle("")
@@ -253,6 +254,7 @@ func run(s *server, ctx context.Context, req *mcp.CallToolRequest) (any, error) 
 			return nil, err
 		}
 	}
+	r.Traceparent = traceparent(req)
 	return s.execute(ctx, req, &r)
 }
 
@@ -275,6 +277,16 @@ func readOutput(s *server, ctx context.Context, req *mcp.CallToolRequest) (any, 
 		r.Limit = readBytes
 	}
 	return s.do(ctx, "output.read", r)
+}
+
+// traceparent is the client's place in a trace, which the protocol carries in _meta. One that is malformed is not the
+// agent's to mend.
+func traceparent(req *mcp.CallToolRequest) string {
+	text, _ := req.Params.Meta["traceparent"].(string)
+	if _, err := telemetry.ParseTraceparent(text); err != nil {
+		return ""
+	}
+	return text
 }
 
 // shorthand reads an object, or a string that stands for one with a single field.
