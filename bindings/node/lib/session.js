@@ -8,10 +8,8 @@ const native = require('./native.js');
 const { Running, Job } = require('./running.js');
 const { toCamel, toSnake, checkOptions } = require('./names.js');
 
-const CREATE = ['transport', 'policy', 'redact', 'budget', 'audit', 'cwd', 'env', 'inheritEnv', 'shell', 'timeoutMs', 'idleTimeoutMs', 'onExit', 'workspace', 'quotas', 'ssh', 'docker', 'k8s', 'sandbox', 'reconnect', 'label', 'approvalTimeoutMs', 'onApproval', 'signal'];
-const SSH = ['user', 'port', 'keyPath', 'keyPassphrase', 'certificatePath', 'password', 'agent', 'config', 'knownHosts', 'hostKey', 'fingerprint', 'jump', 'connectTimeoutMs', 'keepaliveMs', 'pool'];
-const EXEC = ['timeoutMs', 'stdin', 'budget', 'cwd', 'env', 'raw', 'check', 'onApproval', 'signal'];
 const CREATE = ['transport', 'policy', 'redact', 'budget', 'audit', 'cwd', 'env', 'inheritEnv', 'shell', 'timeoutMs', 'idleTimeoutMs', 'onExit', 'workspace', 'quotas', 'ssh', 'docker', 'k8s', 'sandbox', 'reconnect', 'label', 'approvalTimeoutMs', 'onApproval', 'traceparent', 'signal'];
+const SSH = ['user', 'port', 'keyPath', 'keyPassphrase', 'certificatePath', 'password', 'agent', 'config', 'knownHosts', 'hostKey', 'fingerprint', 'jump', 'connectTimeoutMs', 'keepaliveMs', 'pool'];
 const EXEC = ['timeoutMs', 'stdin', 'budget', 'cwd', 'env', 'raw', 'check', 'onApproval', 'traceparent', 'signal'];
 const STREAM = EXEC.filter((name) => name !== 'check');
 const START = [...STREAM, 'tty'];

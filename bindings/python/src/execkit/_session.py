@@ -49,8 +49,6 @@ def _ssh_options(host: str, options: dict[str, Any]) -> dict[str, Any]:
     return {**options, "transport": host if "://" in host else f"ssh://{host}", **({"ssh": ssh} if ssh else {})}
 
 
-def _exec_params(session_id: str, command: str, timeout: float | None, stdin: str | bytes | None, budget: Any, raw: bool, cwd: str | None, env: dict[str, str | None] | None) -> dict[str, Any]:
-    params = _given(session_id=session_id, command=command, timeout_ms=_milliseconds(timeout), budget=budget, cwd=cwd, env=env)
 def _exec_params(session_id: str, command: str, timeout: float | None, stdin: str | bytes | None, budget: Any, raw: bool, cwd: str | None, env: dict[str, str | None] | None, traceparent: str | None) -> dict[str, Any]:
     params = _given(session_id=session_id, command=command, timeout_ms=_milliseconds(timeout), budget=budget, cwd=cwd, env=env, traceparent=traceparent)
     if isinstance(stdin, bytes):
@@ -136,8 +134,7 @@ class Session(Undo, _Common):
         """
         return cls.create(**_ssh_options(host, options))
 
-    def exec(self, command: str, *, timeout: float | None = None, stdin: str | bytes | None = None, budget: dict[str, Any] | None = None, check: bool = False, raw: bool = False, cwd: str | None = None, env: dict[str, str | None] | None = None, on_approval: OnApproval | None = None, yield_after: float | None = None, stdin_open: bool = False, tty: Any = None) -> ExecResult:
-    def exec(self, command: str, *, timeout: float | None = None, stdin: str | bytes | None = None, budget: dict[str, Any] | None = None, check: bool = False, raw: bool = False, cwd: str | None = None, env: dict[str, str | None] | None = None, traceparent: str | None = None, on_approval: OnApproval | None = None) -> ExecResult:
+    def exec(self, command: str, *, timeout: float | None = None, stdin: str | bytes | None = None, budget: dict[str, Any] | None = None, check: bool = False, raw: bool = False, cwd: str | None = None, env: dict[str, str | None] | None = None, traceparent: str | None = None, on_approval: OnApproval | None = None, yield_after: float | None = None, stdin_open: bool = False, tty: Any = None) -> ExecResult:
         """Run a command to its end.
 
         Args:
@@ -153,11 +150,9 @@ class Session(Undo, _Common):
                 ExecResult.running and jobs()); sooner when it waits for input. Nobody is asked for approval then.
             stdin_open, tty: with yield_after, as in start().
         """
-        params = _exec_params(self.id, command, timeout, stdin, budget, raw, cwd, env)
+        params = _exec_params(self.id, command, timeout, stdin, budget, raw, cwd, env, traceparent)
         params.update(_given(yield_ms=_milliseconds(yield_after), stdin_open=stdin_open or None, tty=tty_param(tty)))
         if yield_after is None and (on_approval or self._on_approval):
-        params = _exec_params(self.id, command, timeout, stdin, budget, raw, cwd, env, traceparent)
-        if on_approval or self._on_approval:
             result = self._stream(params, on_approval).result()
         else:
             drain(self._dropped)
@@ -171,7 +166,7 @@ class Session(Undo, _Common):
         """
         return self._stream(_exec_params(self.id, command, timeout, stdin, budget, raw, cwd, env, traceparent), on_approval)
 
-    def start(self, command: str, *, timeout: float | None = None, stdin: str | bytes | None = None, tty: Any = None, budget: dict[str, Any] | None = None, raw: bool = False, cwd: str | None = None, env: dict[str, str | None] | None = None, on_approval: OnApproval | None = None) -> Running:
+    def start(self, command: str, *, timeout: float | None = None, stdin: str | bytes | None = None, tty: Any = None, budget: dict[str, Any] | None = None, raw: bool = False, cwd: str | None = None, env: dict[str, str | None] | None = None, traceparent: str | None = None, on_approval: OnApproval | None = None) -> Running:
         """Start a command and return at once. See stream() for what is raised.
 
         Args:
@@ -179,7 +174,7 @@ class Session(Undo, _Common):
             tty: run it on a terminal: True, (rows, cols) or {"rows": …, "cols": …}.
         """
         stdin_open = stdin == "open"
-        params = _exec_params(self.id, command, timeout, None if stdin_open else stdin, budget, raw, cwd, env)
+        params = _exec_params(self.id, command, timeout, None if stdin_open else stdin, budget, raw, cwd, env, traceparent)
         params.update(_given(tty=tty_param(tty), stdin_open=stdin_open or None))
         return Running(self._stream(params, on_approval))
 
@@ -236,13 +231,10 @@ class AsyncSession(AsyncUndo, _Common):
         """Open a session on an SSH server; see Session.ssh."""
         return await cls.create(**_ssh_options(host, options))
 
-    async def exec(self, command: str, *, timeout: float | None = None, stdin: str | bytes | None = None, budget: dict[str, Any] | None = None, check: bool = False, raw: bool = False, cwd: str | None = None, env: dict[str, str | None] | None = None, on_approval: AsyncOnApproval | None = None, yield_after: float | None = None, stdin_open: bool = False, tty: Any = None) -> ExecResult:
-        params = _exec_params(self.id, command, timeout, stdin, budget, raw, cwd, env)
+    async def exec(self, command: str, *, timeout: float | None = None, stdin: str | bytes | None = None, budget: dict[str, Any] | None = None, check: bool = False, raw: bool = False, cwd: str | None = None, env: dict[str, str | None] | None = None, traceparent: str | None = None, on_approval: AsyncOnApproval | None = None, yield_after: float | None = None, stdin_open: bool = False, tty: Any = None) -> ExecResult:
+        params = _exec_params(self.id, command, timeout, stdin, budget, raw, cwd, env, traceparent)
         params.update(_given(yield_ms=_milliseconds(yield_after), stdin_open=stdin_open or None, tty=tty_param(tty)))
         if yield_after is None and (on_approval or self._on_approval):
-    async def exec(self, command: str, *, timeout: float | None = None, stdin: str | bytes | None = None, budget: dict[str, Any] | None = None, check: bool = False, raw: bool = False, cwd: str | None = None, env: dict[str, str | None] | None = None, traceparent: str | None = None, on_approval: AsyncOnApproval | None = None) -> ExecResult:
-        params = _exec_params(self.id, command, timeout, stdin, budget, raw, cwd, env, traceparent)
-        if on_approval or self._on_approval:
             result = await AsyncStream(params, on_approval or self._on_approval, self._dropped).result()
         else:
             await adrain(self._dropped)
@@ -256,9 +248,9 @@ class AsyncSession(AsyncUndo, _Common):
     async def read_output(self, output_id: str, *, offset: int | None = None, line: int | None = None, limit: int | None = None) -> dict[str, Any]:
         return await acall("output.read", _given(output_id=output_id, offset=offset, line=line, limit=limit))
 
-    async def start(self, command: str, *, timeout: float | None = None, stdin: str | bytes | None = None, tty: Any = None, budget: dict[str, Any] | None = None, raw: bool = False, cwd: str | None = None, env: dict[str, str | None] | None = None, on_approval: AsyncOnApproval | None = None) -> AsyncRunning:
+    async def start(self, command: str, *, timeout: float | None = None, stdin: str | bytes | None = None, tty: Any = None, budget: dict[str, Any] | None = None, raw: bool = False, cwd: str | None = None, env: dict[str, str | None] | None = None, traceparent: str | None = None, on_approval: AsyncOnApproval | None = None) -> AsyncRunning:
         stdin_open = stdin == "open"
-        params = _exec_params(self.id, command, timeout, None if stdin_open else stdin, budget, raw, cwd, env)
+        params = _exec_params(self.id, command, timeout, None if stdin_open else stdin, budget, raw, cwd, env, traceparent)
         params.update(_given(tty=tty_param(tty), stdin_open=stdin_open or None))
         stream = AsyncStream(params, on_approval or self._on_approval, self._dropped)
         await stream._start()
