@@ -188,6 +188,9 @@ func (w *watch) wait() (report, outcome) {
 		}
 		if w.command.Timeout > 0 && w.stopper == nil && time.Since(w.begin) >= w.command.Timeout {
 			w.timedOut = true
+			if w.command.Own {
+				return report{}, shellLost // what does so little and hangs is no shell
+			}
 			w.stop()
 		}
 		if w.stopper != nil && w.stopper.gaveUp() {

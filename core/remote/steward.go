@@ -28,8 +28,10 @@ type steward struct {
 	mu sync.Mutex // one question at a time
 }
 
-// openSteward starts a steward. ctx bounds the opening.
+// openSteward starts a steward, within ctx and startTimeout.
 func openSteward(ctx context.Context, t transport.Transport) (*steward, error) {
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+	defer cancel()
 	p, err := t.Open(ctx, transport.OpenOptions{Argv: boot})
 	if err != nil {
 		return nil, err

@@ -87,6 +87,13 @@ func (p *stopper) climb() {
 	defer p.over.Done()
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
+	go func() {
+		select {
+		case <-p.shell.gone:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
 	wait := terminateAfter
 	for rung := 0; ; rung++ {
 		p.step(ctx, rung)
