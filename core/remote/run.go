@@ -262,6 +262,9 @@ const (
 // mustAsk says whether the report must be asked for: once while the command runs, and again when a signal may have
 // taken the line that asks.
 func (w *watch) mustAsk() bool {
+	if w.shell.sending.Load() {
+		return false
+	}
 	last := w.turns[len(w.turns)-1]
 	waited := time.Since(last.sent)
 	patience := 2*w.shell.roundTrip + askMargin

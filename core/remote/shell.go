@@ -43,6 +43,7 @@ type Shell struct {
 	mu      sync.Mutex // guards ending
 	ending  ending
 	lost    atomic.Bool
+	sending atomic.Bool // a large line is on its way; nothing else may be written
 }
 
 // ending is what is known about the end of the shell.
@@ -362,7 +363,11 @@ func (s *Shell) send(text string) {
 		_, _ = s.process.Stdin().Write([]byte(text)) // a broken connection shows on the streams
 		return
 	}
-	go func() { _, _ = s.process.Stdin().Write([]byte(text)) }()
+	s.sending.Store(true)
+	go func() {
+		_, _ = s.process.Stdin().Write([]byte(text))
+		s.sending.Store(false)
+	}()
 }
 
 // closeTimeout bounds the ending of a session's processes.
