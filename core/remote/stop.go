@@ -18,7 +18,7 @@ const (
 	// giveUpRungs are how often it must have been signalled by then: a busy target is slow, not deaf. Past the last
 	// limit it is given up all the same.
 	giveUpRungs = 8
-	giveUpAtAll = 20 * time.Second
+	giveUpAtAll = 30 * time.Second
 )
 
 // A stopper climbs the ladder beside the watch.
@@ -96,17 +96,20 @@ func (p *stopper) climb() {
 	}()
 	wait := terminateAfter
 	for rung := 0; ; rung++ {
+		begin := time.Now()
 		p.step(ctx, rung)
 		if rung > 2 {
 			// Ever more time to report: an interrupt that comes then takes the report.
 			wait = min(wait*3/2, time.Second)
 		}
+		// A busy target takes as much longer to report as to be signalled.
+		pause := max(wait, 4*time.Since(begin))
 		select {
 		case <-p.done:
 			return
 		case <-p.shell.gone:
 			return
-		case <-time.After(wait):
+		case <-time.After(pause):
 		}
 	}
 }
