@@ -5,7 +5,7 @@
 //
 // The shell is interactive and reads its commands from a socket. For each command the engine sends one line:
 //
-//	__ek_c='<command>';__ek_i=/dev/null;\. <script>;{ time;} 2>&"$((TIMEFORMAT=<nonce>+$?,250))";…
+//	__ek_c='__ek_n=<proof><newline><command>';__ek_i=/dev/null;\. <script>;{ time;} 2>&"$((TIMEFORMAT=<rest>+__ek_n+$?,250))";…
 //
 // The script is a sealed memory file of the host; its first part evaluates the command with its own standard streams
 // and without descriptors 250 and 251, the report and control sockets. The status is then printed by the
@@ -31,4 +31,8 @@
 //
 // The command is hostile, and so is everything that it leaves in the shell. A supervisor process stands between the
 // shell and the host, so kill $PPID ends the session's supervisor and not the host.
+//
+// One forgery is left. A command can leave a process behind that has a copy of the shell's input, and a trap in the
+// shell. Where that process takes the next line and the trap evaluates what it made of it, the shell does report; it
+// then reports on what it ran.
 package engine

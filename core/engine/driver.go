@@ -21,9 +21,10 @@ type driver interface {
 	// on the control socket.
 	scripts(stdoutPath, stderrPath, closes string) []string
 	start(scripts []string) string
-	// command is the line that runs c and then reports; stdinPath may be empty. ask is the line that only reports.
+	// command is the line that runs c and then reports; stdinPath may be empty. ask is the line that only reports, and
+	// whose mark is one only where the command was begun, unless begun is false.
 	command(c Command, last report, stdinPath string, nonce uint64) string
-	ask(nonce uint64) string
+	ask(nonce uint64, begun bool) string
 	// marked says whether the control socket holds the mark, parse reads the report.
 	marked(marks []byte, nonce uint64) bool
 	parse(reported []byte, nonce uint64) (report, bool)

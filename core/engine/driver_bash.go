@@ -132,12 +132,16 @@ TIMEFORMAT=$__ek_c
 // The traps that would run between the driver's own commands are read and taken away here, since a sourced script
 // does not see them. The redirection is on trap alone: a DEBUG trap runs before it is made, and must not write to the
 // report.
-func (d *bashDriver) ask(nonce uint64) string {
+func (d *bashDriver) ask(nonce uint64, begun bool) string {
+	proof := "__ek_n"
+	if !begun {
+		d.proof, proof = 0, "0"
+	}
 	saveTraps := ""
 	if d.mayTrap || d.watch {
 		saveTraps = `\trap -p DEBUG ERR RETURN >&250;\trap - DEBUG ERR RETURN;`
 	}
-	return `{ time;} 2>&"$((TIMEFORMAT=` + strconv.FormatUint(nonce-d.proof, 10) + `+__ek_n+$?,250))";__ek_b=$BASHOPTS POSIXLY_CORRECT=1;` +
+	return `{ time;} 2>&"$((TIMEFORMAT=` + strconv.FormatUint(nonce-d.proof, 10) + `+` + proof + `+$?,250))";__ek_b=$BASHOPTS POSIXLY_CORRECT=1;` +
 		saveTraps + `\. ` + d.report + "\n"
 }
 
@@ -167,7 +171,7 @@ func (d *bashDriver) command(c Command, last report, stdinPath string, nonce uin
 	b.WriteString(`;\. `)
 	b.WriteString(d.eval)
 	b.WriteString(";")
-	b.WriteString(d.ask(nonce))
+	b.WriteString(d.ask(nonce, true))
 	return b.String()
 }
 

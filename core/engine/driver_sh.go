@@ -40,8 +40,12 @@ func (*shDriver) start([]string) string { return "PS1= PS2=;echo $$ >&9\n" }
 
 // ask writes the report twice: the copy on the control socket tells that the first is whole. Tracing is turned off for
 // the report and on again by the next command, whose own text it is then meant for.
-func (d *shDriver) ask(nonce uint64) string {
-	return "__ek_m=" + strconv.FormatUint((nonce-d.proof)/statusSpan, 10) + `:$__ek_n:$?:$-;\set +xv;\export __ek_m;\export -p >&8;\export -p >&9;\unset __ek_m` + "\n"
+func (d *shDriver) ask(nonce uint64, begun bool) string {
+	proof := "$__ek_n"
+	if !begun {
+		d.proof, proof = 0, "0"
+	}
+	return "__ek_m=" + strconv.FormatUint((nonce-d.proof)/statusSpan, 10) + `:` + proof + `:$?:$-;\set +xv;\export __ek_m;\export -p >&8;\export -p >&9;\unset __ek_m` + "\n"
 }
 
 func (d *shDriver) command(c Command, last report, stdinPath string, nonce uint64) string {
@@ -53,7 +57,7 @@ func (d *shDriver) command(c Command, last report, stdinPath string, nonce uint6
 	d.proof = newProof()
 	quoteTo(&b, "__ek_n="+strconv.FormatUint(d.proof, 10)+"\n"+shText(c, last))
 	b.WriteString(" <" + stdinPath + " >|" + d.stdoutPath + " 2>|" + d.stderrPath + " 8>&- 9>&-;")
-	b.WriteString(d.ask(nonce))
+	b.WriteString(d.ask(nonce, true))
 	return b.String()
 }
 

@@ -138,6 +138,7 @@ func (w *watch) climb(waiting bool) bool {
 
 // signal reaches the terminal's foreground group, as a person's Ctrl-C does; 0 is the shell's own.
 func (w *watch) signal(group int, sig unix.Signal) {
+	w.shell.interrupted.Store(2)
 	_ = unix.Kill(w.shell.pid, unix.SIGCONT) // kill -STOP $$
 	if group == 0 {
 		group, _ = unix.Getpgid(w.shell.pid)

@@ -104,6 +104,7 @@ func (s *Shell) Signal(name string) (reached int, err error) {
 		return 0, fmt.Errorf("unknown signal %q", name)
 	}
 	number := unix.SignalNum("SIG" + known)
+	s.interrupted.Store(2)
 	table := processTable()
 	shell := table[s.pid]
 	s.jobsMu.Lock()

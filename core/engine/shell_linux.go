@@ -20,10 +20,10 @@ import (
 // A Shell is one live bash below its supervisor. Run must not be called concurrently; Close may be called at any
 // time, twice too, and ends a running Run.
 type Shell struct {
-	driver, control *os.File
+	driver, control socket // the host's ends
 	terminal        *terminal
 	messages        *os.File
-	report          int // the host's end of the report socket; -1 for none
+	report          socket
 	says            driver
 	scripts         []*os.File // sealed
 	pipes           string     // the directory of a confined shell's pipes, or ""
@@ -35,7 +35,8 @@ type Shell struct {
 	supervisorFD    int
 	pid             int
 	idle            idleMark
-	sent            atomic.Bool // the shell's line is wholly in the socket
+	sent            atomic.Bool  // the shell's line is wholly in the socket
+	interrupted     atomic.Int32 // how many commands a signal of the host may still interrupt: this one and the next
 	cwd             string
 	env             map[string]string
 	jobsMu          sync.Mutex
@@ -71,25 +72,16 @@ func (s *Shell) greet(ctx context.Context) error {
 	if d, ok := ctx.Deadline(); ok && d.Before(deadline) {
 		deadline = d
 	}
-	if err := s.tellSenders(); err != nil {
-		return err
-	}
-	stop := context.AfterFunc(ctx, func() { _ = s.control.SetReadDeadline(time.Unix(1, 0)) })
-	defer stop()
-	_ = s.control.SetReadDeadline(deadline)
-	hello := s.startup + s.says.start(s.scriptPaths())
-	if _, err := s.driver.WriteString(hello); err != nil {
+	if _, err := s.driver.write(s.startup + s.says.start(s.scriptPaths())); err != nil {
 		return fmt.Errorf("the shell ended while it started: %w", err)
 	}
-	var buf [32]byte
-	n, err := s.control.Read(buf[:])
+	greeting, err := s.greeting(ctx, deadline)
 	if err != nil {
 		return fmt.Errorf("the shell did not start: %w", err)
 	}
-	if _, err := fmt.Sscanf(string(buf[:n]), "%d\n", &s.pid); err != nil {
-		return fmt.Errorf("the shell gave an unknown greeting %q", buf[:n])
+	if _, err := fmt.Sscanf(greeting, "%d\n", &s.pid); err != nil {
+		return fmt.Errorf("the shell gave an unknown greeting %q", greeting)
 	}
-	_ = s.control.SetReadDeadline(time.Time{})
 	for mark, ok := reading(s.pid); ; mark, ok = reading(s.pid) {
 		if ok {
 			s.idle = mark
@@ -108,17 +100,25 @@ func (s *Shell) greet(ctx context.Context) error {
 	return nil
 }
 
-// tellSenders makes the kernel say with every message from the shell who wrote it.
-func (s *Shell) tellSenders() error {
-	conn, err := s.control.SyscallConn()
-	if err != nil {
-		return err
+// greeting waits for the shell's first message.
+func (s *Shell) greeting(ctx context.Context, deadline time.Time) (string, error) {
+	var buf [64]byte
+	for {
+		n, err := unix.Read(int(s.control), buf[:])
+		switch {
+		case n > 0:
+			return string(buf[:n]), nil
+		case err == nil:
+			return "", io.EOF
+		case err != unix.EAGAIN && err != unix.EINTR:
+			return "", err
+		case ctx.Err() != nil:
+			return "", ctx.Err()
+		case time.Now().After(deadline):
+			return "", os.ErrDeadlineExceeded
+		}
+		s.control.poll(20 * time.Millisecond)
 	}
-	failed := unix.SetsockoptInt(s.report, unix.SOL_SOCKET, unix.SO_PASSCRED, 1)
-	err = conn.Control(func(fd uintptr) {
-		failed = errors.Join(failed, unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_PASSCRED, 1))
-	})
-	return errors.Join(failed, err)
 }
 
 // PID returns the process id of the shell.
@@ -129,6 +129,13 @@ func (s *Shell) PID() int { return s.pid }
 func (s *Shell) Alive() bool {
 	ended := []unix.PollFd{{Fd: int32(s.supervisorFD), Events: unix.POLLIN}}
 	if n, _ := unix.Poll(ended, 0); n > 0 {
+		return false
+	}
+	if !s.running.TryLock() {
+		return true // a command runs, and finds out itself
+	}
+	defer s.running.Unlock()
+	if s.closed.Load() {
 		return false
 	}
 	w := watch{shell: s}
@@ -180,6 +187,12 @@ func (s *Shell) Run(ctx context.Context, c Command) Outcome {
 		out.Exited = true
 		s.Close()
 	case commandEnded:
+		if left := s.interrupted.Load(); left > 0 {
+			s.interrupted.CompareAndSwap(left, left-1)
+		}
+		if w.unproven {
+			rep.status = 128 + int(unix.SIGINT) // the shell may still have the status of the command before
+		}
 		s.learn(rep, c.Own)
 		out.Status, out.Known, out.PipeStatus = rep.status, true, rep.pipeStatus
 		out.State, out.Pristine = rep.state, s.pristine
@@ -206,21 +219,24 @@ func (s *Shell) Run(ctx context.Context, c Command) Outcome {
 	return out
 }
 
-// send hands a line to the shell. A line larger than the socket's buffer is written beside the watch, since a shell
-// that stopped reading would block the write for ever; Close ends it.
+// send hands a line to the shell. What exceeds the socket's buffer is written beside the watch, since a shell that
+// stopped reading would block the write for ever; Close ends it.
 func (s *Shell) send(line string) {
-	const surelyFits = 32 << 10
-	s.sent.Store(false)
-	write := func() {
-		if _, err := s.driver.WriteString(line); err == nil {
-			s.sent.Store(true)
-		}
-	}
-	if len(line) < surelyFits {
-		write()
+	n, err := s.driver.write(line)
+	s.sent.Store(err == nil && n == len(line))
+	if err != nil || n == len(line) {
 		return
 	}
-	go write()
+	rest, err := s.driver.waitable()
+	if err != nil {
+		return // out of descriptors: the command is stopped at its deadline
+	}
+	go func() {
+		defer rest.Close()
+		if _, err := rest.WriteString(line[n:]); err == nil {
+			s.sent.Store(true)
+		}
+	}()
 }
 
 // waiting reports whether the shell has taken the whole line and is back at its top-level read.
@@ -228,14 +244,8 @@ func (s *Shell) waiting() bool {
 	if !s.sent.Load() {
 		return false
 	}
-	conn, err := s.driver.SyscallConn()
-	if err != nil {
-		return false
-	}
 	// A shell that was not scheduled yet also sits in its read, with the line still in the socket.
-	unread := 1
-	_ = conn.Control(func(fd uintptr) { unread, err = unix.IoctlGetInt(int(fd), unix.SIOCOUTQ) })
-	if err != nil || unread != 0 {
+	if unread, err := s.driver.unread(); err != nil || unread != 0 {
 		return false
 	}
 	mark, ok := reading(s.pid)
@@ -430,11 +440,8 @@ func (s *Shell) reap() {
 }
 
 func (s *Shell) closeFiles() {
-	for _, f := range []*os.File{s.driver, s.control} {
-		if f != nil {
-			f.Close()
-		}
-	}
+	s.driver.end()
+	s.control.end()
 	if s.terminal != nil {
 		s.terminal.file.Close()
 	}
@@ -448,9 +455,9 @@ func (s *Shell) closeNumbers() {
 	if s.messages != nil {
 		s.messages.Close() // not a number, but Run reads it after the shell's end
 	}
-	if s.report >= 0 {
-		unix.Close(s.report)
-	}
+	s.driver.close()
+	s.control.close()
+	s.report.close()
 	s.stdout.close()
 	s.stderr.close()
 	if s.pipes != "" {

@@ -166,6 +166,50 @@ func TestCancel(t *testing.T) {
 	}
 }
 
+// An interrupt may come at any moment, also before the shell has begun the command; no session is lost by that.
+func TestInterruptsAtAnyMoment(t *testing.T) {
+	s := start(t)
+	run(s, "kept=1", plenty)
+	stop, stopped := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(stopped)
+		for {
+			select {
+			case <-stop:
+				return
+			default:
+				_, _ = s.Signal("INT")
+			}
+		}
+	}()
+	for range 200 {
+		if r := run(s, "true", plenty); r.Exited || r.Status != 0 && r.Status != 130 {
+			t.Errorf("%+v", r.Outcome)
+			break
+		}
+	}
+	close(stop)
+	<-stopped
+	run(s, ":", plenty) // the last one may still be on its way
+	if r := run(s, "echo $kept", plenty); r.out != "1\n" {
+		t.Errorf("%q %+v", r.out, r.Outcome)
+	}
+}
+
+// A line that was dropped before the command began is told from one that ran: only an interrupt of the host excuses it.
+func TestCommandThatNeverBegan(t *testing.T) {
+	s := start(t)
+	run(s, "kept=1; readonly __ek_c", plenty)
+	s.interrupted.Store(2)
+	if r := run(s, "echo no", plenty); r.Exited || r.out != "" || r.Status != 130 {
+		t.Errorf("after an interrupt: %+v", r)
+	}
+	s.interrupted.Store(0)
+	if r := run(s, "echo no", plenty); !r.Exited || r.out != "" || r.Known {
+		t.Errorf("without one: %+v", r)
+	}
+}
+
 func TestNothingLeaks(t *testing.T) {
 	count := func() int { e, _ := os.ReadDir("/proc/self/fd"); return len(e) }
 	s := start(t)

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -22,7 +23,7 @@ exit $?`
 
 // spawn starts the supervisor and, below it, the shell. On success the Shell owns every descriptor.
 func spawn(o Options) (s *Shell, err error) {
-	s = &Shell{report: -1, supervisorFD: -1}
+	s = &Shell{driver: -1, control: -1, report: -1, supervisorFD: -1}
 	says, applet, err := driverFor(o.Path)
 	if err != nil {
 		return s, err
@@ -61,14 +62,11 @@ func spawn(o Options) (s *Shell, err error) {
 	if err != nil {
 		return s, err
 	}
+	s.report = report
 	keep(reportShell)
-	// A descriptor of its own, outside the netpoller, in which every line that the shell writes would be an event.
-	s.report, err = unix.FcntlInt(report.Fd(), unix.F_DUPFD_CLOEXEC, 3)
-	keep(report)
-	if err != nil {
+	if err := errors.Join(control.tellSender(), report.tellSender()); err != nil {
 		return s, err
 	}
-	_ = unix.SetNonblock(s.report, true)
 	if err := s.openOutputs(o.Confine); err != nil {
 		return s, err
 	}
@@ -184,16 +182,6 @@ func (s *Shell) openOutputs(c *enforce.Confinement) (err error) {
 		s.stderr, err = newNamedOutput(filepath.Join(s.pipes, "err"))
 	}
 	return err
-}
-
-// socketPair returns the host's end, which waits in the netpoller, and the shell's, which blocks.
-func socketPair(name string) (host, shell *os.File, err error) {
-	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
-	if err != nil {
-		return nil, nil, fmt.Errorf("opening the %s socket: %w", name, err)
-	}
-	_ = unix.SetNonblock(fds[0], true)
-	return os.NewFile(uintptr(fds[0]), name), os.NewFile(uintptr(fds[1]), name+" (shell)"), nil
 }
 
 // sealedFile returns an unnamed read-only file; the seals keep a command from changing what the shell sources.

@@ -25,6 +25,9 @@ type watch struct {
 	marks, reported []byte // what arrived on the control and on the report socket
 	foreign         int    // the size of what others than the shell wrote there
 	asked           bool   // the status was asked for again after an abandoned line
+	unproven        bool   // and once more, whether or not the command was begun
+	// long is the control socket in the netpoller; nil for a command that ends within firstLook.
+	long *os.File
 	ladder
 }
 
@@ -52,6 +55,7 @@ func (w *watch) wait() (report, ending) {
 		return rep, end
 	}
 	w.lasts()
+	defer func() { w.long.Close() }() // nil is an error that nobody minds
 	pause := time.Millisecond
 	for {
 		if rep, end, ok := w.receive(w.nextLook(&pause)); ok {
@@ -68,13 +72,16 @@ func (w *watch) wait() (report, ending) {
 		if rep, end, ok := w.receive(0); ok {
 			return rep, end
 		}
-		if w.asked {
-			// The line that asks was abandoned too: the session made the report impossible (readonly TIMEFORMAT).
+		if w.asked && (w.unproven || w.shell.interrupted.Load() == 0) {
+			// The line that asks was abandoned too: the session made the report impossible (readonly TIMEFORMAT). Or the
+			// command was never begun.
 			return report{}, shellLost
 		}
+		// An interrupt of the host's may have come before the shell began the command.
+		w.unproven = w.asked
 		w.asked = true
 		w.nonce = newNonce()
-		w.shell.send(w.shell.says.ask(w.nonce))
+		w.shell.send(w.shell.says.ask(w.nonce, !w.unproven))
 	}
 }
 
@@ -95,18 +102,11 @@ func (w *watch) nextLook(pause *time.Duration) time.Duration {
 // receiveSoon waits for a command that ends within firstLook, in the kernel and past the netpoller: a timer and a wake-up
 // of another thread would cost as much as the whole command.
 func (w *watch) receiveSoon() (rep report, end ending, ok bool) {
-	conn, err := w.shell.control.SyscallConn()
-	if err != nil {
-		return report{}, shellEnded, true
-	}
 	for slice := abandonedAfter; ; slice = firstLook - time.Since(w.begin) {
 		if slice <= 0 {
 			return report{}, 0, false
 		}
-		_ = conn.Control(func(fd uintptr) {
-			timeout := unix.NsecToTimespec(slice.Nanoseconds())
-			_, _ = unix.Ppoll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, &timeout, nil)
-		})
+		w.shell.control.poll(slice)
 		if rep, end, ok := w.receive(0); ok || w.shell.waiting() {
 			return rep, end, ok
 		}
@@ -150,22 +150,27 @@ func (w *watch) drainReport() {
 	}
 }
 
-// read is one read with a deadline. An expired deadline would fail before it looks at the data, so a look at what is
-// there (d of 0) goes past it.
+// read takes what is there, or waits for it in the netpoller, at most d.
 func (w *watch) read(buf []byte, d time.Duration) (n int, err error) {
-	deadline := time.Time{}
-	if d > 0 {
-		deadline = time.Now().Add(d)
+	if d == 0 {
+		return w.take(w.shell.control, buf)
 	}
-	_ = w.shell.control.SetReadDeadline(deadline)
-	conn, err := w.shell.control.SyscallConn()
+	if w.long == nil {
+		if w.long, err = w.shell.control.waitable(); err != nil {
+			// Out of descriptors: a thread waits instead.
+			w.shell.control.poll(d)
+			return w.take(w.shell.control, buf)
+		}
+	}
+	_ = w.long.SetReadDeadline(time.Now().Add(d))
+	conn, err := w.long.SyscallConn()
 	if err != nil {
 		return 0, err
 	}
 	var readErr error
-	if err := conn.Read(func(fd uintptr) bool {
-		n, readErr = w.take(int(fd), buf)
-		return d == 0 || readErr != os.ErrDeadlineExceeded
+	if err := conn.Read(func(uintptr) bool {
+		n, readErr = w.take(w.shell.control, buf)
+		return readErr != os.ErrDeadlineExceeded
 	}); err != nil {
 		return 0, err
 	}
@@ -175,9 +180,9 @@ func (w *watch) read(buf []byte, d time.Duration) (n int, err error) {
 // take reads what waits on a socket of the shell; os.ErrDeadlineExceeded says that nothing does. What anyone but the
 // shell itself wrote is dropped: a subshell that stays in the background has copies of the shell's saved descriptors,
 // so it may read a line in the shell's place, with the nonce in it, and answer.
-func (w *watch) take(fd int, buf []byte) (n int, err error) {
+func (w *watch) take(from socket, buf []byte) (n int, err error) {
 	var credentials [64]byte
-	n, size, _, _, err := unix.Recvmsg(fd, buf, credentials[:], 0)
+	n, size, _, _, err := unix.Recvmsg(int(from), buf, credentials[:], 0)
 	switch {
 	case err == unix.EAGAIN || err == unix.EINTR:
 		return 0, os.ErrDeadlineExceeded
