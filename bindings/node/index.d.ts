@@ -264,7 +264,7 @@ export interface CreateOptions {
   idleTimeoutMs?: number;
   /** What happens when a command ends the shell. Default: `"restart"`. */
   onExit?: 'restart' | 'close';
-  workspace?: unknown;
+  workspace?: string | Workspace;
   quotas?: Options;
   ssh?: Options;
   docker?: Options;
@@ -503,6 +503,117 @@ export class Job {
 }
 
 /** A live shell with state. Close it, or declare it with `await using`. */
+export interface CallOptions {
+  signal?: AbortSignal;
+}
+
+/** The files that checkpoints save; a string stands for its path. */
+export interface Workspace {
+  path: string;
+  paths?: string[];
+  /** Patterns as in .gitignore. */
+  ignore?: string[];
+  /** Whether a checkpoint is made before each command that may write; true by default. */
+  auto?: boolean;
+  maxBytes?: number;
+  maxFileBytes?: number;
+  maxFiles?: number;
+  /** The directory that checkpoints are kept in. */
+  store?: string;
+  /** Lets "/" or a home directory be the workspace. */
+  allowWide?: boolean;
+}
+
+export interface Checkpoint {
+  id: string;
+  label: string;
+  auto: boolean;
+  command?: string;
+  changed?: number;
+  parent?: string;
+  current: boolean;
+  createdMs: number;
+  files: number;
+  bytes: number;
+  unsaved?: number;
+}
+
+/** Where the bytes of a name are not UTF-8, `pathB64` has them. */
+export interface FilePath {
+  path: string;
+  pathB64?: string;
+}
+
+export interface CheckpointDiff {
+  checkpoint: string;
+  against?: string;
+  files: (FilePath & { change: 'added' | 'deleted' | 'modified' | 'mode' | 'type'; oldKind?: string; newKind?: string; oldMode?: string; newMode?: string; oldBytes: number; newBytes: number; binary?: boolean; truncated?: boolean })[];
+  patch: string;
+  truncated: boolean;
+}
+
+export interface RestoredCheckpoint {
+  checkpoint: string;
+  preview: boolean;
+  saved?: string;
+  created: number;
+  replaced: number;
+  deleted: number;
+  modes: number;
+  changes: (FilePath & { do: 'create' | 'replace' | 'delete' | 'mode'; kind: string })[];
+  conflicts: (FilePath & { reason: string })[];
+  kept: (FilePath & { reason: string })[];
+  failed: (FilePath & { reason: string })[];
+}
+
+export interface SavedSnapshot {
+  path?: string;
+  dataB64?: string;
+  bytes: number;
+  variables: number;
+  functions: number;
+  aliases: number;
+  redacted: string[];
+  incomplete?: string[];
+}
+
+export interface SessionState {
+  cwd: string;
+  env: Record<string, string>;
+  lastExitCode: number | null;
+  functions: string[];
+  aliases: Record<string, string>;
+  options: string[];
+  umask: string;
+  jobs: { pid: number; command: string }[];
+  shell: string;
+  shopt?: string[];
+  incomplete?: string[];
+}
+
+export interface FileContent {
+  path: string;
+  content: string;
+  encoding: 'utf-8' | 'base64';
+  bytes: number;
+  offset: number;
+  nextOffset: number;
+  eof: boolean;
+}
+
+export interface FileInfo extends FilePath {
+  kind: 'file' | 'directory' | 'symbolic link' | 'other';
+  mode: string;
+  bytes: number;
+  modifiedMs: number;
+  uid: number;
+  gid: number;
+  target?: string;
+}
+
+/** Opens a session with the state of a snapshot: a file, or `data`. What the policy refuses is in `info.refused`. */
+export function restore(path: string | URL | undefined, options?: CreateOptions & { passphrase?: string; identities?: string[]; data?: Uint8Array }): Promise<Session>;
+
 export class Session {
   protected constructor();
   /**
@@ -538,6 +649,24 @@ export class Session {
   interrupt(signal?: string): Promise<number>;
   /** Commands that go on, and what commands left in the background. */
   jobs(): Promise<Job[]>;
+  /** Saves the files of the workspace. */
+  checkpoint(label?: string, options?: CallOptions): Promise<Checkpoint>;
+  /** The checkpoints of the workspace, the oldest first, with those made by themselves before commands. */
+  checkpoints(options?: CallOptions): Promise<Checkpoint[]>;
+  /** How the workspace, or the checkpoint `against`, differs from a checkpoint. */
+  diff(checkpoint: string | Checkpoint, options?: CallOptions & { against?: string | Checkpoint; paths?: string[]; maxBytes?: number }): Promise<CheckpointDiff>;
+  /** Puts the workspace back to a checkpoint. What was changed from outside is left alone and told, unless `overwrite` is set. */
+  restore(checkpoint: string | Checkpoint, options?: CallOptions & { preview?: boolean; overwrite?: boolean }): Promise<RestoredCheckpoint>;
+  deleteCheckpoint(checkpoint: string | Checkpoint, options?: CallOptions): Promise<void>;
+  /** Saves the state of the session, encrypted with age, in a file, or without a path in `dataB64`. */
+  snapshot(path?: string | URL, options?: CallOptions & { passphrase?: string; recipients?: string[]; includeSecrets?: boolean }): Promise<SavedSnapshot>;
+  /** Directory, environment, functions and more, redacted. */
+  state(options?: CallOptions): Promise<SessionState>;
+  readFile(path: string | URL, options?: CallOptions & { offset?: number; limit?: number }): Promise<FileContent>;
+  /** Replaces a file as a whole. */
+  writeFile(path: string | URL, content: string | Uint8Array, options?: CallOptions & { mode?: number; exclusive?: boolean; parents?: boolean }): Promise<{ path: string; bytes: number; created: boolean }>;
+  listFiles(path?: string | URL, options?: CallOptions & { limit?: number }): Promise<{ path: string; entries: FileInfo[]; truncated: boolean }>;
+  statFile(path: string | URL, options?: CallOptions): Promise<FileInfo>;
   /** Ends the shell and what runs in its terminal session. Closing twice is harmless. */
   close(): Promise<void>;
   /** The same as close(), for `await using`. */

@@ -5,6 +5,6 @@ const { call } = require('./call.js');
 const { abiVersion } = require('./native.js');
 const { Policy, policyCheck, redact } = require('./policy.js');
 const { verifyAudit, queryAudit } = require('./audit.js');
-const { Session, ExecResult, Running, Job } = require('./session.js');
+const { Session, ExecResult, Running, Job, restore } = require('./session.js');
 
-module.exports = { Session, ExecResult, Running, Job, Policy, policyCheck, redact, verifyAudit, queryAudit, call, abiVersion, ...errors };
+module.exports = { Session, ExecResult, Running, Job, restore, Policy, policyCheck, redact, verifyAudit, queryAudit, call, abiVersion, ...errors };

@@ -9,6 +9,7 @@ export const {
   Policy,
   policyCheck,
   redact,
+  restore,
   verifyAudit,
   queryAudit,
   call,

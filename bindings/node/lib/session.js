@@ -7,6 +7,7 @@ const { request } = require('./call.js');
 const native = require('./native.js');
 const { Running, Job } = require('./running.js');
 const { toCamel, toSnake, checkOptions } = require('./names.js');
+const { addTo, pathOf } = require('./undo.js');
 
 const CREATE = ['transport', 'policy', 'redact', 'budget', 'audit', 'cwd', 'env', 'inheritEnv', 'shell', 'timeoutMs', 'idleTimeoutMs', 'onExit', 'workspace', 'quotas', 'ssh', 'docker', 'k8s', 'sandbox', 'reconnect', 'label', 'approvalTimeoutMs', 'onApproval', 'traceparent', 'signal'];
 const SSH = ['user', 'port', 'keyPath', 'keyPassphrase', 'certificatePath', 'password', 'agent', 'config', 'knownHosts', 'hostKey', 'fingerprint', 'jump', 'connectTimeoutMs', 'keepaliveMs', 'pool'];
@@ -277,4 +278,18 @@ class Session {
   }
 }
 
-module.exports = { Session, ExecResult, Running, Job };
+addTo(Session);
+
+/** Opens a session with the state of a snapshot: a file, or `data`. Its other options are those of Session.create. */
+async function restore(path, { passphrase, identities, data, ...options } = {}) {
+  checkOptions(options, CREATE, 'restore');
+  checkApprover(options.onApproval);
+  const session = createParams(options);
+  if (options.cwd === undefined) delete session.cwd; // the snapshot's own
+  const bytes = data === undefined ? undefined : Buffer.from(data).toString('base64');
+  const params = { path: pathOf(path), data_b64: bytes, passphrase, identities, session };
+  const result = await request('snapshot.restore', params, options.signal, (late) => destroy(late.session_id));
+  return new Session(KEY, toCamel(result), options.onApproval);
+}
+
+module.exports = { Session, ExecResult, Running, Job, restore };

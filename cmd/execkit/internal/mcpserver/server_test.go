@@ -257,11 +257,11 @@ func TestToolsAndStructuredContent(t *testing.T) {
 	var names []string
 	for _, tool := range list.Tools {
 		names = append(names, tool.Name)
-		if tool.Annotations.ReadOnlyHint != slices.Contains([]string{"output_read", "session_list", "session_checkpoints", "job_list", "job_output", "job_wait"}, tool.Name) || tool.OutputSchema == nil {
+		if tool.Annotations.ReadOnlyHint != slices.Contains([]string{"output_read", "session_list", "session_checkpoints", "session_state", "job_list", "job_output", "job_wait"}, tool.Name) || tool.OutputSchema == nil {
 			t.Errorf("%+v", tool)
 		}
 	}
-	if want := []string{"job_kill", "job_list", "job_output", "job_wait", "output_read", "session_checkpoint", "session_checkpoints", "session_create", "session_destroy", "session_exec", "session_interrupt", "session_list", "session_restore", "session_write"}; !slices.Equal(names, want) {
+	if want := []string{"job_kill", "job_list", "job_output", "job_wait", "output_read", "session_checkpoint", "session_checkpoints", "session_create", "session_destroy", "session_exec", "session_interrupt", "session_list", "session_restore", "session_state", "session_write"}; !slices.Equal(names, want) {
 		t.Error(names)
 	}
 	r, err := c.CallTool(context.Background(), &mcp.CallToolParams{Name: "session_list"})

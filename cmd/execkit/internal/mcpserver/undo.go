@@ -43,6 +43,14 @@ var undoTools = []tool{
 		},
 	},
 	{
+		name: "session_state", readOnly: true, description: "Tell the state of the session's shell: cwd, env, last_exit_code, functions, aliases, options, umask and jobs; secrets are hidden.",
+		input:  `{"type":"object","properties":{"session_id":{"type":"string"}},"required":["session_id"],"additionalProperties":false}`,
+		output: `{"type":"object","properties":{"cwd":{"type":"string"},"env":{"type":"object"},"last_exit_code":{"type":["integer","null"]},"functions":{"type":"array","items":{"type":"string"}},"aliases":{"type":"object"},"options":{"type":"array","items":{"type":"string"}},"umask":{"type":"string"},"jobs":{"type":"array","items":{"type":"object"}},"shell":{"type":"string"}},"required":["cwd","env","functions"]}`,
+		call: func(s *server, ctx context.Context, req *mcp.CallToolRequest) (any, error) {
+			return s.api.Do(ctx, "session.state", req.Params.Arguments)
+		},
+	},
+	{
 		name: "session_restore", description: "Put the files of the session's workspace back to a checkpoint. The state before is saved too. What was changed from outside the session is left alone and reported.",
 		input: `{"type":"object","properties":{"session_id":{"type":"string"},"checkpoint":{"type":"string","description":"the id of a checkpoint"},
 "preview":{"type":"boolean","description":"only tell what would be changed"},
