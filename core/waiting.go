@@ -84,6 +84,10 @@ func (r *Running) tellWaiting(w engine.Wait) {
 // on any stream, most likely on the one that it wrote to last.
 func (r *Running) prompt(on string) string {
 	l := &r.live
+	// What a full-screen program wrote is no text in order; its line with the cursor is.
+	if m, err := r.Screen(); err == nil && m.Alternate {
+		return m.Lines()[m.Row]
+	}
 	if on == engine.WaitsOnTerminal {
 		if p := strings.TrimRight(l.tty.prompt(), " "); p != "" || r.size != nil {
 			return l.tty.prompt()

@@ -1,0 +1,130 @@
+package execkit_test
+
+import (
+	"context"
+	"fmt"
+	osexec "os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	execkit "github.com/execkit/execkit/core"
+)
+
+// A dialogue drives one program to a stated end: it is waited for, then answered, in turn; the last words are then in its
+// output or on its screen.
+type dialogue struct {
+	program, command string
+	pipe             bool     // on open input and not on a terminal
+	answers          []string // "key:NAME" is a named key
+	said             string   // what must have been said in the end
+	kind             string   // of the first wait; "" for any
+}
+
+var dialogues = []dialogue{
+	{program: "python3", command: "python3 -q", answers: []string{"print(6*7)\n", "exit(3)\n"}, said: "42", kind: "repl"},
+	{program: "python3", command: "python3 -c 'print(input(\"Name? \")*2)'", answers: []string{"ab\n"}, said: "abab"},
+	{program: "python3", command: "python3 -c 'import getpass; print(len(getpass.getpass()))'", answers: []string{"secret7\n"}, said: "7", kind: "password"},
+	{program: "python3", command: "python3 -u -c 'print(input(\"Name? \")*2)'", pipe: true, answers: []string{"ab\n"}, said: "abab"},
+	{program: "node", command: "node", answers: []string{"6*7\n", ".exit\n"}, said: "42", kind: "repl"},
+	{program: "node", command: `node -e 'require("readline").createInterface({input:process.stdin,output:process.stdout}).question("Name? ",a=>{console.log(a+a);process.exit()})'`, answers: []string{"ab\n"}, said: "abab"},
+	{program: "bash", command: "bash --norc", answers: []string{"echo $((6*7))\n", "exit\n"}, said: "42"},
+	{program: "bash", command: "bash --norc --noediting", pipe: true, answers: []string{"echo $((6*7))\n", "exit\n"}, said: "42"},
+	{program: "bash", command: "read -rp 'Name? ' a; echo $a$a", answers: []string{"ab\n"}, said: "abab"},
+	{program: "bash", command: "read -rsp 'Password: ' a; echo len ${#a}", answers: []string{"12345\n"}, said: "len 5", kind: "password"},
+	{program: "bash", command: "read -rn1 -p 'Continue? [y/N] ' a; echo got $a", answers: []string{"y"}, said: "got y", kind: "confirm"},
+	{program: "bash", command: "select a in one two; do echo chose $a; break; done", answers: []string{"2\n"}, said: "chose two"},
+	{program: "dash", command: "dash", answers: []string{"echo $((6*7))\n", "exit\n"}, said: "42"},
+	{program: "busybox", command: "busybox sh", answers: []string{"echo $((6*7))\n", "exit\n"}, said: "42"},
+	{program: "busybox", command: "busybox vi f", answers: []string{"iword", "key:escape", ":wq\n"}, said: ""},
+	{program: "sh", command: "rm -i f 2>/dev/tty; touch f; rm -i f; ls", answers: []string{"y\n"}, said: "f"},
+	{program: "sh", command: "touch a b; cp -i a b; echo done", answers: []string{"n\n"}, said: "done"},
+	{program: "cat", command: "cat", answers: []string{"line\n", "key:ctrl-d"}, said: "line\nline"},
+	{program: "cat", command: "cat | tr a-z A-Z", pipe: true, answers: []string{"line\n", "close"}, said: "LINE"},
+	{program: "sort", command: "sort", answers: []string{"b\na\n", "key:ctrl-d"}, said: "a\nb"},
+	{program: "perl", command: `perl -e '$|=1; print "Name? "; $_=<STDIN>; chomp; print "$_$_\n"'`, answers: []string{"ab\n"}, said: "abab"},
+	{program: "bc", command: "bc -q", answers: []string{"6*7\n", "quit\n"}, said: "42"},
+	{program: "dc", command: "dc", answers: []string{"6 7*p\n", "q\n"}, said: "42"},
+	{program: "ed", command: "ed -p '*' f", answers: []string{"a\nword\n.\nw\nq\n"}, said: "5"},
+	{program: "sqlite3", command: "sqlite3", answers: []string{"select 6*7;\n", ".quit\n"}, said: "42", kind: "repl"},
+	{program: "vim", command: "vim -u NONE -n f", answers: []string{"iword", "key:escape", ":wq\n"}, said: ""},
+	{program: "less", command: "seq 1000 >f; less f", answers: []string{"G", "q"}, said: "1000"},
+	{program: "top", command: "top -b -n1 >/dev/null; top -d 60", answers: []string{"q"}, said: ""},
+	{program: "gdb", command: "gdb -q -nx", answers: []string{"print 6*7\n", "quit\n"}, said: "42"},
+	{program: "nano", command: "nano -I f", answers: []string{"word", "key:ctrl-o", "key:enter", "key:ctrl-x"}, said: ""},
+	{program: "fzf", command: "seq 30 | fzf", answers: []string{"17", "key:enter"}, said: "17"},
+	{program: "tclsh", command: "tclsh", answers: []string{"puts [expr 6*7]\n", "exit\n"}, said: "42"},
+}
+
+// TestInteractivePrograms drives real programs on a terminal and on open input. Those that are not installed are named:
+// build.sh installs them, and at least 30 have to be there.
+func TestInteractivePrograms(t *testing.T) {
+	drove, waited := 0, 0
+	for _, d := range dialogues {
+		if _, err := osexec.LookPath(d.program); err != nil {
+			t.Logf("%s is not installed", d.program)
+			continue
+		}
+		drove++
+		t.Run(strings.Fields(d.command)[0], func(t *testing.T) {
+			s := open(t, execkit.Config{Policy: trusting(t)})
+			o := execkit.ExecOptions{Timeout: patience}
+			if d.pipe {
+				o.StdinOpen = true
+			} else {
+				o.TTY = &execkit.TTY{}
+			}
+			f := startLive(t, s, d.command, o)
+			for i, answer := range d.answers {
+				begin := time.Now()
+				w := f.wait()
+				waited++
+				t.Logf("%s waits after %v: %s %q", d.command, time.Since(begin).Round(time.Millisecond), w.Kind, w.Prompt)
+				if i == 0 && d.kind != "" && w.Kind != d.kind {
+					t.Errorf("%s: a wait of kind %s, want %s (%q)", d.command, w.Kind, d.kind, w.Prompt)
+				}
+				var err error
+				if name, ok := strings.CutPrefix(answer, "key:"); ok {
+					err = f.r.Keys(context.Background(), name)
+				} else if answer == "close" {
+					err = f.r.CloseStdin(context.Background())
+				} else {
+					err = f.r.Write(context.Background(), []byte(answer), execkit.WriteOptions{})
+				}
+				if err != nil {
+					t.Fatal(err)
+				}
+			}
+			r := f.end()
+			if all := r.Stdout + f.text["stdout"] + f.text["tty"]; !strings.Contains(all, d.said) {
+				t.Errorf("%s: never said %q: %q", d.command, d.said, all)
+			}
+		})
+	}
+	t.Logf("%d programs driven to their end, %d waits found", drove, waited)
+}
+
+// Output that looks like a prompt of a command that does not wait is never reported: 200 of them.
+func TestPromptsThatAreNone(t *testing.T) {
+	prompts := []string{"Password: ", "[sudo] password for root: ", "Enter passphrase for key '/root/.ssh/id_rsa': ", "Continue? [y/N] ", "Are you sure (yes/no)? ",
+		">>> ", "> ", "$ ", "mysql> ", "(gdb) ", "Username for 'https://example.org': ", "Do you want to continue? [Y/n] ", "login: ", "--More--", "Press any key to continue . . .",
+		"Overwrite existing file? (y/n) ", "sqlite> ", "irb(main):001:0> ", "Select an option: ", "Token: "}
+	busy := []string{"sleep 0.4", "read -rt 0.4 x < <(sleep 1)", "for i in 1 2 3 4; do sleep 0.1; printf .; done", "(sleep 0.4 | cat)", "bash -c 'sleep 0.4; :'",
+		"timeout 0.4 tail -f /dev/null", "sleep 0.4 & wait", "tail -c0 -f /dev/null & sleep 0.4; kill $!", "end=$((SECONDS+1)); while [ $SECONDS -lt $end ]; do :; done", "sh -c 'sleep 0.2; sleep 0.2'"}
+	n := 0
+	for i, prompt := range prompts {
+		s := open(t, execkit.Config{Policy: trusting(t)})
+		for j, work := range busy {
+			o := execkit.ExecOptions{TTY: &execkit.TTY{}}
+			if (i+j)%2 == 0 {
+				o = execkit.ExecOptions{StdinOpen: true}
+			}
+			f := startLive(t, s, fmt.Sprintf("printf %%s %s; %s", "'"+strings.ReplaceAll(prompt, "'", `'\''`)+"'", work), o)
+			f.end()
+			if n++; len(f.waits) > 0 {
+				t.Errorf("%q, %s: %+v", prompt, work, f.waits)
+			}
+		}
+	}
+	t.Logf("%d prompt-like outputs", n)
+}
