@@ -31,6 +31,13 @@ install_missing() {
 		command -v git >/dev/null || missing+=(git)
 		command -v npm >/dev/null || missing+=(nodejs npm)
 		command -v objdump >/dev/null || missing+=(binutils)
+		# The programs that the live tests drive.
+		local program
+		for program in bc dc ed fzf gdb less nano perl sqlite3 vim; do
+			command -v "$program" >/dev/null || missing+=("$program")
+		done
+		command -v tclsh >/dev/null || missing+=(tcl)
+		command -v top >/dev/null || missing+=(procps)
 	fi
 	if ((${#missing[@]})); then
 		echo "installing ${missing[*]}"
@@ -248,7 +255,7 @@ test)
 	fi
 	step "docker engine" docker_bed
 	step "kubernetes bed" build_bed
-	step "go test" go test -race ./...
+	step "go test" env EXECKIT_PROGRAMS=1 go test -race ./...
 	step "fence" go run ./tools/fencefuzz -n 4000 -seed 1
 	step "tokens test" test_tokens
 	step lib build_lib

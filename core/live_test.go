@@ -13,7 +13,7 @@ import (
 	"github.com/execkit/execkit/core/wire"
 )
 
-const patience = 8 * time.Second
+const patience = 60 * time.Second
 
 // A follower reads the events of a command and keeps what they said.
 type follower struct {
