@@ -217,6 +217,9 @@ bench() {
 	build/rival/bin/python bench/roundtrip.py rivals
 	printf '\nGo, beside a bare loop that sends eval and printf through bash -i on a pipe:\n'
 	go test -run '^$' -bench . ./core/engine ./core ./core/policy | grep ^Benchmark
+	printf "\nIn a container, beside docker exec for each command and a bare loop through one:\n"
+	docker_bed
+	go test -run "^$" -bench . ./tests/docker | grep ^Benchmark
 	printf '\nRedaction beside gitleaks as a library, one core:\n'
 	(cd bench/redact && go test -run '^$' -bench . -cpu 1 | grep ^Benchmark)
 	printf '\nWhat 2,000 tokens keep of failing builds and tests, beside their head and tail:\n'
