@@ -55,11 +55,12 @@ func optionMatches(arg, opt string) bool {
 }
 
 func longMatches(arg, name string) bool {
-	if !strings.HasPrefix(arg, "--") || len(arg) < 4 {
+	if !strings.HasPrefix(arg, "--") {
 		return false
 	}
+	// getopt_long takes every beginning that only one option has, be it one letter.
 	given, _, _ := strings.Cut(arg[2:], "=")
-	return given == name || len(given) >= 2 && strings.HasPrefix(name, given)
+	return given != "" && strings.HasPrefix(name, given)
 }
 
 type hit int

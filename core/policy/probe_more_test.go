@@ -10,6 +10,7 @@ var moreAttacks = []struct {
 	{[]string{"echo"}, "echo x > -"}, {[]string{"echo"}, "echo x >> -"}, {[]string{"tee"}, "tee -"}, {[]string{"tee"}, "tee -- -x"}, {[]string{"tee"}, "tee -a -"}, {[]string{"sort"}, "sort -o - f"}, {[]string{"shuf"}, "shuf --output=- f"},
 	{[]string{"watch", "ls"}, "watch ls '; touch x'"}, {[]string{"watch", "echo"}, "watch -n1 echo '$(id)'"}, {[]string{"watch", "ls"}, "watch ls \"\\`id\\`\""}, {[]string{"watch ls"}, "watch ls '; id'"}, {[]string{"man"}, "man -pe ls"},
 	{[]string{"ls", "cat"}, "cat | time ls"}, {[]string{"ls", "cat"}, "cat |& time -p ls"}, {[]string{"ls", "cat"}, "ls | cat | time cat"}, {[]string{"ls", "cat"}, "cat | ! ls"},
+	{[]string{"shuf"}, "shuf --o pwned -e a b"}, {[]string{"shuf"}, "shuf -$'-'o pwned -e a b"}, {[]string{"sort"}, "sort --o=pwned f"}, {[]string{"tree"}, "tree --o x"}, {[]string{"rg"}, "rg --p=./x y"},
 	{[]string{"ag"}, "ag --pager ./x y"},
 	{[]string{"ack"}, "ack --ackrc=./x y"},
 	{[]string{"bsdtar"}, "bsdtar --use-compress-program ./x -tf a"},
