@@ -128,7 +128,7 @@ func (t *localTarget) describe(info *wire.SessionInfo) {
 	if t.sandbox != nil {
 		info.Transport, info.Target = "sandbox", "sandbox"
 	}
-	info.Capabilities = []string{"split_streams", "env_delta", "jobs"}
+	info.Capabilities = []string{"split_streams", "env_delta", "jobs", "stdin_open", "tty", "waiting_for_input", "signals"}
 }
 
 func (t *localTarget) close() error {
