@@ -7,17 +7,20 @@ import (
 )
 
 func BenchmarkAppend(b *testing.B) {
-	dir := b.TempDir()
+	key := newKey(b, b.TempDir())
 	for _, c := range []struct {
 		name string
 		o    Options
 	}{
-		{"log", Options{}}, {"head", Options{HeadPath: filepath.Join(dir, "head")}},
-		{"signed", Options{HeadPath: filepath.Join(dir, "signed"), SignKey: newKey(b, dir)}}, {"fsync", Options{Fsync: true}},
+		{"log", Options{}}, {"head", Options{HeadPath: "head"}},
+		{"signed", Options{HeadPath: "head", SignKey: key}}, {"fsync", Options{Fsync: true}},
 	} {
 		b.Run(c.name, func(b *testing.B) {
-			c.o.Path, c.o.RotateBytes = filepath.Join(b.TempDir(), "log"), -1
-			w := openLog(b, c.o)
+			o, dir := c.o, b.TempDir()
+			if o.Path, o.RotateBytes = filepath.Join(dir, "log"), -1; o.HeadPath != "" {
+				o.HeadPath = filepath.Join(dir, o.HeadPath)
+			}
+			w := openLog(b, o)
 			for b.Loop() {
 				add(b, w, "systemctl status api")
 			}
