@@ -220,6 +220,13 @@ bench() {
 	printf "\nIn a container, beside docker exec for each command and a bare loop through one:\n"
 	docker_bed
 	go test -run "^$" -bench . ./tests/docker | grep ^Benchmark
+	printf '\nSSH on the loopback, beside a bare shell, ssh, paramiko, fabric and asyncssh:\n'
+	if [ ! -x build/rival-ssh/bin/python ]; then
+		python3 -m venv build/rival-ssh
+		build/rival-ssh/bin/pip install -q paramiko fabric asyncssh
+	fi
+	EXECKIT_RIVAL_PYTHON=$PWD/build/rival-ssh/bin/python go test -run '^$' -bench 'True|FarAway' -benchtime 500x ./core/transport/ssh | grep ^Benchmark
+	go test -run '^$' -bench 'FiftySessions|Throughput' -benchtime 1x ./core/transport/ssh | grep ^Benchmark
 	printf '\nRedaction beside gitleaks as a library, one core:\n'
 	(cd bench/redact && go test -run '^$' -bench . -cpu 1 | grep ^Benchmark)
 	printf '\nWhat 2,000 tokens keep of failing builds and tests, beside their head and tail:\n'

@@ -16,20 +16,17 @@ func TestConformanceOverSSH(t *testing.T) {
 	}
 	t.Parallel()
 	s := sshtest.Start(t, sshtest.Options{})
-	target := func(shell, dir string) map[string]any {
-		return map[string]any{"transport": "ssh://root@127.0.0.1", "shell": shell, "cwd": dir, "ssh": map[string]any{
-			"port": s.Port, "key_path": s.Key, "known_hosts": s.KnownHosts(), "agent": false, "config": false,
-		}}
-	}
+	known := s.KnownHosts()
 	p := startTestee(t, testees["cli"])
 	for _, c := range readCases(t) {
 		// The kernel of another machine confines nothing for us; input that stays open and terminals are not there yet.
 		if c.Kernel || slices.ContainsFunc(c.Steps, func(s step) bool { return s.Call != "" }) {
 			continue
 		}
-		t.Run(c.Name, func(t *testing.T) { runCase(t, p, c, target("bash", t.TempDir())) })
-		if c.Portable {
-			t.Run(c.Name+"/dash", func(t *testing.T) { runCase(t, p, c, target("dash", t.TempDir())) })
-		}
+		t.Run(c.Name, func(t *testing.T) {
+			runCase(t, p, c, map[string]any{"transport": "ssh://root@127.0.0.1", "shell": "bash", "cwd": t.TempDir(), "ssh": map[string]any{
+				"port": s.Port, "key_path": s.Key, "known_hosts": known, "agent": false, "config": false,
+			}})
+		})
 	}
 }
