@@ -59,6 +59,8 @@ type step struct {
 	Until string         `json:"until"`
 	Want  map[string]any `json:"want"`
 	Error string         `json:"error"`
+	// Keep gives fields of the result names, by which later steps have them in With: {"checkpoint":"$name"}.
+	Keep map[string]string `json:"keep"`
 	// Read, instead of Exec, reads what the budget of the step before left out; stream says of which stream.
 	Read map[string]any `json:"read"`
 	// Verify, in place of Exec, is a call of audit.verify.
@@ -93,6 +95,13 @@ func TestConformance(t *testing.T) {
 	}
 }
 
+// ofThisMachine reports whether a case is about what only local sessions have.
+func (c testCase) ofThisMachine() bool {
+	return slices.ContainsFunc(c.Steps, func(s step) bool {
+		return strings.HasPrefix(s.Call, "checkpoint.") || strings.HasPrefix(s.Call, "file.")
+	})
+}
+
 func readCases(t *testing.T) []testCase {
 	t.Helper()
 	paths, _ := filepath.Glob("../conformance/*.jsonl")
@@ -122,7 +131,7 @@ func readCases(t *testing.T) []testCase {
 
 // remoteCases are those that hold on another machine, where only the parser's part of the fence stands.
 func remoteCases(t *testing.T) []testCase {
-	return slices.DeleteFunc(readCases(t), func(c testCase) bool { return c.Kernel })
+	return slices.DeleteFunc(readCases(t), func(c testCase) bool { return c.Kernel || c.ofThisMachine() })
 }
 
 // here are the options of a session on this machine.
@@ -241,8 +250,17 @@ func perform(t *testing.T, p *testee, step step, ids map[string]any) envelope {
 	if params == nil {
 		params = make(map[string]any)
 	}
+	params = maps.Clone(params)
+	for name, value := range params {
+		if text, ok := value.(string); ok && strings.HasPrefix(text, "$") && ids[text] != nil {
+			params[name] = ids[text]
+		}
+	}
 	params[methodID(method)] = ids[methodID(method)]
 	got := p.call(t, method, params)
+	for name, field := range step.Keep {
+		ids["$"+name] = got.Result[field]
+	}
 	if id := got.Result["exec_id"]; id != nil {
 		ids["exec_id"], ids["job_id"] = id, id
 	}
@@ -355,6 +373,7 @@ func startTestee(t *testing.T, command []string) *testee {
 	cmd := exec.Command(command[0], command[1:]...)
 	cmd.Dir = "../.."
 	cmd.Stderr = os.Stderr
+	cmd.Env = append(os.Environ(), "XDG_DATA_HOME="+t.TempDir()) // checkpoints are kept there
 	in, err := cmd.StdinPipe()
 	if err != nil {
 		t.Fatal(err)

@@ -5,8 +5,10 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"log"
 	"os"
+	"strings"
 	"time"
 
 	execkit "github.com/execkit/execkit/core"
@@ -18,9 +20,12 @@ import (
 
 type request struct {
 	Method string `json:"method"`
+	// raw are the parameters as they came, for methods whose request is a type of its own.
+	raw    json.RawMessage
 	Params struct {
 		SessionID string             `json:"session_id"`
 		Shell     string             `json:"shell"`
+		Workspace json.RawMessage    `json:"workspace"`
 		Policy    json.RawMessage    `json:"policy"`
 		Redact    json.RawMessage    `json:"redact"`
 		Cwd       string             `json:"cwd"`
@@ -65,9 +70,11 @@ func main() {
 			return
 		}
 		var r request
-		if err := json.Unmarshal(line, &r); err != nil {
+		var raw struct{ Params json.RawMessage }
+		if err := errors.Join(json.Unmarshal(line, &r), json.Unmarshal(line, &raw)); err != nil {
 			log.Fatal(err)
 		}
+		r.raw = raw.Params
 		result, err := perform(sessions, &r)
 		if err != nil {
 			err = out.Encode(map[string]any{"ok": false, "error": errdefs.From(err)})
@@ -83,6 +90,9 @@ func main() {
 func perform(sessions map[string]*execkit.Session, r *request) (any, error) {
 	ctx := context.Background()
 	p := r.Params
+	if strings.HasPrefix(r.Method, "checkpoint.") || strings.HasPrefix(r.Method, "file.") || r.Method == "session.state" || r.Method == "snapshot.save" {
+		return undo(ctx, sessions[p.SessionID], r)
+	}
 	switch r.Method {
 	case "session.create":
 		policy, err := execkit.LoadPolicy(p.Policy)
@@ -97,7 +107,13 @@ func perform(sessions map[string]*execkit.Session, r *request) (any, error) {
 		if err != nil {
 			return nil, err
 		}
-		s, err := execkit.Open(ctx, "local", execkit.Config{Audit: record, Traceparent: p.Trace, Policy: policy, Redact: &hide, Shell: p.Shell, Cwd: p.Cwd, Env: p.Env})
+		var workspace *execkit.Workspace
+		if len(p.Workspace) > 0 {
+			if workspace, err = execkit.LoadWorkspace(p.Workspace); err != nil {
+				return nil, err
+			}
+		}
+		s, err := execkit.Open(ctx, "local", execkit.Config{Workspace: workspace, Audit: record, Traceparent: p.Trace, Policy: policy, Redact: &hide, Shell: p.Shell, Cwd: p.Cwd, Env: p.Env})
 		if err != nil {
 			return nil, err
 		}

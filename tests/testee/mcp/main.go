@@ -13,7 +13,8 @@ import (
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 )
 
-var toolOf = map[string]string{"exec.write": "session_write", "job.list": "job_list", "job.output": "job_output", "job.wait": "job_wait", "job.kill": "job_kill", "session.create": "session_create", "session.exec": "session_exec", "session.destroy": "session_destroy", "output.read": "output_read"}
+var toolOf = map[string]string{"exec.write": "session_write", "job.list": "job_list", "job.output": "job_output", "job.wait": "job_wait", "job.kill": "job_kill", "session.create": "session_create", "session.exec": "session_exec", "session.destroy": "session_destroy", "output.read": "output_read",
+	"checkpoint.create": "session_checkpoint", "checkpoint.list": "session_checkpoints", "checkpoint.restore": "session_restore", "session.state": "session_state"}
 
 func main() {
 	ctx := context.Background()

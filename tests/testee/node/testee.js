@@ -11,7 +11,7 @@ const camel = { timeout_ms: 'timeoutMs', yield_ms: 'yieldMs', stdin_open: 'stdin
 // The wire's names for what the runner compares. Values of env_delta are the session's own names and stay.
 function snake(value, key) {
   if (Array.isArray(value)) return value.map((item) => snake(item));
-  if (value === null || typeof value !== 'object' || key === 'set') return value;
+  if (value === null || typeof value !== 'object' || ['set', 'env', 'aliases'].includes(key)) return value;
   return Object.fromEntries(
     Object.entries(value).filter(([, v]) => v !== undefined).map(([k, v]) => {
       const name = k.replace(/[A-Z]/g, (c) => '_' + c.toLowerCase());
@@ -19,6 +19,20 @@ function snake(value, key) {
     }),
   );
 }
+
+// The methods of a session beside commands.
+const undo = {
+  'checkpoint.create': (s, { label }) => s.checkpoint(label),
+  'checkpoint.list': async (s) => ({ checkpoints: await s.checkpoints() }),
+  'checkpoint.diff': (s, { checkpoint }) => s.diff(checkpoint),
+  'checkpoint.restore': (s, { checkpoint, ...options }) => s.restore(checkpoint, options),
+  'session.state': (s) => s.state(),
+  'snapshot.save': (s, options) => s.snapshot(undefined, options),
+  'file.read': (s, { path, ...options }) => s.readFile(path, options),
+  'file.write': (s, { path, content, mode, ...options }) => s.writeFile(path, content, { ...options, mode: mode && parseInt(mode, 8) }),
+  'file.list': (s, { path, ...options }) => s.listFiles(path, options),
+  'file.stat': (s, { path, ...options }) => s.statFile(path, options),
+};
 
 async function perform({ method, params }) {
   const { session_id, command, ...rest } = params;
@@ -38,6 +52,7 @@ async function perform({ method, params }) {
     return snake(await verifyAudit(path, more));
   }
   const session = sessions.get(session_id);
+  if (undo[method]) return snake(await undo[method](session, rest));
   if (method === 'session.exec') return snake({ ...(await session.exec(command, options)) });
   if (method === 'session.destroy') {
     sessions.delete(session_id);

@@ -131,6 +131,26 @@ async def adrive(sessions, running, method, params):
     return {}
 
 
+# The methods of a session beside commands: the name, and the parameters that are positional.
+UNDO = {
+    "checkpoint.create": ("checkpoint", ["label"]), "checkpoint.diff": ("diff", ["checkpoint"]), "checkpoint.restore": ("restore", ["checkpoint"]),
+    "session.state": ("state", []), "snapshot.save": ("snapshot", []), "file.read": ("read_file", ["path"]), "file.write": ("write_file", ["path", "content"]),
+    "file.list": ("list_files", ["path"]), "file.stat": ("stat_file", ["path"]), "checkpoint.list": ("checkpoints", []),
+}
+
+
+def undo(session, method, params):
+    """Call the method of a session that does the same as a method of the JSON API."""
+    name, positional = UNDO[method]
+    if "mode" in params:
+        params["mode"] = int(params["mode"], 8)
+    return getattr(session, name)(*[params.pop(p) for p in positional if p in params], **params)
+
+
+def listed(result):
+    return reply({"checkpoints": result} if isinstance(result, list) else result)
+
+
 def main():
     sessions, running = {}, {}
     for line in sys.stdin:
@@ -143,6 +163,8 @@ def main():
                 answer = reply(session.info)
             elif method == "session.exec":
                 answer = plain(sessions[params.pop("session_id")].exec(**exec_params(params)))
+            elif method in UNDO:
+                answer = listed(undo(sessions[params.pop("session_id")], method, params))
             elif method == "output.read":
                 answer = reply(next(iter(sessions.values())).read_output(**params))
             elif method == "audit.verify":
@@ -170,6 +192,8 @@ async def amain():
                 answer = reply(session.info)
             elif method == "session.exec":
                 answer = plain(await sessions[params.pop("session_id")].exec(**exec_params(params)))
+            elif method in UNDO:
+                answer = listed(await undo(sessions[params.pop("session_id")], method, params))
             elif method == "output.read":
                 answer = reply(await next(iter(sessions.values())).read_output(**params))
             elif method == "audit.verify":
