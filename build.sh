@@ -217,6 +217,8 @@ bench() {
 	build/rival/bin/python bench/roundtrip.py rivals
 	printf '\nGo, beside a bare loop that sends eval and printf through bash -i on a pipe:\n'
 	go test -run '^$' -bench . ./core/engine ./core ./core/policy | grep ^Benchmark
+	printf '\nCheckpoints of 10,000 files, beside git:\n'
+	go test -run '^$' -bench 'Checkpoint|Restore' -benchtime 5x ./core/checkpoint | grep ^Benchmark
 	printf "\nIn a container, beside docker exec for each command and a bare loop through one:\n"
 	docker_bed
 	go test -run "^$" -bench . ./tests/docker | grep ^Benchmark

@@ -26,11 +26,16 @@ func (s *Server) checkpointList(ctx context.Context, r *wire.SessionRef) (any, e
 }
 
 func (s *Server) checkpointDiff(ctx context.Context, r *wire.CheckpointDiffRequest) (any, error) {
+	return s.Diff(ctx, r, nil)
+}
+
+// Diff is checkpoint.diff for a Go caller that can ask a person itself, as [Server.Restore] is checkpoint.restore.
+func (s *Server) Diff(ctx context.Context, r *wire.CheckpointDiffRequest, approve execkit.Approver) (*wire.CheckpointDiff, error) {
 	session, err := s.session(r.SessionID)
 	if err != nil {
 		return nil, err
 	}
-	return session.DiffCheckpoint(ctx, *r, nil)
+	return session.DiffCheckpoint(ctx, *r, approve)
 }
 
 func (s *Server) checkpointRestore(ctx context.Context, r *wire.CheckpointRestore) (any, error) {
@@ -47,11 +52,16 @@ func (s *Server) Restore(ctx context.Context, r *wire.CheckpointRestore, approve
 }
 
 func (s *Server) checkpointDelete(ctx context.Context, r *wire.CheckpointRef) (any, error) {
+	return struct{}{}, s.DeleteCheckpoint(ctx, r, nil)
+}
+
+// DeleteCheckpoint is checkpoint.delete for a Go caller that can ask a person itself.
+func (s *Server) DeleteCheckpoint(ctx context.Context, r *wire.CheckpointRef, approve execkit.Approver) error {
 	session, err := s.session(r.SessionID)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return struct{}{}, session.DeleteCheckpoint(ctx, r.Checkpoint, nil)
+	return session.DeleteCheckpoint(ctx, r.Checkpoint, approve)
 }
 
 func (s *Server) sessionState(ctx context.Context, r *wire.SessionRef) (any, error) {

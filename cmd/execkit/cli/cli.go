@@ -46,7 +46,7 @@ type command struct {
 
 func commands() []command {
 	return []command{
-		execCommand(), shellCommand(), policyCommand(), redactCommand(), auditCommand(), replayCommand(), watchCommand(), rpcCommand(), mcpCommand(), doctorCommand(), setupCommand(), completionCommand(), versionCommand(),
+		execCommand(), shellCommand(), policyCommand(), redactCommand(), auditCommand(), checkpointCommand(), replayCommand(), watchCommand(), rpcCommand(), mcpCommand(), doctorCommand(), setupCommand(), completionCommand(), versionCommand(),
 	}
 }
 

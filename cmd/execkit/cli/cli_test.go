@@ -49,7 +49,7 @@ func TestCommandLine(t *testing.T) {
 		{name: "redact", args: "redact --labels", stdin: "PASSWORD=hunter2-horse\nplain\n", stdout: "PASSWORD=[REDACTED:password]\nplain\n"},
 		{name: "setup", args: "setup claude", stdout: "mcpServers"},
 		{name: "setup typo", args: "setup cluade", status: 125, stderr: `"claude"`},
-		{name: "completion", args: "completion bash", stdout: "exec shell policy redact audit replay watch rpc mcp"},
+		{name: "completion", args: "completion bash", stdout: "exec shell policy redact audit checkpoint replay watch rpc mcp"},
 		{name: "doctor", args: "doctor", stdout: "a local session opens"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -22,15 +22,22 @@ type sessionFlags struct {
 	transport, cwd, policy string
 	audit, auditHead       string
 	timeout                float64
+	workspace              wire.Workspace
 }
 
 func (f *sessionFlags) bind(fs *flag.FlagSet) {
+	f.bindRecord(fs)
 	fs.StringVar(&f.transport, "transport", "local", "the target, a `URL`")
+	fs.StringVar(&f.workspace.Path, "workspace", "", "save the files of this `DIR` before each command that may write; see execkit checkpoint")
+	fs.Float64Var(&f.timeout, "timeout", 30, "how many `SECONDS` a command may take, 0 for no limit")
+}
+
+// bindRecord binds what a session without a command has too.
+func (f *sessionFlags) bindRecord(fs *flag.FlagSet) {
 	fs.StringVar(&f.cwd, "cwd", "", "the first directory, `DIR`")
 	fs.StringVar(&f.policy, "policy", "", "a policy `FILE`, JSON or YAML")
 	fs.StringVar(&f.audit, "audit", "", "record the session in this audit log, `FILE`")
 	fs.StringVar(&f.auditHead, "audit-head", "", "keep the head of the audit log in this `FILE`")
-	fs.Float64Var(&f.timeout, "timeout", 30, "how many `SECONDS` a command may take, 0 for no limit")
 }
 
 func (f *sessionFlags) request() (map[string]any, error) {
@@ -49,6 +56,9 @@ func (f *sessionFlags) request() (map[string]any, error) {
 	}
 	if f.audit != "" || f.auditHead != "" {
 		request["audit"] = wire.Audit{Path: f.audit, HeadPath: f.auditHead}
+	}
+	if f.workspace.Path != "" {
+		request["workspace"] = f.workspace
 	}
 	if f.policy != "" {
 		object, err := execkit.PolicyObject(f.policy)
@@ -84,15 +94,23 @@ func (f *sessionFlags) open(a *app, server *rpc.Server) (string, error) {
 // execute runs one command in a session, and asks at the terminal where the policy wants a person.
 func execute(a *app, server *rpc.Server, request wire.Exec) (*wire.ExecResult, error) {
 	r, err := server.Exec(a.ctx, &request, a.ask)
-	if err != nil && errors.Is(err, errNoTerminal) {
-		e := errdefs.From(err)
-		e.Code, e.Message = errdefs.ApprovalRequired, "the command needs a person's approval and there is no terminal to ask at"
-		if reason, ok := e.Details["reason"].(string); ok {
-			e.Message += ": " + reason
-		}
-		return nil, e.WithHint("run execkit at a terminal, or allow the command in a policy file (--policy)").WithCause(nil)
+	if err != nil {
+		return nil, unasked(err)
 	}
-	return r, err
+	return r, nil
+}
+
+// unasked says so where an error came of having no terminal to ask at.
+func unasked(err error) error {
+	if !errors.Is(err, errNoTerminal) {
+		return err
+	}
+	e := errdefs.From(err)
+	e.Code, e.Message = errdefs.ApprovalRequired, "the command needs a person's approval and there is no terminal to ask at"
+	if reason, ok := e.Details["reason"].(string); ok {
+		e.Message += ": " + reason
+	}
+	return e.WithHint("run execkit at a terminal, or allow the command in a policy file (--policy)").WithCause(nil)
 }
 
 func execCommand() command {
