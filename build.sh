@@ -267,7 +267,7 @@ test)
 	fi
 	step "docker engine" docker_bed
 	step "kubernetes bed" build_bed
-	step "go test" env EXECKIT_PROGRAMS=1 go test -race ./...
+	step "go test" env EXECKIT_PROGRAMS=1 go test -race -timeout 40m ./...
 	step "fence" go run ./tools/fencefuzz -n 4000 -seed 1
 	step "tokens test" test_tokens
 	step lib build_lib
@@ -278,7 +278,7 @@ test)
 	step venv venv
 	step cli build_cli
 	step testees build_testees
-	step conformance env EXECKIT_CONFORMANCE=1 PYTHONPATH="$PWD/bindings/python/src" go test -count=1 ./tests/runner
+	step conformance env EXECKIT_CONFORMANCE=1 PYTHONPATH="$PWD/bindings/python/src" go test -count=1 -timeout 40m ./tests/runner
 	step "python test" env PYTHONPATH=bindings/python/src build/venv/bin/python -m pytest -q bindings/python/tests
 	step "node test" node --test bindings/node/test/
 	step "mcp clients" mcp_clients
