@@ -52,7 +52,7 @@ build_lib() {
 	mkdir -p build/include build/lib/pkgconfig
 	# libpthread is named although nothing needs it on a new glibc: on one before 2.34 the thread functions live there.
 	# Without netgo the resolver would bind to functions of a new glibc; with it a lookup reads resolv.conf itself.
-	CGO_CFLAGS="-O2 -include $PWD/capi/glibc_compat.h" go build -buildmode=c-shared -tags netgo,osusergo -trimpath -ldflags \
+	CGO_CFLAGS="-O2 -include $PWD/capi/glibc_compat.h" go build -buildmode=c-shared -tags "netgo,osusergo,${EXECKIT_TAGS:-}" -trimpath -ldflags \
 		"-s -w -extldflags '-Wl,-soname,libexeckit.so.1 -Wl,--version-script=$PWD/capi/execkit.map -Wl,--no-as-needed,-l:libpthread.so.0'" \
 		-o build/libexeckit.so ./capi
 	rm -f build/libexeckit.h # cgo's own header; users include ours

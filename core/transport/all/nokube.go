@@ -1,0 +1,7 @@
+//go:build nokube
+
+package all
+
+import "github.com/execkit/execkit/core/transport"
+
+func addKube(transport.Registry) {}
