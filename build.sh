@@ -40,12 +40,16 @@ install_missing() {
 		command -v top >/dev/null || missing+=(procps)
 	fi
 	if ((${#missing[@]})); then
-		echo "installing ${missing[*]}"
-		local root=()
-		((EUID == 0)) || root=(sudo)
-		"${root[@]}" apt-get update -qq
-		"${root[@]}" apt-get install -y -qq "${missing[@]}"
+		install_packages "${missing[@]}"
 	fi
+}
+
+install_packages() {
+	echo "installing $*"
+	local root=()
+	((EUID == 0)) || root=(sudo)
+	"${root[@]}" apt-get update -qq
+	"${root[@]}" apt-get install -y -qq "$@"
 }
 
 build_lib() {
@@ -180,6 +184,26 @@ build_bed() {
 	(cd tests/k8sbed && CGO_ENABLED=0 go build -ldflags "-s -w $flags" -o "$K8SBED" .)
 }
 
+# The source of the bash that is installed, from the distribution's own archive; apt looks for it with lists of its own, so
+# that the system's stay as they are.
+bash_source() {
+	local work=build/bash-source version id
+	version=$(dpkg-query -W -f '${source:Version}' bash)
+	[ "$(cat $work/version 2>/dev/null)" = "$version" ] && return
+	command -v dpkg-source >/dev/null || install_packages dpkg-dev
+	rm -rf $work && mkdir -p $work/etc $work/lists/partial
+	id=$(. /etc/os-release && echo "$ID")
+	local file
+	for file in /etc/apt/sources.list /etc/apt/sources.list.d/"$id"*.{list,sources}; do
+		[ -f "$file" ] && sed -E 's/^deb(\s)/deb-src\1/; s/^Types:.*/Types: deb-src/' "$file" >"$work/etc/${file##*/}"
+	done
+	local apt=(apt-get -qq -o Dir::Etc::SourceList=/dev/null -o Dir::Etc::SourceParts="$PWD/$work/etc" -o Dir::State::Lists="$PWD/$work/lists")
+	"${apt[@]}" update
+	# The download is not done as another user: that one cannot write into the checkout.
+	(cd $work && "${apt[@]}" -o APT::Sandbox::User=root source "bash=$version" && mv bash-*/ source)
+	echo "$version" >$work/version
+}
+
 # What needs no run: style, known faults, other platforms, and what must not drift apart. The tools are pinned here.
 check() {
 	step format test -z "$(gofmt -l .)"
@@ -301,13 +325,18 @@ bench)
 	step venv venv
 	step bench bench
 	;;
+bash-suite) # bash's own tests through a session and directly; what follows goes to the comparison
+	install_missing
+	step "bash source" bash_source
+	step "bash suite" go run ./tools/bashsuite "${@:2}" build/bash-source/source
+	;;
 check)
 	install_missing tests
 	check
 	;;
 clean) step clean rm -rf build dist bindings/python/src/execkit/lib ;;
 *)
-	echo "usage: ./build.sh demo | test [quick] | check | lib | cli | python | node | dist | bench | clean" >&2
+	echo "usage: ./build.sh demo | test [quick] | check | lib | cli | python | node | dist | bench | bash-suite | clean" >&2
 	exit 2
 	;;
 esac
