@@ -135,16 +135,21 @@ func command(name string, o options) string {
 	return `"$THIS_SH" ./` + name + ".tests"
 }
 
-// direct runs a script with bash alone, in a session of its own, as a session's shell has one, and with a controlling
-// terminal if asked. What it leaves running is killed.
+// direct runs a script with bash alone, as the leader of a terminal session, and with a controlling terminal if asked or
+// if the shell is interactive. What it leaves running is killed.
 func (b *bed) direct(name string, o options, terminal bool) (outcome, error) {
 	if err := b.renew(); err != nil {
 		return outcome{}, err
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), o.limit)
 	defer cancel()
+	arguments, text := []string{"--norc", "--noprofile"}, command(name, o)
+	if o.source {
+		// What is read into the shell sees how the shell was started: messages of an interactive one have no line numbers.
+		arguments, terminal = append(arguments, "+H", "+o", "history", "-i"), true
+	}
 	attributes := &syscall.SysProcAttr{Setsid: true}
-	c := exec.CommandContext(ctx, b.shell, "--norc", "--noprofile", "-c", command(name, o))
+	var files []*os.File
 	if terminal {
 		master, slave, err := openTerminal()
 		if err != nil {
@@ -153,10 +158,11 @@ func (b *bed) direct(name string, o options, terminal bool) (outcome, error) {
 		defer master.Close()
 		defer slave.Close()
 		// The terminal is descriptor 3 of the child for as long as it takes to become its own.
-		attributes.Setctty, attributes.Ctty = true, 3
-		c = exec.CommandContext(ctx, b.shell, "--norc", "--noprofile", "-c", `exec 3>&-; `+command(name, o))
-		c.ExtraFiles = []*os.File{slave}
+		attributes.Setctty, attributes.Ctty, files = true, 3, []*os.File{slave}
+		text = "exec 3>&-; " + text
 	}
+	c := exec.CommandContext(ctx, b.shell, append(arguments, "-c", text)...)
+	c.ExtraFiles = files
 	var stdout, stderr bytes.Buffer
 	c.Dir, c.Env, c.SysProcAttr, c.Stdout, c.Stderr = b.tests(), b.env, attributes, &stdout, &stderr
 	c.Cancel = func() error { return syscall.Kill(-c.Process.Pid, syscall.SIGKILL) }

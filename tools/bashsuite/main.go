@@ -118,8 +118,8 @@ const (
 	late           verdict = "not compared: over time when run directly"
 )
 
-// repeats is how often a script that differs is run directly again: once as before, then with a controlling terminal.
-const repeats = 6
+// repeats is how often a script that differs is run directly again as before, and how often with a controlling terminal.
+const repeats = 3
 
 // compare runs one script each way. note says where the outputs part.
 func (b *bed) compare(name string, o options) (v verdict, note string, err error) {
@@ -147,22 +147,23 @@ func (b *bed) compare(name string, o options) (v verdict, note string, err error
 		return "", "", err
 	}
 	note = ", " + parting(bare, ours)
-	for n := range repeats {
-		terminal := n > 0
+	steady := true
+	for n := range 2 * repeats {
+		terminal := n >= repeats
 		direct, err := b.direct(name, o, terminal)
 		if err == nil {
-			err = keep(fmt.Sprintf("direct-%d", n), direct)
+			err = keep(fmt.Sprintf("direct-%d", n+1), direct)
 		}
 		if err != nil {
 			return "", "", err
 		}
-		if direct != ours {
-			continue
+		steady = steady && (terminal || direct == bare)
+		if direct == ours {
+			if terminal && steady {
+				return sameOnTerminal, note, nil
+			}
+			return sameLater, note, nil
 		}
-		if n == 1 {
-			return sameOnTerminal, note, nil
-		}
-		return sameLater, note, nil
 	}
 	return different, note, nil
 }
