@@ -75,6 +75,14 @@ func checkLive(o *ExecOptions) (err error) {
 	return nil
 }
 
+// liveField is the name of the option that asks for a command to be driven.
+func liveField(o *ExecOptions) string {
+	if o.TTY != nil {
+		return "tty"
+	}
+	return "stdin"
+}
+
 func (r *Running) drive() (driver, error) {
 	r.live.mu.Lock()
 	defer r.live.mu.Unlock()

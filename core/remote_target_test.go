@@ -156,3 +156,17 @@ func TestTargets(t *testing.T) {
 		}
 	}
 }
+
+// What a target cannot do is refused by name, and nothing runs.
+func TestRemoteInput(t *testing.T) {
+	s, _ := far(t, execkit.Config{})
+	for field, o := range map[string]execkit.ExecOptions{"stdin": {StdinOpen: true}, "tty": {TTY: &execkit.TTY{}}} {
+		_, err := s.Start(context.Background(), "touch ran", o)
+		if !errors.Is(err, execkit.ErrUnsupported) || errdefs.From(err).Details["field"] != field {
+			t.Errorf("%s: %v", field, err)
+		}
+	}
+	if r := do(t, s, "ls"); strings.Contains(r.Stdout, "ran") {
+		t.Errorf("%+v", r)
+	}
+}

@@ -139,6 +139,8 @@ func (*remoteTarget) checkDir(ctx context.Context, sh shell, dir string) error {
 	return nil
 }
 
+func (*remoteTarget) drives() bool { return false }
+
 func (t *remoteTarget) describe(info *wire.SessionInfo) {
 	i := t.transport.Info()
 	info.Transport, info.Target, info.Shell = i.Scheme, i.Target, t.shell

@@ -41,6 +41,8 @@ type testCase struct {
 	Portable bool `json:"portable"`
 	// Kernel cases need one that can confine a session.
 	Kernel bool `json:"kernel"`
+	// Local cases are about what only sessions on this machine have, or read and write its files from both sides.
+	Local bool `json:"local"`
 	// Opened is what session.create must answer; Refused is the code of its error.
 	Opened  map[string]any `json:"opened"`
 	Refused string         `json:"refused"`
@@ -95,13 +97,6 @@ func TestConformance(t *testing.T) {
 	}
 }
 
-// ofThisMachine reports whether a case is about what only local sessions have.
-func (c testCase) ofThisMachine() bool {
-	return slices.ContainsFunc(c.Steps, func(s step) bool {
-		return strings.HasPrefix(s.Call, "checkpoint.") || strings.HasPrefix(s.Call, "file.")
-	})
-}
-
 func readCases(t *testing.T) []testCase {
 	t.Helper()
 	paths, _ := filepath.Glob("../conformance/*.jsonl")
@@ -131,7 +126,7 @@ func readCases(t *testing.T) []testCase {
 
 // remoteCases are those that hold on another machine, where only the parser's part of the fence stands.
 func remoteCases(t *testing.T) []testCase {
-	return slices.DeleteFunc(readCases(t), func(c testCase) bool { return c.Kernel || c.ofThisMachine() })
+	return slices.DeleteFunc(readCases(t), func(c testCase) bool { return c.Kernel || c.Local })
 }
 
 // here are the options of a session on this machine.

@@ -2,7 +2,6 @@ package runner
 
 import (
 	"os"
-	"slices"
 	"testing"
 
 	"github.com/execkit/execkit/core/transport/ssh/sshtest"
@@ -18,11 +17,7 @@ func TestConformanceOverSSH(t *testing.T) {
 	s := sshtest.Start(t, sshtest.Options{})
 	known := s.KnownHosts()
 	p := startTestee(t, testees["cli"])
-	for _, c := range readCases(t) {
-		// The kernel of another machine confines nothing for us; input that stays open and terminals are not there yet.
-		if c.Kernel || slices.ContainsFunc(c.Steps, func(s step) bool { return s.Call != "" }) {
-			continue
-		}
+	for _, c := range remoteCases(t) {
 		t.Run(c.Name, func(t *testing.T) {
 			runCase(t, p, c, map[string]any{"transport": "ssh://root@127.0.0.1", "shell": "bash", "cwd": t.TempDir(), "ssh": map[string]any{
 				"port": s.Port, "key_path": s.Key, "known_hosts": known, "agent": false, "config": false,
