@@ -28,6 +28,9 @@ type outcome struct {
 	late           bool // it was stopped at the limit
 }
 
+// noCode stands for the exit code of a command after which the shell could not report.
+const noCode = -1
+
 func (o outcome) write(path string) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return err
@@ -203,10 +206,13 @@ func (b *bed) session(name string, o options) (outcome, error) {
 	if err != nil {
 		return outcome{}, err
 	}
-	if r.Truncated || r.ExitCode == nil {
-		return outcome{}, errors.New("the result is not complete")
+	if r.Truncated {
+		return outcome{}, errors.New("the output is more than a result can hold")
 	}
-	out := outcome{code: *r.ExitCode, late: r.TimedOut}
+	out := outcome{code: noCode, late: r.TimedOut}
+	if r.ExitCode != nil {
+		out.code = *r.ExitCode
+	}
 	for text, into := range map[*string]*string{&r.Stdout: &out.stdout, &r.Stderr: &out.stderr} {
 		raw, err := base64.StdEncoding.DecodeString(*text)
 		if err != nil {

@@ -46,6 +46,32 @@ func TestCompare(t *testing.T) {
 	}
 }
 
+// TestCompareSourced reads scripts into the shell: directly into an interactive one on a terminal, as a session's is.
+func TestCompareSourced(t *testing.T) {
+	root := t.TempDir()
+	b := &bed{root: root, pristine: filepath.Join(root, "pristine"), shell: "/bin/bash"}
+	b.env = []string{"PATH=/usr/bin:/bin", "THIS_SH=/bin/bash", "TERM=dumb"}
+	if err := os.Mkdir(b.pristine, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		text string
+		want verdict
+		note string
+	}{
+		"error":      {"nosuchcommand; [ -c /dev/tty ] && : </dev/tty; exit 5", same, ""},
+		"restricted": {"set -r; echo x", different, "session -1"},
+	} {
+		if err := os.WriteFile(filepath.Join(b.pristine, name+".tests"), []byte(c.text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		got, note, err := b.compare(name, options{limit: time.Minute, source: true})
+		if err != nil || got != c.want || !strings.Contains(note, c.note) {
+			t.Errorf("%s: %q %q %v, want %q %q", name, got, note, err, c.want, c.note)
+		}
+	}
+}
+
 func TestParting(t *testing.T) {
 	for _, c := range []struct {
 		a, b outcome
