@@ -118,6 +118,8 @@ func (sc *scanner) assignment(s, e int, kind string, c class, flag bool) int {
 	case op == ':':
 		i++
 		v.tight = i < len(b) && !isSpace(b[i]) && !spaced
+	case op == '>' && quotedName && bytes.HasSuffix(b[:s-min(s, 1)], []byte(" value=")):
+		return -1 // <option value="pass">: no name
 	case op == '>' && (quotedName || s > 0 && b[s-1] == '<' || xmlTag(b, s)):
 		return sc.element(i+1, kind, c)
 	case op == '<' && bytes.HasPrefix(b[i:], []byte("</")):
@@ -164,6 +166,7 @@ func (sc *scanner) assignment(s, e int, kind string, c class, flag bool) int {
 		return -1 // "PWD="+dir: the quote ends a string that the name began
 	}
 	v.line = op == ':' && len(bytes.TrimLeft(b[:s], " \t\"'-")) == 0
+	v.name = b[s:e]
 	return sc.valueAt(i, v, kind, c)
 }
 
@@ -291,7 +294,7 @@ func (sc *scanner) valueAt(i int, v value, kind string, c class) int {
 		if k := bytes.IndexAny(rest, "\"'`<>;&|"); k >= 0 {
 			rest = rest[:k]
 		}
-		if f := bytes.Fields(rest); len(f) > 1 && len(f) <= 24 && (mnemonicLike(string(rest)) || len(f) <= 8 && !sentence(string(rest))) {
+		if f := bytes.Fields(rest); len(f) > 1 && !codeAfter(b, v.e) && !bytes.ContainsAny(f[0], ",()[]{}=") && len(f) <= 24 && (mnemonicLike(string(rest)) || len(f) <= 8 && !sentence(string(rest))) {
 			v.e = i + len(bytes.TrimRight(rest, " \t"))
 			v.quoted = true
 		}

@@ -2,6 +2,7 @@ package redact
 
 import (
 	"bytes"
+	"encoding/base64"
 	"strings"
 )
 
@@ -78,7 +79,22 @@ func (sc *scanner) url(p int) int {
 	if low := strings.ToLower(text); placeholder(text) || low == "pass" || low == "pw" || low == "pwd" || len(text) < 2 {
 		return -1
 	}
+	if host := b[at+1 : end]; len(text) <= 3 && sampleHost(host) {
+		return -1
+	}
 	return sc.add(s+colon+1, at, "url-credentials")
+}
+
+// sampleHost reports a host that is reserved for documentation, with what follows it.
+func sampleHost(host []byte) bool {
+	if i := bytes.IndexAny(host, "/:?#);,"); i >= 0 {
+		host = host[:i]
+	}
+	switch string(bytes.TrimRight(host, ".")) {
+	case "example.com", "example.org", "example.net":
+		return true
+	}
+	return false
 }
 
 func allDigits(b []byte) bool {
@@ -167,9 +183,13 @@ func (sc *scanner) credentials(i, end int) int {
 	if i >= end {
 		return -1
 	}
+	// In source code the header ends with an escape.
+	if k := bytes.IndexByte(b[i:end], '\\'); k > 0 && i+k+1 < end && (b[i+k+1] == 'n' || b[i+k+1] == 'r') {
+		end = i + k
+	}
 	text := string(b[i:min(end, i+maxJudge)])
 	first, _, many := strings.Cut(text, " ")
-	if placeholder(first) || len(first) < 6 || expression(first, false) {
+	if placeholder(first) || basicSample(first) || len(first) < 6 || expression(first, false) {
 		return -1
 	}
 	if many && !strings.ContainsRune(first, '=') {
@@ -180,6 +200,16 @@ func (sc *scanner) credentials(i, end int) int {
 		return -1
 	}
 	return sc.add(i, end, "authorization")
+}
+
+// basicSample reports the base64 of a user and a word that stands in for a password, as documentation has it.
+func basicSample(v string) bool {
+	if len(v) > 64 {
+		return false
+	}
+	text, err := base64.RawStdEncoding.DecodeString(strings.TrimRight(v, "="))
+	user, password, ok := strings.Cut(string(text), ":")
+	return err == nil && ok && wordy(user) && password != "" && isAlpha(password[0]) && placeholder(password)
 }
 
 // bearer redacts a bearer token that stands without its header.
@@ -234,11 +264,11 @@ func (sc *scanner) cookie(e int) int {
 		name := strings.ToLower(string(b[s:i]))
 		i++
 		s = i
-		for i < len(b) && b[i] != ';' && !isSpace(b[i]) && b[i] != '"' && b[i] != '\'' && b[i] != ',' {
+		for i < len(b) && b[i] != ';' && !isSpace(b[i]) && b[i] != '"' && b[i] != '\'' && b[i] != ',' && !bytes.HasPrefix(b[i:], []byte("\\r\\n")) {
 			i++
 		}
 		text := string(b[s:min(i, s+maxJudge)])
-		if cookieAttributes[name] || len(text) < 8 || placeholder(text) || !strings.ContainsAny(text, "0123456789") && wordy(text) || allDigits(b[s:i]) {
+		if cookieAttributes[name] || strings.HasPrefix(name, "__utm") || strings.HasPrefix(name, "_ga") || len(text) < 8 || placeholder(text) || !strings.ContainsAny(text, "0123456789") && wordy(text) || allDigits(b[s:i]) {
 			continue
 		}
 		end = max(end, sc.add(s, i, "cookie"))
@@ -374,6 +404,10 @@ func (sc *scanner) spaced(s, e, i int, kind string, c class, flag bool) int {
 		}
 		return sc.add(i, i+len(f[0]), kind)
 	case len(f) == 1 && (hasCommand(b[:s], "set", "setenv", "setx", "SET", "ENV")) && e > s && (b[e] == ' '):
+		// "set the password first" is a sentence; of a word the command must stand right before the name.
+		if w := string(f[0]); !strings.ContainsAny(w, "0123456789'\"") && wordy(strings.TrimRight(w, ".,;:")) && len(bytes.Fields(b[:s])) > 3 {
+			return -1
+		}
 		return sc.valueAt(i, v, kind, c)
 	case next[0] == '\'' && c == passwordClass && sqlStatement(b[:s]):
 		return sc.valueAt(i, value{data: true}, kind, c)

@@ -126,7 +126,7 @@ func nameOf(name []byte) (kind string, c class) {
 		return "api-key", tokenClass
 	case w == "key" && prev == "client" && strings.HasSuffix(low, "data"):
 		return "private-key", tokenClass
-	case w == "key" && (prev == "public" || prev == "primary" || prev == "foreign" || prev == "cache" || prev == "sort" || prev == "partition" || prev == "pub" || prev == "host"):
+	case w == "key" && (prev == "public" || prev == "primary" || prev == "foreign" || prev == "cache" || prev == "sort" || prev == "partition" || prev == "pub" || prev == "host" || prev == "verifier" || prev == "verification"):
 		return "", notSecret
 	case w == "key" && len(words) > 1, w == "keys" && len(words) > 1 && secretKey[prev]:
 		return "api-key", keyClass
@@ -140,6 +140,7 @@ func nameOf(name []byte) (kind string, c class) {
 	return "", notSecret
 }
 
+func isAlpha(c byte) bool { return isUpper(c) || isLower(c) }
 func isUpper(c byte) bool { return 'A' <= c && c <= 'Z' }
 func isLower(c byte) bool { return 'a' <= c && c <= 'z' }
 func isDigit(c byte) bool { return '0' <= c && c <= '9' }
@@ -161,7 +162,8 @@ var plainValues = func() map[string]bool {
 		ok hash hashed encrypted ciphertext value your-password yourpassword mypassword my-password your_password
 		your-secret your-token your_token your_secret my-secret my-token string? error reset rotated
 		sha256 sha512 md5 scram-sha-256 trust peer ident reject cert pam gss omitted sensitive unchanged internal
-		private public type name user username uuid id`) {
+		private public type name user username uuid id
+		compat files systemd sss winbind sample opensesame`) {
 		m[w] = true
 	}
 	return m

@@ -18,6 +18,8 @@ type value struct {
 	data bool
 	// line: name, colon and value are alone on their line, as in YAML.
 	line bool
+	// name is what the value was assigned to, if it is known.
+	name []byte
 	// code: an argument list or an expression goes on after the value.
 	code bool
 }
@@ -91,6 +93,9 @@ func reference(v string) bool {
 
 // expression reports what programs write where a value would be: a call, a property, an index, a type.
 func expression(v string, loose bool) bool {
+	if len(v) > 1 && v[0] == '*' && isAlpha(v[1]) {
+		v = v[1:] // a pointer
+	}
 	i := 0
 	for i < len(v) && isWord(v[i]) {
 		i++
@@ -114,7 +119,7 @@ func expression(v string, loose bool) bool {
 			j++
 		}
 		if j == len(v) || v[j] == '(' || v[j] == '[' || v[j] == ',' || v[j] == ')' || v[j] == ';' {
-			return wordy(v[:j])
+			return wordy(v[:j]) || isAlpha(v[0]) && j < len(v) && v[j] == '(' || loose && namesSecret(v[i:j])
 		}
 		i = j
 	}
@@ -124,14 +129,60 @@ func expression(v string, loose bool) bool {
 	v = strings.TrimRight(v, ",;)}")
 	if i >= len(v) && !isDigit(v[0]) {
 		// A variable is often named after what it holds.
-		low := strings.ToLower(v)
-		for _, w := range [...]string{"key", "secret", "token", "passw", "value"} {
-			if strings.Contains(low, w) {
-				return true
-			}
+		if namesSecret(v) {
+			return true
 		}
 	}
 	return wordy(v)
+}
+
+func namesSecret(v string) bool {
+	low := strings.ToLower(v)
+	for _, w := range [...]string{"key", "secret", "token", "passw", "value"} {
+		if strings.Contains(low, w) {
+			return true
+		}
+	}
+	return false
+}
+
+// harmless reports a version requirement, as lock files and manifests put beside every package, whatever its name, a
+// font change of troff, or text that consists of escapes of single characters.
+func harmless(v string) bool {
+	if v[0] == '\\' && len(v) > 2 {
+		if v[1] == 'f' && (isUpper(v[2]) || v[2] == '[') {
+			return true
+		}
+		return len(v)%6 == 0 && strings.Count(v, "\\u") == len(v)/6
+	}
+	n := strings.TrimLeft(v, "^~<>=")
+	if n == "" || len(n) == len(v) || !isDigit(n[0]) {
+		return false
+	}
+	n, _, _ = strings.Cut(n, "-")
+	return strings.Trim(n, "0123456789.x") == "" && strings.Count(n, ".") == 2
+}
+
+// constant reports a number in hexadecimal or a colour: what tables of tokens and keys hold in programs.
+func constant(v string) bool {
+	const hex = "0123456789abcdefABCDEF"
+	if rest, ok := strings.CutPrefix(v, "#"); ok {
+		return len(rest) == 6 && strings.Trim(rest, hex) == "" || wordy(rest)
+	}
+	rest, ok := strings.CutPrefix(strings.ToLower(strings.TrimRight(strings.TrimLeft(v, "-+"), ",;)")), "0x")
+	return ok && len(rest) <= 19 && strings.Trim(rest, "_"+hex) == ""
+}
+
+// namesake reports a value that only repeats the name of two words or more it stands beside, as in tables of names.
+func namesake(name []byte, v string) bool {
+	if len(name) < 8 {
+		return false
+	}
+	letters := func(s string) string {
+		return strings.ToLower(strings.NewReplacer("_", "", "-", "", ".", "").Replace(strings.TrimRight(s, "0123456789,;")))
+	}
+	n, w := letters(string(name)), letters(v)
+	return len(w) >= 8 && n != "password" && n != "passphrase" && (strings.HasSuffix(n, w) || strings.HasSuffix(w, "."+n) || strings.HasSuffix(w, n) && strings.ContainsAny(v, "."))
 }
 
 // wordy reports a name or a word as people write them: lower case, Capitalised, UPPER, camelCase, snake_case, with
@@ -202,8 +253,11 @@ func secretValue(b []byte, v value, c class) bool {
 	if !v.quoted && expression(text, v.code || !v.data) || placeholder(text) || len(text) < 4 || reference(text) {
 		return false
 	}
-	if !v.quoted && len(text) <= 18 && strings.HasPrefix(strings.ToLower(text), "0x") && strings.Trim(text[2:], "0123456789abcdefABCDEF,;)") == "" {
-		return false // a numeric constant
+	if !v.quoted && strings.HasPrefix(strings.ToLower(text), "0x") && constant(text) {
+		return false
+	}
+	if harmless(text) || namesake(v.name, text) || c != passwordClass && c != phraseClass && constant(text) {
+		return false
 	}
 	if c == keyClass {
 		return random(strings.TrimRight(text, ";,"))
