@@ -215,6 +215,26 @@ check() {
 	step lib build_lib
 	step headers check_headers
 	step symbols check_symbols
+	step "types, Python" check_python_types
+	step "types, TypeScript" check_node_types
+}
+
+check_python_types() {
+	[ -x build/venv/bin/python ] || python3 -m venv build/venv
+	build/venv/bin/pip install -q mypy==2.4.1
+	build/venv/bin/mypy --strict bindings/python/src/execkit tests/types/consumer.py
+}
+
+# A program of a user's, compiled against the package as npm lays it out.
+check_node_types() {
+	local work=build/typescript
+	if [ ! -x $work/node_modules/.bin/tsc ]; then
+		mkdir -p $work
+		(cd $work && npm init -y >/dev/null && npm install --silent typescript@7.0.2 @types/node@20)
+	fi
+	ln -sfn ../../../bindings/node $work/node_modules/execkit
+	cp tests/types/tsconfig.json tests/types/consumer.mts tests/types/consumer.cts $work/
+	$work/node_modules/.bin/tsc -p $work
 }
 
 check_headers() {

@@ -447,10 +447,13 @@ func (s *Session) hintFor(r *Result) string {
 	s.mu.Lock()
 	hint := s.hint
 	s.hint = ""
+	last := s.closed || s.config.CloseOnExit && r.ShellExited
 	r.Reconnected, s.reconnected = s.reconnected, false
 	s.mu.Unlock()
 	switch {
 	case hint != "":
+	case last && r.ShellExited:
+		hint = "the shell has ended and the session with it; open a new session to go on"
 	case r.TimedOut && r.ShellExited:
 		hint = "the command ignored every signal; the next command gets a fresh shell with directory and exported environment restored"
 	case r.TimedOut:

@@ -85,14 +85,21 @@ func (s *Session) HasJob(id string) bool {
 
 // RunningCommand returns the command that Exec left running under this identifier, while it can still be asked for.
 func (s *Session) RunningCommand(id string) *Running {
+	if r := s.Command(id); r != nil && r.left {
+		return r
+	}
+	return nil
+}
+
+// Command returns the command that Start began or Exec left running, or nil. One that has ended is returned for as long
+// as its job can be asked for, so that what comes too late can be told so.
+func (s *Session) Command(id string) *Running {
 	j, err := s.job(id)
 	if err != nil {
 		return nil
 	}
-	if r, ok := j.(*Running); ok && r.left {
-		return r
-	}
-	return nil
+	r, _ := j.(*Running)
+	return r
 }
 
 // JobInfo describes one job.
@@ -132,7 +139,11 @@ func (s *Session) JobWait(ctx context.Context, id string) (wire.JobWaitResult, e
 	if err != nil && ctx.Err() == nil {
 		return wire.JobWaitResult{}, err
 	}
-	return wire.JobWaitResult{Job: j.info(), Result: result}, nil
+	w := wire.JobWaitResult{Job: j.info(), Result: result}
+	if r, ok := j.(*Running); ok && r.isOver() && r.err != nil {
+		w.Error = errdefs.From(r.err)
+	}
+	return w, nil
 }
 
 // JobKill signals every process of a job; without a name it makes the job end, and returns when it has. It returns how

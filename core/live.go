@@ -274,8 +274,14 @@ func (r *Running) CloseStdin(ctx context.Context) error {
 }
 
 // Signal sends a signal, by its name in RFC 4254 ("INT", "TERM"), to every process of the command. The command goes on
-// if it outlives that. It returns how many processes were reached.
+// if it outlives that. It returns how many processes were reached: 0 where it has ended.
 func (r *Running) Signal(name string) (reached int, err error) {
+	if !engine.IsSignal(name) {
+		return 0, unknownSignal(name)
+	}
+	if r.isOver() {
+		return 0, nil
+	}
 	d, err := r.drive()
 	if err != nil {
 		return 0, err

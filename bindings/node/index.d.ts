@@ -218,7 +218,7 @@ export interface AuditQuery {
   signal?: AbortSignal;
 }
 
-/** The options of {@link Session.create}. Nested objects take camelCase keys; names in `env` are sent as they are. */
+/** The options of {@link Session.ssh} beside those of a session. */
 export interface SSHOptions {
   user?: string;
   port?: number;
@@ -242,6 +242,43 @@ export interface SSHOptions {
   pool?: boolean;
 }
 
+/** The options of {@link Session.docker} beside those of a session. */
+export interface DockerOptions {
+  /** The engine: `unix:///path`, `tcp://host:port` or `ssh://user@host`. Default: as the docker command finds it. */
+  host?: string;
+  /** A context of the docker command. */
+  context?: string;
+  user?: string;
+  workdir?: string;
+  /** PEM files for an engine behind TLS. */
+  tls?: { ca?: string; cert?: string; key?: string };
+  privileged?: boolean;
+}
+
+/** The options of {@link Session.k8s} beside those of a session. */
+export interface K8sOptions {
+  kubeconfig?: string;
+  context?: string;
+  namespace?: string;
+  container?: string;
+  /** Chooses a pod by its labels, in place of a name. */
+  selector?: string;
+  /** The user to impersonate. */
+  as?: string;
+  protocol?: 'auto' | 'websocket' | 'spdy';
+}
+
+/** The options of {@link Session.sandbox} beside those of a session. */
+export interface SandboxOptions {
+  /** The trees that may be read besides the system's own and those of `write`. Default: everything. */
+  read?: string | string[];
+  /** The trees that may be written. Default: the session's first directory. */
+  write?: string | string[];
+  /** True for an open network, or the TCP ports that may be connected to. Default: none. */
+  network?: boolean | number[];
+}
+
+/** The options of {@link Session.create}. Nested objects take camelCase keys; names in `env` are sent as they are. */
 export interface CreateOptions {
   /** A target URL such as `"local"`, or the object it stands for. Default: `"local"`. */
   transport?: string | ({ type: string } & Options);
@@ -266,10 +303,10 @@ export interface CreateOptions {
   onExit?: 'restart' | 'close';
   workspace?: string | Workspace;
   quotas?: Options;
-  ssh?: Options;
-  docker?: Options;
-  k8s?: Options;
-  sandbox?: Options;
+  ssh?: SSHOptions & { host?: string };
+  docker?: DockerOptions & { container?: string; env?: Record<string, string | null> };
+  k8s?: K8sOptions & { pod?: string };
+  sandbox?: SandboxOptions;
   reconnect?: boolean;
   label?: string;
   /** Asks a person where the policy or the intercept wants one. Without it such a command rejects with {@link ApprovalRequired}. */
@@ -315,7 +352,7 @@ export interface ExecOptions extends StreamOptions {
   yieldMs?: number;
   /** With `yieldMs`: keep the input open, or run the command on a terminal. */
   stdinOpen?: boolean;
-  tty?: { rows?: number; cols?: number };
+  tty?: boolean | { rows?: number; cols?: number };
 }
 
 /** What is known of an open session. */
@@ -468,7 +505,7 @@ export class Running {
   signal(name: string): Promise<number>;
   resize(rows: number, cols: number): Promise<void>;
   screen(options?: { format?: 'text' | 'png' }): Promise<Screen>;
-  /** The result; rejects with a TimeoutError after `timeoutMs`. */
+  /** The result; rejects with a TimeoutError after `timeoutMs`, which the command outlives. May be called again. */
   wait(options?: { timeoutMs?: number; signal?: AbortSignal }): Promise<ExecResult>;
   /** Interrupts the command, then terminates it, then kills it. */
   stop(): Promise<void>;
@@ -502,8 +539,8 @@ export class Job {
   kill(signal?: string): Promise<number>;
 }
 
-/** A live shell with state. Close it, or declare it with `await using`. */
 export interface CallOptions {
+  /** Aborts the call; the promise rejects with an `AbortError`. */
   signal?: AbortSignal;
 }
 
@@ -614,6 +651,7 @@ export interface FileInfo extends FilePath {
 /** Opens a session with the state of a snapshot: a file, or `data`. What the policy refuses is in `info.refused`. */
 export function restore(path: string | URL | undefined, options?: CreateOptions & { passphrase?: string; identities?: string[]; data?: Uint8Array }): Promise<Session>;
 
+/** A live shell with state. Close it, or declare it with `await using`. */
 export class Session {
   protected constructor();
   /**
@@ -627,6 +665,12 @@ export class Session {
   static local(options?: Omit<CreateOptions, 'transport'>): Promise<Session>;
   /** A session on an SSH server, as `ssh host` finds it: a host, an alias of the ssh configuration, or `[user@]host[:port]`. */
   static ssh(host: string, options?: Omit<CreateOptions, 'transport' | 'ssh'> & SSHOptions): Promise<Session>;
+  /** A session in a running container, by its name or id. */
+  static docker(container: string, options?: Omit<CreateOptions, 'transport' | 'docker'> & DockerOptions): Promise<Session>;
+  /** A session in a pod: its name, or `[context/]namespace/pod[/container]`; undefined with the option `selector`. */
+  static k8s(pod: string | undefined, options?: Omit<CreateOptions, 'transport' | 'k8s'> & K8sOptions): Promise<Session>;
+  /** A session on this machine that the kernel confines: what its programs may write, read and reach. */
+  static sandbox(options?: Omit<CreateOptions, 'transport' | 'sandbox'> & SandboxOptions): Promise<Session>;
   readonly id: string;
   readonly info: SessionInfo;
   /** Whether close() was called. */
@@ -644,7 +688,7 @@ export class Session {
    */
   readOutput(outputId: string, options?: { offset?: number; line?: number; limit?: number; signal?: AbortSignal }): Promise<OutputPart>;
   /** Starts a command and does not wait. `stdin: 'open'` keeps its input open; `tty` runs it on a terminal. */
-  start(command: string, options?: StreamOptions & { tty?: { rows?: number; cols?: number } }): Promise<Running>;
+  start(command: string, options?: StreamOptions & { tty?: boolean | { rows?: number; cols?: number } }): Promise<Running>;
   /** Sends a signal to every process of the command that runs; resolves to how many were reached. */
   interrupt(signal?: string): Promise<number>;
   /** Commands that go on, and what commands left in the background. */

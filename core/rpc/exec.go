@@ -58,6 +58,23 @@ func (s *Server) runningCommand(id string) (*execkit.Running, error) {
 		WithHint("the id is gone once exec.events has returned done")
 }
 
+// startedCommand is runningCommand for what may come when a command's events were read to the end: input, signals and looks
+// at its screen are told that it has ended, or show what it left.
+func (s *Server) startedCommand(id string) (*execkit.Running, error) {
+	running, err := s.runningCommand(id)
+	if err == nil {
+		return running, nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, session := range s.sessions {
+		if running := session.Command(id); running != nil {
+			return running, nil
+		}
+	}
+	return nil, err
+}
+
 func (s *Server) execEvents(ctx context.Context, r *wire.ExecEvents) (any, error) {
 	running, err := s.runningCommand(r.ExecID)
 	if err != nil {

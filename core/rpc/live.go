@@ -27,7 +27,7 @@ func waitFor(ctx context.Context, ms *int64) (context.Context, context.CancelFun
 }
 
 func (s *Server) execWrite(ctx context.Context, r *wire.ExecWrite) (any, error) {
-	running, err := s.runningCommand(r.ExecID)
+	running, err := s.startedCommand(r.ExecID)
 	if err != nil {
 		return nil, err
 	}
@@ -96,7 +96,7 @@ func (s *Server) sessionInterrupt(_ context.Context, r *wire.SessionInterrupt) (
 }
 
 func (s *Server) execCloseStdin(ctx context.Context, r *wire.ExecRef) (any, error) {
-	running, err := s.runningCommand(r.ExecID)
+	running, err := s.startedCommand(r.ExecID)
 	if err != nil {
 		return nil, err
 	}
@@ -104,7 +104,7 @@ func (s *Server) execCloseStdin(ctx context.Context, r *wire.ExecRef) (any, erro
 }
 
 func (s *Server) execSignal(_ context.Context, r *wire.ExecSignal) (any, error) {
-	running, err := s.runningCommand(r.ExecID)
+	running, err := s.startedCommand(r.ExecID)
 	if err != nil {
 		return nil, err
 	}
@@ -116,7 +116,7 @@ func (s *Server) execSignal(_ context.Context, r *wire.ExecSignal) (any, error) 
 }
 
 func (s *Server) execResize(_ context.Context, r *wire.ExecResize) (any, error) {
-	running, err := s.runningCommand(r.ExecID)
+	running, err := s.startedCommand(r.ExecID)
 	if err != nil {
 		return nil, err
 	}
@@ -124,7 +124,7 @@ func (s *Server) execResize(_ context.Context, r *wire.ExecResize) (any, error) 
 }
 
 func (s *Server) execScreen(_ context.Context, r *wire.ExecScreen) (any, error) {
-	running, err := s.runningCommand(r.ExecID)
+	running, err := s.startedCommand(r.ExecID)
 	if err != nil {
 		return nil, err
 	}

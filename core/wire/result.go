@@ -123,10 +123,12 @@ type JobProcess struct {
 	Ports       []int  `json:"ports,omitempty"`
 }
 
-// JobWaitResult is the result of job.wait; Result is nil while the job runs, and of a background job.
+// JobWaitResult is the result of job.wait; Result is nil while the job runs, and of a background job. Error is an error
+// object beside the result of a command that was cancelled: what the call that ran it would have been told.
 type JobWaitResult struct {
 	Job    JobInfo     `json:"job"`
 	Result *ExecResult `json:"result,omitempty"`
+	Error  any         `json:"error,omitempty"`
 }
 
 // Decision is the policy's verdict on a command.

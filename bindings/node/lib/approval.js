@@ -33,6 +33,8 @@ class Questions {
     } catch (error) {
       this.#thrown.push(error);
     }
+    // A yes to a question that is over must not overtake the stopping of its command.
+    if (this.#over.signal.aborted) said = false;
     const edited = typeof said === 'string' && said !== '';
     const params = { ...this.#ref, approval_id: fields.approval_id, approve: said === true || edited };
     if (edited) params.command = said;

@@ -81,16 +81,23 @@ class Running {
   /** The result of the command; rejects as exec does. */
   async wait(options = {}) {
     checkOptions(options, ['timeoutMs', 'signal'], 'wait');
-    if (this.#events && options.timeoutMs === undefined && options.signal === undefined) {
+    if (!this.#release.known.outcome && this.#events && options.timeoutMs === undefined && options.signal === undefined) {
       let result;
       for await (const event of this.events()) ({ result } = event);
       return result;
     }
-    return this.#release.result((await waitFor(this.id, options)).result);
+    if (!this.#release.known.outcome) this.#release.settle(await waitFor(this.id, options));
+    const { error, result } = this.#release.known.outcome;
+    if (error) throw error;
+    return result;
   }
 
   async stop() {
-    await request('exec.stop', this.#ref);
+    try {
+      await request('exec.stop', this.#ref);
+    } catch (error) {
+      if (!(error instanceof InvalidArgument)) throw error; // it has ended and its events were read
+    }
   }
 
   /** Stops the command if it runs, and waits until it has. */

@@ -11,6 +11,9 @@ const { addTo, pathOf } = require('./undo.js');
 
 const CREATE = ['transport', 'policy', 'redact', 'budget', 'audit', 'cwd', 'env', 'inheritEnv', 'shell', 'timeoutMs', 'idleTimeoutMs', 'onExit', 'workspace', 'quotas', 'ssh', 'docker', 'k8s', 'sandbox', 'reconnect', 'label', 'approvalTimeoutMs', 'onApproval', 'traceparent', 'signal'];
 const SSH = ['user', 'port', 'keyPath', 'keyPassphrase', 'certificatePath', 'password', 'agent', 'config', 'knownHosts', 'hostKey', 'fingerprint', 'jump', 'connectTimeoutMs', 'keepaliveMs', 'pool'];
+const DOCKER = ['host', 'context', 'user', 'workdir', 'tls', 'privileged'];
+const K8S = ['kubeconfig', 'context', 'namespace', 'container', 'selector', 'as', 'protocol'];
+const SANDBOX = ['read', 'write', 'network', 'base'];
 const EXEC = ['timeoutMs', 'stdin', 'budget', 'cwd', 'env', 'raw', 'check', 'onApproval', 'traceparent', 'signal'];
 const STREAM = EXEC.filter((name) => name !== 'check');
 const START = [...STREAM, 'tty'];
@@ -60,6 +63,8 @@ function isHere(transport = 'local') {
 
 function execParams(id, command, { signal, check, onApproval, stdin, ...options }) {
   const params = { ...toSnake(options), session_id: id, command };
+  if (params.tty === true) params.tty = {}; // of the usual size
+  if (params.tty === false) delete params.tty;
   if (isUint8Array(stdin)) params.stdin_b64 = Buffer.from(stdin.buffer, stdin.byteOffset, stdin.byteLength).toString('base64');
   // As text; exec.start would keep the input open.
   else if (stdin === 'open') params.stdin_b64 = Buffer.from(stdin).toString('base64');
@@ -103,12 +108,16 @@ async function* read(ref, onApproval, signal, left) {
 }
 
 /** The events of a command that goes on when its reader leaves. */
-async function* readAndRelease(ref, onApproval, release) {
+async function* readAndRelease(ref, onApproval, settle) {
   const left = { early: true };
   try {
-    yield* read(ref, onApproval, undefined, left);
-  } finally {
-    if (!left.early) release();
+    for await (const event of read(ref, onApproval, undefined, left)) {
+      if (event.result) settle({ result: event.result });
+      yield event;
+    }
+  } catch (error) {
+    if (!left.early) settle({ error });
+    throw error;
   }
 }
 
@@ -122,6 +131,21 @@ const forgotten = new FinalizationRegistry(({ id, target }) => {
   process.emitWarning(`a session on ${target} was collected without close()`, { type: 'ExecKitWarning', code: 'EXECKIT_UNCLOSED' });
   destroy(id).catch(() => {}); // there is nobody left to tell
 });
+
+/** Only the URL of its own scheme is one: the name of a container must not open a session elsewhere. */
+function url(scheme, rest) {
+  if (typeof rest !== 'string') throw new TypeError(`execkit: the target of Session.${scheme} must be a string`);
+  return rest.startsWith(`${scheme}://`) ? rest : `${scheme}://${rest}`;
+}
+
+/** Opens a session with the options of a transport among those of a session. */
+function openOn(scheme, transport, names, options) {
+  checkOptions(options, [...CREATE, ...names], `Session.${scheme}`);
+  const own = {};
+  const rest = {};
+  for (const [name, value] of Object.entries(options)) (names.includes(name) ? own : rest)[name] = value;
+  return Session.create({ ...rest, transport, ...(Object.keys(own).length > 0 && { [scheme]: own }) });
+}
 
 const KEY = Symbol('execkit.session');
 
@@ -152,11 +176,20 @@ class Session {
   }
 
   static async ssh(host, options = {}) {
-    const ssh = {};
-    const rest = {};
-    for (const [name, value] of Object.entries(options)) (SSH.includes(name) ? ssh : rest)[name] = value;
-    const transport = host.includes('://') ? host : `ssh://${host}`;
-    return Session.create({ ...rest, transport, ...(Object.keys(ssh).length > 0 && { ssh }) });
+    return openOn('ssh', url('ssh', host), SSH, options);
+  }
+
+  static async docker(container, options = {}) {
+    return openOn('docker', url('docker', container), DOCKER, options);
+  }
+
+  static async k8s(pod, options = {}) {
+    const whole = typeof pod === 'string' && pod.includes('/');
+    return openOn('k8s', whole ? url('k8s', pod) : { type: 'k8s', ...(pod !== undefined && { pod }) }, K8S, options);
+  }
+
+  static async sandbox(options = {}) {
+    return openOn('sandbox', 'sandbox', SANDBOX, options);
   }
 
   get closed() {
@@ -199,8 +232,14 @@ class Session {
         if (open) this.#running--;
         open = false;
       };
-      return new Running(ref, readAndRelease(ref, onApproval, release), {
-        result: (wire) => (release(), new ExecResult(wire)),
+      const known = { outcome: undefined };
+      const settle = (outcome) => {
+        known.outcome ??= outcome;
+        release();
+      };
+      return new Running(ref, readAndRelease(ref, onApproval, settle), {
+        known,
+        settle: ({ error, result }) => settle(error ? { error: fromWire(error, toCamel(error.details ?? {})) } : { result: new ExecResult(result) }),
         stop: async (started) => (await stop(started), release()),
       });
     } catch (error) {

@@ -61,8 +61,11 @@ def test_errors(session):
     with pytest.raises(execkit.InvalidArgument) as e:
         execkit.call("session.exec", {"sesion_id": "x"})
     assert "session_id" in e.value.hint and isinstance(e.value, ValueError)
-    with pytest.raises(execkit.Unsupported):
+    with pytest.raises(execkit.InvalidArgument, match="audit"):
         execkit.create(audit="/nonexistent/log")
+    with pytest.raises(execkit.Unsupported) as e:
+        execkit.Session.sandbox(base="image")
+    assert isinstance(e.value, NotImplementedError)
     with pytest.raises(execkit.InvalidArgument):
         session.exec("a\0b")
     session.close()

@@ -26,7 +26,7 @@ create = Session.create
 
 def abi_version() -> int:
     """Return the ABI version of the library: major << 16 | minor."""
-    return library().execkit_abi_version()
+    return int(library().execkit_abi_version())
 
 
 __all__ = [

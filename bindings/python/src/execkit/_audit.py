@@ -66,4 +66,5 @@ def query_audit(path: str | os.PathLike[str], **filters: Any) -> list[dict[str, 
         filters: session, label, exec, kinds (a list), contains (a part of the command), from_seq, to_seq, since_ms,
             until_ms, limit, last.
     """
-    return _ffi.call("audit.query", {"path": os.fspath(path), **filters})["records"]
+    records: list[dict[str, Any]] = _ffi.call("audit.query", {"path": os.fspath(path), **filters})["records"]
+    return records

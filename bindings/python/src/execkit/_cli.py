@@ -14,7 +14,7 @@ def _run(arguments: list[str]) -> int:
     library.execkit_main.restype = ctypes.c_int
     library.execkit_main.argtypes = [ctypes.c_int, ctypes.POINTER(ctypes.c_char_p)]
     argv = [b"execkit", *map(os.fsencode, arguments)]
-    return library.execkit_main(len(argv), (ctypes.c_char_p * len(argv))(*argv))
+    return int(library.execkit_main(len(argv), (ctypes.c_char_p * len(argv))(*argv)))
 
 
 def main() -> None:

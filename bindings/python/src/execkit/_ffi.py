@@ -8,6 +8,7 @@ import os
 import pathlib
 import select
 import threading
+from collections.abc import Callable
 from typing import Any
 
 from . import _errors
@@ -122,10 +123,11 @@ class Queue:
 
     def cancel(self, token: int) -> bool:
         """Ask a call to stop; False if its reply has already arrived."""
-        return self._lib.execkit_cancel(self._id, token) == 0
+        return bool(self._lib.execkit_cancel(self._id, token) == 0)
 
     def take(self) -> list[dict[str, Any]]:
-        return json.loads(_taken(self._lib.execkit_queue_take(self._id)) or b"[]")
+        taken: list[dict[str, Any]] = json.loads(_taken(self._lib.execkit_queue_take(self._id)) or b"[]")
+        return taken
 
     def wait(self, token: int) -> dict[str, Any]:
         """Wait for the reply of the one call that is pending."""
@@ -134,7 +136,8 @@ class Queue:
             self._poll.poll()
             for item in self.take():
                 if item["token"] == token:
-                    return item["reply"]
+                    reply: dict[str, Any] = item["reply"]
+                    return reply
 
     def close(self) -> None:
         self._lib.execkit_queue_close(self._id)
@@ -146,10 +149,11 @@ class Queue:
 _thread = threading.local()
 
 
-def call(method: str, params: dict[str, Any] | None = None) -> Any:
+def call(method: str, params: dict[str, Any] | None = None, late: Callable[[Any], object] | None = None) -> Any:
     """Run one method of the JSON API and return its result.
 
     Raises the exception of the failure's class. KeyboardInterrupt stops the running command; the session stays usable.
+    late gets the result of a call that was done although it was interrupted, before KeyboardInterrupt goes on.
     """
     queue = getattr(_thread, "queue", None)
     if queue is None or _thread.pid != os.getpid():
@@ -163,7 +167,9 @@ def call(method: str, params: dict[str, Any] | None = None) -> Any:
         # still pending is waited for, and the queue is not used again.
         _thread.queue = None
         if queue.cancel(token):
-            queue.wait(token)
+            reply = queue.wait(token)
+            if late and reply["ok"]:
+                late(reply["result"])
         raise
 
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import dataclasses
 from typing import Any
 
 from . import _ffi
 from ._aio import acall
+from ._errors import Error, InvalidArgument
 from ._result import ExecResult, result_of
 from ._stream import AsyncStream, Stream
+from ._undo import Record, record
 
 _WAIT_MS = 30_000
 
@@ -69,6 +72,19 @@ def _write_params(exec_id: str, data: str | bytes, to: str | None, secret: bool,
     return params
 
 
+def _settled(outcome: ExecResult | Error) -> ExecResult:
+    if isinstance(outcome, Error):
+        raise outcome
+    return outcome
+
+
+def _ended(reply: dict[str, Any]) -> ExecResult | None:
+    """Take what job.wait says of a command; None while it runs."""
+    if reply.get("error"):
+        _ffi.unwrap({"ok": False, "error": reply["error"]})
+    return result_of(reply["result"]) if reply.get("result") else None
+
+
 class Running:
     """A command that was started. Closing or dropping it, or its events, stops the command; wait() lets it end.
 
@@ -105,7 +121,7 @@ class Running:
 
     def signal(self, name: str) -> int:
         """Send a signal ("INT", "TERM") to every process of the command; return how many were reached."""
-        return _ffi.call("exec.signal", {"exec_id": self.id, "signal": name})["reached"]
+        return int(_ffi.call("exec.signal", {"exec_id": self.id, "signal": name})["reached"])
 
     def resize(self, rows: int, cols: int) -> None:
         """Change the size of the command's terminal."""
@@ -117,6 +133,8 @@ class Running:
 
     def wait(self, timeout: float | None = None) -> ExecResult:
         """Wait for the end of the command and return its result; TimeoutError after timeout seconds."""
+        if self._stream._outcome is not None:
+            return _settled(self._stream._outcome)
         if not self._read and timeout is None:
             self._read = True
             return self._stream.result()
@@ -124,14 +142,15 @@ class Running:
         while True:
             step = _WAIT_MS if left is None else min(left, _WAIT_MS)
             reply = _ffi.call("job.wait", {"job_id": self.id, "timeout_ms": step})
-            if reply.get("result"):
-                return result_of(reply["result"])
+            if (settled := _ended(reply)) is not None:
+                return settled
             if left is not None and (left := left - step) <= 0:
                 raise TimeoutError(f"the command still runs after {timeout} s")
 
     def stop(self) -> None:
         """Interrupt the command, then terminate it, then kill it; wait() then raises Cancelled."""
-        _ffi.call("exec.stop", {"exec_id": self.id})
+        with contextlib.suppress(InvalidArgument):  # it has ended and its events were read
+            _ffi.call("exec.stop", {"exec_id": self.id})
 
     def close(self) -> None:
         """Stop the command if it runs, and wait until it has."""
@@ -166,7 +185,7 @@ class AsyncRunning:
         await acall("exec.close_stdin", {"exec_id": self.id})
 
     async def signal(self, name: str) -> int:
-        return (await acall("exec.signal", {"exec_id": self.id, "signal": name}))["reached"]
+        return int((await acall("exec.signal", {"exec_id": self.id, "signal": name}))["reached"])
 
     async def resize(self, rows: int, cols: int) -> None:
         await acall("exec.resize", {"exec_id": self.id, "rows": rows, "cols": cols})
@@ -174,18 +193,29 @@ class AsyncRunning:
     async def screen(self, *, png: bool = False) -> Screen:
         return _screen(await acall("exec.screen", {"exec_id": self.id, "format": "png" if png else "text"}))
 
-    async def wait(self) -> ExecResult:
-        """Wait for the end of the command and return its result; use asyncio.timeout for a limit."""
-        if not self._read:
+    async def wait(self, timeout: float | None = None) -> ExecResult:
+        """Wait for the end of the command and return its result; TimeoutError after timeout seconds.
+
+        The command outlives a timeout. Cancelling the task stops it if its events were not asked for and no timeout
+        was given.
+        """
+        if self._stream._outcome is not None:
+            return _settled(self._stream._outcome)
+        if not self._read and timeout is None:
             self._read = True
             return await self._stream.result()
+        left = milliseconds(timeout)
         while True:
-            reply = await acall("job.wait", {"job_id": self.id, "timeout_ms": _WAIT_MS})
-            if reply.get("result"):
-                return result_of(reply["result"])
+            step = _WAIT_MS if left is None else min(left, _WAIT_MS)
+            reply = await acall("job.wait", {"job_id": self.id, "timeout_ms": step})
+            if (settled := _ended(reply)) is not None:
+                return settled
+            if left is not None and (left := left - step) <= 0:
+                raise TimeoutError(f"the command still runs after {timeout} s")
 
     async def stop(self) -> None:
-        await acall("exec.stop", {"exec_id": self.id})
+        with contextlib.suppress(InvalidArgument):
+            await acall("exec.stop", {"exec_id": self.id})
 
     async def aclose(self) -> None:
         await self._stream.aclose()
@@ -227,9 +257,11 @@ def job_fields(raw: dict[str, Any]) -> dict[str, Any]:
 
 
 class Job(_Job):
-    def output(self, stream: str = "stdout", *, offset: int = 0, limit: int | None = None) -> dict[str, Any]:
+    __doc__ = _Job.__doc__
+
+    def output(self, stream: str = "stdout", *, offset: int = 0, limit: int | None = None) -> Record:
         """Return a part of the output: text, encoding, next_offset, bytes_total, eof and more."""
-        return _ffi.call("job.output", given(job_id=self.job_id, stream=stream, offset=offset, limit=limit))
+        return record(_ffi.call("job.output", given(job_id=self.job_id, stream=stream, offset=offset, limit=limit)))
 
     def write(self, data: str | bytes, *, to: str | None = None, secret: bool = False, yield_after: float = 1.0) -> ExecResult:
         """Give input to a command that exec left running; return what came until it ended, waited or the time was over."""
@@ -248,21 +280,27 @@ class Job(_Job):
 
     def kill(self, signal: str | None = None) -> int:
         """End the job with every process of it, or send them a signal; return how many were reached."""
-        return _ffi.call("job.kill", given(job_id=self.job_id, signal=signal))["reached"]
+        return int(_ffi.call("job.kill", given(job_id=self.job_id, signal=signal))["reached"])
 
 
 class AsyncJob(_Job):
-    async def output(self, stream: str = "stdout", *, offset: int = 0, limit: int | None = None) -> dict[str, Any]:
-        return await acall("job.output", given(job_id=self.job_id, stream=stream, offset=offset, limit=limit))
+    """The same as Job, with await."""
+
+    async def output(self, stream: str = "stdout", *, offset: int = 0, limit: int | None = None) -> Record:
+        return record(await acall("job.output", given(job_id=self.job_id, stream=stream, offset=offset, limit=limit)))
 
     async def write(self, data: str | bytes, *, to: str | None = None, secret: bool = False, yield_after: float = 1.0) -> ExecResult:
         return result_of(await acall("exec.write", {**_write_params(self.job_id, data, to, secret, None), "yield_ms": milliseconds(yield_after)}))
 
-    async def wait(self) -> ExecResult | None:
+    async def wait(self, timeout: float | None = None) -> ExecResult | None:
+        left = milliseconds(timeout)
         while True:
-            reply = await acall("job.wait", {"job_id": self.job_id, "timeout_ms": _WAIT_MS})
+            step = _WAIT_MS if left is None else min(left, _WAIT_MS)
+            reply = await acall("job.wait", {"job_id": self.job_id, "timeout_ms": step})
             if reply["job"]["state"] == "ended":
                 return result_of(reply["result"]) if reply.get("result") else None
+            if left is not None and (left := left - step) <= 0:
+                raise TimeoutError(f"the job still runs after {timeout} s")
 
     async def kill(self, signal: str | None = None) -> int:
-        return (await acall("job.kill", given(job_id=self.job_id, signal=signal)))["reached"]
+        return int((await acall("job.kill", given(job_id=self.job_id, signal=signal)))["reached"])

@@ -12,11 +12,11 @@ import weakref
 from typing import Any
 
 from . import _errors, _ffi
-from ._aio import acall
+from ._aio import acall, acall_or
 from ._result import ExecResult, result_of
 from ._running import AsyncJob, AsyncRunning, Job, Running, job_fields, milliseconds as _milliseconds, tty_param
 from ._stream import AsyncOnApproval, AsyncStream, OnApproval, Stream, adrain, drain
-from ._undo import AsyncUndo, Undo, _record
+from ._undo import AsyncUndo, Record, StrPath, Undo, record
 
 
 def _given(**params: Any) -> dict[str, Any]:
@@ -38,15 +38,47 @@ def _is_here(transport: Any) -> bool:
 
 _SSH_OPTIONS = ("user", "port", "key_path", "key_passphrase", "certificate_path", "password", "agent", "config", "known_hosts", "host_key", "fingerprint", "jump", "pool")
 _SSH_SECONDS = ("connect_timeout", "keepalive")
+_DOCKER_OPTIONS = ("host", "context", "user", "workdir", "tls", "privileged")
+_K8S_OPTIONS = ("kubeconfig", "context", "namespace", "container", "selector", "as_user", "protocol")
+_SANDBOX_OPTIONS = ("read", "write", "network", "base")
 
 
 def _ssh_options(host: str, options: dict[str, Any]) -> dict[str, Any]:
-    """Take the options of ssh out of those of a session."""
-    ssh = {name: options.pop(name) for name in _SSH_OPTIONS if options.get(name) is not None}
+    ssh, rest = _split(options, (*_SSH_OPTIONS, *_SSH_SECONDS))
     for name in _SSH_SECONDS:
-        if options.get(name) is not None:
-            ssh[f"{name}_ms"] = _milliseconds(options.pop(name))
-    return {**options, "transport": host if "://" in host else f"ssh://{host}", **({"ssh": ssh} if ssh else {})}
+        if name in ssh:
+            ssh[f"{name}_ms"] = _milliseconds(ssh.pop(name))
+    return {**rest, "transport": _url("ssh", host), **({"ssh": ssh} if ssh else {})}
+
+
+def _docker_options(container: str, options: dict[str, Any]) -> dict[str, Any]:
+    docker, rest = _split(options, _DOCKER_OPTIONS)
+    return {**rest, "transport": _url("docker", container), **({"docker": docker} if docker else {})}
+
+
+def _k8s_options(pod: str | None, options: dict[str, Any]) -> dict[str, Any]:
+    k8s, rest = _split(options, _K8S_OPTIONS)
+    if "as_user" in k8s:
+        k8s["as"] = k8s.pop("as_user")  # "as" is a word of Python
+    if pod and "/" in pod:
+        return {**rest, "transport": _url("k8s", pod), **({"k8s": k8s} if k8s else {})}
+    return {**rest, "transport": _given(type="k8s", pod=pod), **({"k8s": k8s} if k8s else {})}
+
+
+def _sandbox_options(options: dict[str, Any]) -> dict[str, Any]:
+    sandbox, rest = _split(options, _SANDBOX_OPTIONS)
+    return {**rest, "transport": "sandbox", **({"sandbox": sandbox} if sandbox else {})}
+
+
+def _url(scheme: str, rest: str) -> str:
+    # Only the URL of this scheme is one: the name of a container must not open a session elsewhere.
+    return rest if rest.startswith(f"{scheme}://") else f"{scheme}://{rest}"
+
+
+def _split(options: dict[str, Any], names: tuple[str, ...]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Take the options of a transport out of those of a session."""
+    own = {name: value for name, value in options.items() if name in names and value is not None}
+    return own, {name: value for name, value in options.items() if name not in names}
 
 
 def _exec_params(session_id: str, command: str, timeout: float | None, stdin: str | bytes | None, budget: Any, raw: bool, cwd: str | None, env: dict[str, str | None] | None, traceparent: str | None) -> dict[str, Any]:
@@ -67,6 +99,15 @@ def _refuse_async(on_approval: Any) -> None:
         raise TypeError("on_approval is async; use AsyncSession, or give a function that is not")
 
 
+def _destroy(late: dict[str, Any]) -> None:
+    """End a session that was opened after its caller had been interrupted, and that nobody would ever close."""
+    _ffi.call("session.destroy", {"session_id": late["session_id"]})
+
+
+async def _adestroy(late: dict[str, Any]) -> None:
+    await acall("session.destroy", {"session_id": late["session_id"]})
+
+
 _open: weakref.WeakSet[_Common] = weakref.WeakSet()
 
 
@@ -85,7 +126,7 @@ atexit.register(_close_all)
 class _Common:
     def __init__(self, info: dict[str, Any], on_approval: Any = None) -> None:
         _open.add(self)
-        self.info = info
+        self.info = record(info)
         self.id: str = info["session_id"]
         self.closed = False
         self._on_approval = on_approval
@@ -116,7 +157,7 @@ class Session(Undo, _Common):
             options: cwd, env, inherit_env, shell, on_exit, budget, label and the other fields of session.create.
         """
         _refuse_async(on_approval)
-        return cls(_ffi.call("session.create", _create_params(transport, timeout, options)), on_approval)
+        return cls(_ffi.call("session.create", _create_params(transport, timeout, options), _destroy), on_approval)
 
     @classmethod
     def local(cls, **options: Any) -> Session:
@@ -133,6 +174,36 @@ class Session(Undo, _Common):
                 host_key, fingerprint, jump, pool, connect_timeout and keepalive (seconds), and those of create.
         """
         return cls.create(**_ssh_options(host, options))
+
+    @classmethod
+    def docker(cls, container: str, **options: Any) -> Session:
+        """Open a session in a running container.
+
+        Args:
+            container: its name or id.
+            options: host, context, user, workdir, tls and privileged, and those of create.
+        """
+        return cls.create(**_docker_options(container, options))
+
+    @classmethod
+    def k8s(cls, pod: str | None = None, **options: Any) -> Session:
+        """Open a session in a pod.
+
+        Args:
+            pod: its name, or [context/]namespace/pod[/container]; None with the option selector.
+            options: kubeconfig, context, namespace, container, selector, as_user (whom to impersonate) and protocol,
+                and those of create.
+        """
+        return cls.create(**_k8s_options(pod, options))
+
+    @classmethod
+    def sandbox(cls, **options: Any) -> Session:
+        """Open a session on this machine that the kernel confines.
+
+        Args:
+            options: read and write (trees), network (True, or a list of TCP ports), and those of create.
+        """
+        return cls.create(**_sandbox_options(options))
 
     def exec(self, command: str, *, timeout: float | None = None, stdin: str | bytes | None = None, budget: dict[str, Any] | None = None, check: bool = False, raw: bool = False, cwd: str | None = None, env: dict[str, str | None] | None = None, traceparent: str | None = None, on_approval: OnApproval | None = None, yield_after: float | None = None, stdin_open: bool = False, tty: Any = None) -> ExecResult:
         """Run a command to its end.
@@ -180,7 +251,7 @@ class Session(Undo, _Common):
 
     def interrupt(self, signal: str = "INT") -> int:
         """Send a signal to every process of the command that runs; return how many were reached. Call it from another thread."""
-        return _ffi.call("session.interrupt", {"session_id": self.id, "signal": signal})["reached"]
+        return int(_ffi.call("session.interrupt", {"session_id": self.id, "signal": signal})["reached"])
 
     def jobs(self) -> list[Job]:
         """Return the session's jobs: commands that go on, and what commands left in the background."""
@@ -191,7 +262,7 @@ class Session(Undo, _Common):
         drain(self._dropped)
         return Stream(params, on_approval or self._on_approval, self._dropped)
 
-    def read_output(self, output_id: str, *, offset: int | None = None, line: int | None = None, limit: int | None = None) -> dict[str, Any]:
+    def read_output(self, output_id: str, *, offset: int | None = None, line: int | None = None, limit: int | None = None) -> Record:
         """Read a part of output that a budget left out.
 
         Args:
@@ -202,7 +273,7 @@ class Session(Undo, _Common):
         Returns:
             text, encoding, offset, next_offset, bytes_total, lines_total, eof, and skipped where a part is gone.
         """
-        return _ffi.call("output.read", _given(output_id=output_id, offset=offset, line=line, limit=limit))
+        return record(_ffi.call("output.read", _given(output_id=output_id, offset=offset, line=line, limit=limit)))
 
     def close(self) -> None:
         """End the shell and what runs in its terminal session. Closing twice is harmless."""
@@ -219,17 +290,32 @@ class Session(Undo, _Common):
 
 
 class AsyncSession(AsyncUndo, _Common):
-    """The same as Session, with await."""
+    """The same as Session, with await. Cancelling a task stops the command that it waits for."""
 
     @classmethod
     async def create(cls, *, transport: Any = "local", timeout: float | None = None, on_approval: AsyncOnApproval | None = None, **options: Any) -> AsyncSession:
         """Open a session. on_approval may be async; one that is not runs in a thread, so that the loop goes on."""
-        return cls(await acall("session.create", _create_params(transport, timeout, options)), on_approval)
+        return cls(await acall_or("session.create", _create_params(transport, timeout, options), _adestroy), on_approval)
 
     @classmethod
     async def ssh(cls, host: str, **options: Any) -> AsyncSession:
         """Open a session on an SSH server; see Session.ssh."""
         return await cls.create(**_ssh_options(host, options))
+
+    @classmethod
+    async def docker(cls, container: str, **options: Any) -> AsyncSession:
+        """Open a session in a running container; see Session.docker."""
+        return await cls.create(**_docker_options(container, options))
+
+    @classmethod
+    async def k8s(cls, pod: str | None = None, **options: Any) -> AsyncSession:
+        """Open a session in a pod; see Session.k8s."""
+        return await cls.create(**_k8s_options(pod, options))
+
+    @classmethod
+    async def sandbox(cls, **options: Any) -> AsyncSession:
+        """Open a session on this machine that the kernel confines; see Session.sandbox."""
+        return await cls.create(**_sandbox_options(options))
 
     async def exec(self, command: str, *, timeout: float | None = None, stdin: str | bytes | None = None, budget: dict[str, Any] | None = None, check: bool = False, raw: bool = False, cwd: str | None = None, env: dict[str, str | None] | None = None, traceparent: str | None = None, on_approval: AsyncOnApproval | None = None, yield_after: float | None = None, stdin_open: bool = False, tty: Any = None) -> ExecResult:
         params = _exec_params(self.id, command, timeout, stdin, budget, raw, cwd, env, traceparent)
@@ -245,8 +331,9 @@ class AsyncSession(AsyncUndo, _Common):
         """Iterate over the events of a command, which starts with the first one that is asked for."""
         return AsyncStream(_exec_params(self.id, command, timeout, stdin, budget, raw, cwd, env, traceparent), on_approval or self._on_approval, self._dropped)
 
-    async def read_output(self, output_id: str, *, offset: int | None = None, line: int | None = None, limit: int | None = None) -> dict[str, Any]:
-        return await acall("output.read", _given(output_id=output_id, offset=offset, line=line, limit=limit))
+    async def read_output(self, output_id: str, *, offset: int | None = None, line: int | None = None, limit: int | None = None) -> Record:
+        """See Session.read_output."""
+        return record(await acall("output.read", _given(output_id=output_id, offset=offset, line=line, limit=limit)))
 
     async def start(self, command: str, *, timeout: float | None = None, stdin: str | bytes | None = None, tty: Any = None, budget: dict[str, Any] | None = None, raw: bool = False, cwd: str | None = None, env: dict[str, str | None] | None = None, traceparent: str | None = None, on_approval: AsyncOnApproval | None = None) -> AsyncRunning:
         stdin_open = stdin == "open"
@@ -257,7 +344,7 @@ class AsyncSession(AsyncUndo, _Common):
         return AsyncRunning(stream)
 
     async def interrupt(self, signal: str = "INT") -> int:
-        return (await acall("session.interrupt", {"session_id": self.id, "signal": signal}))["reached"]
+        return int((await acall("session.interrupt", {"session_id": self.id, "signal": signal}))["reached"])
 
     async def jobs(self) -> list[AsyncJob]:
         return [AsyncJob(**job_fields(raw)) for raw in (await acall("job.list", {"session_id": self.id}))["jobs"]]
@@ -275,7 +362,7 @@ class AsyncSession(AsyncUndo, _Common):
         await self.close()
 
 
-def _restore_params(path: Any, passphrase: str | None, identities: list[str] | None, data: bytes | None, timeout: float | None, transport: Any, options: dict[str, Any]) -> dict[str, Any]:
+def _restore_params(path: StrPath | None, passphrase: str | None, identities: list[str] | None, data: bytes | None, timeout: float | None, transport: Any, options: dict[str, Any]) -> dict[str, Any]:
     session = _create_params(transport, timeout, options)
     if "cwd" not in options:
         session.pop("cwd", None)  # the snapshot's own
@@ -283,30 +370,30 @@ def _restore_params(path: Any, passphrase: str | None, identities: list[str] | N
     return _given(path=None if path is None else os.fspath(path), data_b64=encoded, passphrase=passphrase, identities=identities, session=session)
 
 
-def restore(path: Any = None, *, passphrase: str | None = None, identities: list[str] | None = None, data: bytes | None = None, transport: Any = "local", timeout: float | None = None, on_approval: OnApproval | None = None, **options: Any) -> Session:
+def restore(path: StrPath | None = None, *, passphrase: str | None = None, identities: list[str] | None = None, data: bytes | None = None, transport: Any = "local", timeout: float | None = None, on_approval: OnApproval | None = None, **options: Any) -> Session:
     """Open a session with the state of a snapshot, which is a file or its bytes.
 
     options are those of execkit.create. The policy judges functions and aliases as the code that they are; what it
     refuses is not restored and is in session.info["refused"].
     """
     _refuse_async(on_approval)
-    return Session(_record(_ffi.call("snapshot.restore", _restore_params(path, passphrase, identities, data, timeout, transport, options))), on_approval)
+    return Session(_ffi.call("snapshot.restore", _restore_params(path, passphrase, identities, data, timeout, transport, options), _destroy), on_approval)
 
 
-async def arestore(path: Any = None, *, passphrase: str | None = None, identities: list[str] | None = None, data: bytes | None = None, transport: Any = "local", timeout: float | None = None, on_approval: AsyncOnApproval | None = None, **options: Any) -> AsyncSession:
+async def arestore(path: StrPath | None = None, *, passphrase: str | None = None, identities: list[str] | None = None, data: bytes | None = None, transport: Any = "local", timeout: float | None = None, on_approval: AsyncOnApproval | None = None, **options: Any) -> AsyncSession:
     """The same as restore, for an AsyncSession."""
-    return AsyncSession(_record(await acall("snapshot.restore", _restore_params(path, passphrase, identities, data, timeout, transport, options))), on_approval)
+    return AsyncSession(await acall_or("snapshot.restore", _restore_params(path, passphrase, identities, data, timeout, transport, options), _adestroy), on_approval)
 
 
-def policy_check(policy: dict[str, Any] | None, command: str, history: list[str] | None = None) -> dict[str, Any]:
+def policy_check(policy: dict[str, Any] | None, command: str, history: list[str] | None = None) -> Record:
     """Return the verdict of a policy on a command, without running anything.
 
     The result has decision ("allow", "ask" or "deny"), reason, rules, span and commands. history holds the commands
     that ran before in the same session.
     """
-    return _ffi.call("policy.check", _given(policy=policy, command=command, history=history))
+    return record(_ffi.call("policy.check", _given(policy=policy, command=command, history=history)))
 
 
 def redact(text: str, **options: Any) -> str:
     """Return text with its secrets hidden. options: labels, values, rules, allow, off."""
-    return _ffi.call("redact.text", _given(text=text, redact=options or None))["text"]
+    return str(_ffi.call("redact.text", _given(text=text, redact=options or None))["text"])

@@ -69,9 +69,11 @@ class Event:
 
 
 def _request(fields: dict[str, Any]) -> ApprovalRequest:
+    texts: dict[str, Any] = {name: fields.get(name) or "" for name in ("approval_id", "session_id", "command", "text", "cwd", "target", "reason", "digest", "stdin")}
+    lists: dict[str, Any] = {name: fields.get(name) or [] for name in ("rules", "commands", "env")}
     return ApprovalRequest(
-        **{name: fields.get(name) or "" for name in ("approval_id", "session_id", "command", "text", "cwd", "target", "reason", "digest", "stdin")},
-        **{name: fields.get(name) or [] for name in ("rules", "commands", "env")},
+        **texts,
+        **lists,
         severe=fields.get("severe", True),
         expires=fields.get("expires_ms", 0) / 1000,
     )
@@ -116,6 +118,7 @@ class _Base:
         self._waiting: collections.deque[Event] = collections.deque()
         self._error: BaseException | None = None
         self._failure: Exception | None = None  # of on_approval
+        self._outcome: ExecResult | _errors.Error | None = None  # what wait() of a Running gives
 
     def _take(self, raw: dict[str, Any]) -> None:
         """Take an event over; the error of a finished one is raised once everything before it was read."""
@@ -124,11 +127,13 @@ class _Base:
                 _ffi.unwrap({"ok": False, "error": raw["error"]})
             except _errors.Error as e:
                 e.__cause__ = self._failure
-                self._error = e
+                self._error = self._outcome = e
             return
         result = raw.get("result")
         known = {name: raw[name] for name in ("type", "data", "encoding", "kind", "prompt", "pid", "fields") if name in raw}
-        self._waiting.append(Event(**known, result=result_of(result) if result else None))
+        event = Event(**known, result=result_of(result) if result else None)
+        self._waiting.append(event)
+        self._outcome = event.result or self._outcome
 
     def _next(self) -> Event | None:
         if self._waiting:
