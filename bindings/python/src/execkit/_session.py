@@ -298,6 +298,11 @@ class AsyncSession(AsyncUndo, _Common):
         return cls(await acall_or("session.create", _create_params(transport, timeout, options), _adestroy), on_approval)
 
     @classmethod
+    async def local(cls, **options: Any) -> AsyncSession:
+        """Open a session on this machine."""
+        return await cls.create(transport="local", **options)
+
+    @classmethod
     async def ssh(cls, host: str, **options: Any) -> AsyncSession:
         """Open a session on an SSH server; see Session.ssh."""
         return await cls.create(**_ssh_options(host, options))
