@@ -49,7 +49,7 @@ def test_bytes_of_an_event(session):
 
 @pytest.mark.parametrize("leave", ["close", "drop", "with", "raise"])
 def test_leaving_a_stream_stops_its_command(session, tmp_path, leave):
-    stream = session.stream("echo begun; sleep 600; touch never", timeout=0)
+    stream = session.stream("echo begun; sleep 600 && touch never", timeout=0)
     seen(stream, "begun")
     if leave == "close":
         stream.close()
@@ -199,7 +199,7 @@ def test_closing_while_a_command_runs(tmp_path):
 
     def run():
         try:
-            for event in session.stream("echo begun; sleep 600; touch never", timeout=0):
+            for event in session.stream("echo begun; sleep 600 && touch never", timeout=0):
                 came.append(event)
                 if event.data:
                     begun.set()
@@ -291,9 +291,9 @@ def test_asyncio(tmp_path):
                 with pytest.raises(execkit.StdinNotAttached):
                     await running.write("late")
                 assert await running.signal("INT") == 0
-            async with s.stream("echo begun; sleep 600; touch never", timeout=0) as stream:
+            async with s.stream("echo begun; sleep 600 && touch never", timeout=0) as stream:
                 await until(stream, "begun")
-            reading = asyncio.create_task(until(s.stream("echo begun; sleep 600; touch never", timeout=0), "no such text"))
+            reading = asyncio.create_task(until(s.stream("echo begun; sleep 600 && touch never", timeout=0), "no such text"))
             while not await s.interrupt("CONT"):
                 await asyncio.sleep(0.01)
             reading.cancel()
