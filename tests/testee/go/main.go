@@ -28,6 +28,7 @@ type request struct {
 		Workspace json.RawMessage    `json:"workspace"`
 		Policy    json.RawMessage    `json:"policy"`
 		Redact    json.RawMessage    `json:"redact"`
+		Transport string             `json:"transport"`
 		Cwd       string             `json:"cwd"`
 		Env       map[string]*string `json:"env"`
 		Command   string             `json:"command"`
@@ -113,7 +114,7 @@ func perform(sessions map[string]*execkit.Session, r *request) (any, error) {
 				return nil, err
 			}
 		}
-		s, err := execkit.Open(ctx, "local", execkit.Config{Workspace: workspace, Audit: record, Traceparent: p.Trace, Policy: policy, Redact: &hide, Shell: p.Shell, Cwd: p.Cwd, Env: p.Env})
+		s, err := execkit.Open(ctx, p.Transport, execkit.Config{Workspace: workspace, Audit: record, Traceparent: p.Trace, Policy: policy, Redact: &hide, Shell: p.Shell, Cwd: p.Cwd, Env: p.Env})
 		if err != nil {
 			return nil, err
 		}
