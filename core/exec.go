@@ -214,13 +214,14 @@ func (p *proposal) admit(ctx context.Context, approve Approver) (_ *job, err err
 	}
 	first, undo, err := s.forOneCommand(ctx, shell, p.options)
 	if err != nil {
-		return nil, err
+		return nil, s.hideSecrets(err)
 	}
 	first.Prelude = prelude + first.Prelude
 	mark, err := s.beforeCommand(ctx, p.command, p.options.Env)
 	if err != nil {
 		return nil, err
 	}
+	s.redact.LearnCommand(p.command)
 	raw := p.options.Raw
 	j := &job{session: s, shell: shell, command: first, undo: undo, raw: raw, mark: mark, trace: p.trace,
 		asked: p.command, decision: p.verdict.decision, limits: p.limits,
@@ -301,8 +302,11 @@ func (j *job) recorded(ctx context.Context, out engine.Outcome, result *Result) 
 func (s *Session) hideSecrets(err error) error {
 	e := errdefs.From(err)
 	e.Message = redactText(s.redact, e.Message)
-	if reason, ok := e.Details["reason"].(string); ok {
-		e.Details["reason"] = redactText(s.redact, reason)
+	e.Hint = redactText(s.redact, e.Hint)
+	for name, detail := range e.Details {
+		if text, ok := detail.(string); ok {
+			e.Details[name] = redactText(s.redact, text)
+		}
 	}
 	if rules, ok := e.Details["rules"].([]wire.RuleRef); ok {
 		for i := range rules {

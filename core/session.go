@@ -138,7 +138,7 @@ func (s *Session) Info() wire.SessionInfo {
 	info := wire.SessionInfo{
 		SessionID: s.id, Cwd: redactText(s.redact, s.cwd),
 		Enforcement: map[string]any{"policy": s.guard.judges, "fence": s.guard.fence}, Warnings: s.guard.warnings,
-		Label: s.config.Label, Busy: s.busy,
+		Label: redactText(s.redact, s.config.Label), Busy: s.busy,
 	}
 	maps.Copy(info.Enforcement, s.enforcement)
 	s.target.describe(&info)

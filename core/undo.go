@@ -190,7 +190,7 @@ func (s *Session) Checkpoints(ctx context.Context) (*wire.CheckpointList, error)
 	if err != nil {
 		return nil, s.hideSecrets(err)
 	}
-	list := &wire.CheckpointList{Workspace: u.files.Root(), Checkpoints: make([]wire.Checkpoint, 0, len(all))}
+	list := &wire.CheckpointList{Workspace: redactText(s.redact, u.files.Root()), Checkpoints: make([]wire.Checkpoint, 0, len(all))}
 	for i := range all {
 		list.Checkpoints = append(list.Checkpoints, checkpointOf(&all[i], head))
 	}

@@ -387,7 +387,7 @@ func (sc *scanner) spaced(s, e, i int, kind string, c class, flag bool) int {
 		for end < len(b) && !isSpace(b[end]) {
 			end++
 		}
-		if w := string(b[i:end]); next[0] != '\'' && next[0] != '"' && wordy(w) && !strings.ContainsAny(w, "0123456789") {
+		if w := string(b[i:end]); next[0] != '\'' && next[0] != '"' && wordy(w) && !strings.ContainsAny(w, "0123456789") && !mixed(w) {
 			return -1
 		}
 		return sc.valueAt(i, v, kind, c)
@@ -438,6 +438,17 @@ func (sc *scanner) spaced(s, e, i int, kind string, c class, flag bool) int {
 		return -1
 	}
 	return sc.valueAt(i, value{}, kind, c)
+}
+
+// mixed reports more capitals among small letters than a name of a few words has.
+func mixed(w string) bool {
+	upper := 0
+	for i := range len(w) {
+		if isUpper(w[i]) {
+			upper++
+		}
+	}
+	return upper > 4 && upper*4 < len(w)*3
 }
 
 // netrcLine reports that head is the beginning of a netrc entry.

@@ -35,6 +35,29 @@ func (v *valueSet) find() *searcher {
 // whether the value was long enough; see [MinValue]. The lines of a value of several lines are registered each.
 func (r *Redactor) Learn(value string) bool { return registrable(value) && r.learn(value) }
 
+// LearnCommand registers the secrets that stand in the text of a command, in assignments, flags and elsewhere, because
+// what the command prints shows them without the name that told them. Plain words are not registered: they would hide
+// unrelated text.
+func (r *Redactor) LearnCommand(text string) {
+	if r.disabled {
+		return
+	}
+	var found []string
+	st := r.Stream()
+	for _, line := range strings.Split(text, "\n") {
+		st.find([]byte(line))
+		for _, sp := range st.spans {
+			v := strings.Trim(line[sp.s:sp.e], "\"'`; \t\r")
+			if len(v) >= 8 && !strings.ContainsAny(v, "$`") && (!wordy(v) || strings.ContainsAny(v, "0123456789")) {
+				found = append(found, v)
+			}
+		}
+	}
+	if len(found) > 0 {
+		r.learn(found...)
+	}
+}
+
 func registrable(v string) bool {
 	for _, l := range strings.FieldsFunc(v, isLineEnd) {
 		if len(strings.TrimSpace(l)) >= MinValue {

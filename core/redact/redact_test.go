@@ -321,3 +321,17 @@ func FuzzStream(f *testing.F) {
 		s.Flush(s.Idle(s.Write(nil, text[:n])))
 	})
 }
+
+// What a command names is hidden in what it prints; a plain word is not, since it would be hidden everywhere.
+func TestLearnCommand(t *testing.T) {
+	r := mustNew(t, Options{})
+	r.LearnCommand("MY_TOKEN='k2Jx9Qm4Zt7Wp1' run --password Gx7zvroQFD\nDB_PASSWORD=$OTHER DB_PASSWORD=postgres true")
+	if got, _ := r.Text("x k2Jx9Qm4Zt7Wp1, Gx7zvroQFD, postgres, OTHER"); got != "x [REDACTED], [REDACTED], postgres, OTHER" {
+		t.Error(got)
+	}
+	off := mustNew(t, Options{Disabled: true})
+	off.LearnCommand("MY_TOKEN=k2Jx9Qm4Zt7Wp1")
+	if got, _ := off.Text("k2Jx9Qm4Zt7Wp1"); got != "k2Jx9Qm4Zt7Wp1" {
+		t.Error(got)
+	}
+}

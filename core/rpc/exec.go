@@ -54,7 +54,7 @@ func (s *Server) runningCommand(id string) (*execkit.Running, error) {
 			return running, nil
 		}
 	}
-	return nil, errdefs.New(errdefs.InvalidArgument, "no running command %s", errdefs.Quote(id)).
+	return nil, errdefs.New(errdefs.InvalidArgument, "no running command %s", quoteID(id)).
 		WithHint("the id is gone once exec.events has returned done")
 }
 

@@ -165,7 +165,7 @@ func (s *Server) sessionOfJob(id string) (*execkit.Session, error) {
 			return session, nil
 		}
 	}
-	return nil, errdefs.New(errdefs.InvalidArgument, "no job %s", errdefs.Quote(id)).
+	return nil, errdefs.New(errdefs.InvalidArgument, "no job %s", quoteID(id)).
 		WithHint("job.list shows a session's jobs").WithDetail("field", "job_id")
 }
 

@@ -226,7 +226,7 @@ func (s *Server) session(id string) (*execkit.Session, error) {
 	if session, ok := s.sessions[id]; ok {
 		return session, nil
 	}
-	return nil, errdefs.New(errdefs.SessionNotFound, "no session %s", errdefs.Quote(id)).
+	return nil, errdefs.New(errdefs.SessionNotFound, "no session %s", quoteID(id)).
 		WithHint("session.list shows the open ones; session.create opens one").WithSession(errdefs.Closed)
 }
 
@@ -326,7 +326,7 @@ func (s *Server) outputRead(_ context.Context, r *wire.OutputRead) (any, error) 
 		}
 	}
 	if err == nil {
-		err = errdefs.New(errdefs.InvalidArgument, "no output %s", errdefs.Quote(r.OutputID)).WithHint("its session is closed")
+		err = errdefs.New(errdefs.InvalidArgument, "no output %s", quoteID(r.OutputID)).WithHint("its session is closed")
 	}
 	return nil, err
 }
@@ -341,4 +341,14 @@ func (s *Server) Close() {
 		_ = session.Close()
 	}
 	s.observer.close()
+}
+
+// quoteID quotes an id that names nothing. It may be anything, and no session's options say what of it is secret.
+func quoteID(id string) string {
+	r, err := redact.New(redact.Options{})
+	if err != nil {
+		return "of that id"
+	}
+	shown, _ := r.Text(id)
+	return errdefs.Quote(shown)
 }
