@@ -2,6 +2,7 @@ package remote
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -36,7 +37,7 @@ type dialect interface {
 	starts() bool
 }
 
-// reportSections is how many marks a report has.
+// reportSections is how many marks a report has, where none says that it is the last.
 const reportSections = 3
 
 // bashDialect speaks to bash 4.4 and later.
@@ -45,17 +46,18 @@ type bashDialect struct {
 	// Sourcing (and not only eval) keeps an interactive bash from printing "[1] 123" for every background job.
 	sources bool
 	mayTrap bool
+	// mustSource says that the session may have something for which evaluatesAlike is not true.
+	mustSource bool
 }
 
 func (*bashDialect) arguments() string {
 	return "--norc --noprofile --noediting +H +o history -i"
 }
 
-// hello keeps what every command needs in variables that the session cannot change, since bash reads its input byte by
-// byte: a line of 700 bytes costs 0.3 ms.
+// hello keeps what every command needs in variables that the session cannot change, so that a line is short.
 func (d *bashDialect) hello() string {
 	return `PS1= PS2= SHLVL=1;exec 250>&8 251>&9 8>&- 9>&-;shopt -u checkwinsize;\readonly __ek_l=` + engine.Quote(leavePosix) +
-		" __ek_e=" + engine.Quote(d.evaluate(d.direct())) + " __ek_r=" + engine.Quote(reportText(d.direct())) +
+		" __ek_e=" + engine.Quote(d.evaluate(d.direct())) + " __ek_q=" + engine.Quote(evaluateHere+redirect(d.direct())) + " __ek_r=" + engine.Quote(reportText(d.direct())) +
 		`;__ek_b=$BASHOPTS POSIXLY_CORRECT=1` + "\n"
 }
 
@@ -73,19 +75,43 @@ const (
 	sourceFD = "249"
 )
 
+// evaluateHere runs the command in __ek_c without sourcing it.
+const evaluateHere = `\eval "$__ek_l$__ek_c"`
+
+func redirect(to streams) string {
+	return " <" + to.stdin + " >" + to.stdout + " 2>" + to.stderr + " 250>&- 251>&-"
+}
+
 // evaluate runs the command in __ek_c.
 func (d *bashDialect) evaluate(to streams) string {
-	streams := " <" + to.stdin + " >" + to.stdout + " 2>" + to.stderr + " 250>&- 251>&-"
 	if !d.sources {
-		return `\eval "$__ek_l$__ek_c"` + streams
+		return evaluateHere + redirect(to)
 	}
-	return `\. /dev/fd/` + sourceFD + " " + sourceFD + "<<<" + engine.Quote(sourced) + streams
+	return `\. /dev/fd/` + sourceFD + " " + sourceFD + "<<<" + engine.Quote(sourced) + redirect(to)
+}
+
+// unlikeSourced are words that mean something else, or say more, where they are not in a sourced script; so does an
+// ampersand. See evaluatesAlike.
+var unlikeSourced = []string{"coproc", "exit", "logout", "exec", "return", "LINENO", "BASH_SOURCE", "FUNCNAME", "caller"}
+
+// evaluatesAlike says whether a text does the same where it is evaluated without being sourced, and leaves nothing in
+// the session, as a function, with which a later one does not. A text that hides such a word gets the meaning that it
+// has at a prompt, such as the notice "[1] 123".
+func evaluatesAlike(text string) bool {
+	return !mayLeaveJobs(text) && !engine.SetsTrap(text) &&
+		!slices.ContainsFunc(unlikeSourced, func(word string) bool { return strings.Contains(text, word) })
 }
 
 func (d *bashDialect) command(c engine.Command, last report, to streams, nonce uint64) string {
 	d.mayTrap = d.mayTrap || engine.SetsTrap(c.Text)
+	d.mustSource = d.mustSource || !evaluatesAlike(c.Text)
 	evaluate := `\eval "$__ek_e";`
-	if to != d.direct() || !d.sources {
+	switch {
+	case to == d.direct() && !d.mustSource && c.Dir == "" && !strings.Contains(c.Text, "\n"):
+		// Sourcing costs a pipe and a sixth of the shell's work. It numbers the lines of a syntax error, which one line
+		// does not need; and the text that changes the directory returns from it.
+		evaluate = `\eval "$__ek_q";`
+	case to != d.direct() || !d.sources:
 		evaluate = d.evaluate(to) + ";"
 	}
 	return "__ek_c=" + engine.Quote(engine.BashText(c, last.Report)) + ";" + evaluate + d.ask(last, to, nonce)
@@ -108,6 +134,9 @@ func (d *bashDialect) ask(last report, to streams, nonce uint64) string {
 // reportText tells the state; __ek_d is the directory that the host knows. Tracing is turned off before anything is
 // told, since PS4 is the session's own text.
 //
+// One redirection serves the marks here, and only one mark follows the environment where the directory is the same: bash writes line
+// by line, and each write is a message on its way to the host.
+//
 // The directory is told only when it changed: [[ is a keyword, so nothing that the session defined stands in for it,
 // and a PWD that was assigned is not the same file as the real one. A subshell, which costs a fork, can forget a
 // function called pwd.
@@ -117,13 +146,17 @@ func reportText(to streams) string {
 		side = "{ time;} 2>" + to.stdout + ";{ time;} 2>" + to.stderr + ";"
 	}
 	return `case $-${__ek_p-} in *[xv,]*)__ek_f=$-;\set +xv;__ek_c=$TIMEFORMAT;TIMEFORMAT="set $__ek_f
-pipe ${__ek_p-}";{ time;} 2>&250;TIMEFORMAT=$__ek_c;\unset __ek_c __ek_f __ek_p;esac;\export -p >&250;{ time;} 2>&250;` +
-		`[[ ${PWD-} = "$__ek_d" && $PWD -ef . ]]||(\unset -f pwd&&{ \pwd;\pwd -P;} >&250;:);{ time;} 2>&250;{ time;} 2>&251;` +
+pipe ${__ek_p-}";{ time;} 2>&250;TIMEFORMAT=$__ek_c;\unset __ek_c __ek_f __ek_p;esac;{ \export -p >&2;` +
+		`if [[ ${PWD-} = "$__ek_d" && $PWD -ef . ]];then TIMEFORMAT=${TIMEFORMAT%???}` + reportEnds + `;{ time;};` +
+		`else { time;};(\unset -f pwd&&{ \pwd;\pwd -P;} >&2;:);{ time;};fi;} 2>&250;{ time;} 2>&251;` +
 		side + `\unset TIMEFORMAT __ek_d`
 }
 
 func (*bashDialect) parse(status int, sections []string, last report) report {
 	r := report{Report: engine.ReadReport(status, sections[0]), logical: last.logical}
+	if len(sections) == 1 { // the directory is the same
+		return r
+	}
 	r.logical, r.cwd = readDirectory(sections[1], last)
 	return r
 }

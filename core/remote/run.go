@@ -232,7 +232,7 @@ func (w *watch) note(m mark) {
 			t.status, _ = strconv.Atoi(m.value)
 		default:
 			t.sections = append(t.sections, string(m.text))
-			t.reported = m.index == reportSections
+			t.reported = m.index == reportSections || m.value == reportEnds
 		}
 	}
 }
@@ -244,7 +244,7 @@ func (w *watch) answered() (report, bool) {
 		return report{}, false
 	}
 	for _, t := range w.turns {
-		if t.reported && len(t.sections) == reportSections-1 {
+		if t.reported {
 			return w.shell.says.parse(t.status, t.sections, w.shell.last), true
 		}
 	}

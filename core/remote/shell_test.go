@@ -79,7 +79,7 @@ func TestCommands(t *testing.T) {
 			{name: "functions do not forge", setup: "printf() { :; }; echo() { :; }; command() { :; }; pwd() { :; }; cat() { :; }; true() { :; }", command: "(exit 4)", status: 4},
 			{name: "special functions do not forge", setup: "eval() { echo no; }; export() { echo no; }; unset() { echo no; }; .() { echo no; }; trap() { echo no; }; printf() { echo no; }; command() { :; }; builtin() { :; }; pwd() { echo no; }", command: "echo yes; (exit 4)", out: "yes\n", status: 4, bash: true},
 			{name: "aliases do not forge", setup: "alias eval='echo no' export='echo no' unset='echo no' set='echo no' printf='echo no' pwd='echo no'", command: "echo yes", out: "yes\n"},
-			{name: "keyword aliases do not forge", setup: "alias time='echo no' .='echo no' case='echo no' {='echo no' '[[=echo no'", command: "echo yes", out: "yes\n", bash: true},
+			{name: "keyword aliases do not forge", setup: "alias time='echo no' .='echo no' case='echo no' {='echo no' '[[=echo no' if='echo no' then='echo no' else='echo no' fi='echo no'", command: "echo yes", out: "yes\n", bash: true},
 			{name: "a command cannot report", command: "for i in 3 4 8 9 10 11 12 13 250 251; do echo 123456 >&$i; done 2>/dev/null; (exit 5)", status: 5, out: "*", err: "*", bash: true},
 			{name: "PWD is no directory", setup: "PWD=/forged", command: "echo a", out: "a\n"},
 			{name: "set -x", setup: "set -x", command: "echo a", out: "a\n", err: "*"},
@@ -89,6 +89,13 @@ func TestCommands(t *testing.T) {
 			{name: "set -f -C -a", setup: "set -f -C -a", command: "echo a", out: "a\n"},
 			{name: "expansion error", command: "echo ${x?gone}; echo b", err: "*", status: -1},
 			{name: "debug trap", setup: "trap 'echo dbg' DEBUG", command: "echo a", out: "dbg\na\n", bash: true},
+			{name: "return", command: "return 3; echo no", status: 3, bash: true},
+			{name: "quiet job of a function", setup: "r() { sleep 300 >/dev/null & }", command: "r; echo on", out: "on\n", bash: true},
+			{name: "quiet exit of a function", setup: "r() { exit 4; }", command: "r", status: 4, ends: true, bash: true},
+			{name: "exec of nothing", command: "exec /nonexistent", status: 127, err: "*", ends: true, bash: true},
+			{name: "a mark's word is output", command: "echo 1234567890123456end", out: "1234567890123456end\n"},
+			{name: "forged ends", setup: "trap 'TIMEFORMAT=${TIMEFORMAT-}end; echo ${TIMEFORMAT}' DEBUG", command: "(exit 4)", out: "*", status: 4, bash: true},
+			{name: "hidden trap", command: "t=tr; ${t}ap 'TIMEFORMAT=${TIMEFORMAT-}000' DEBUG; echo a", out: "*", status: -1, late: true, ends: true, bash: true},
 			{name: "exit trap", setup: "trap 'echo bye' EXIT", command: "echo a", out: "a\n"},
 			{name: "digits in IFS", setup: "IFS=0123456789", command: "echo a", out: "a\n"},
 			{name: "no PATH", setup: "PATH=", command: "echo a", out: "a\n"},
@@ -144,6 +151,18 @@ func TestCommands(t *testing.T) {
 					t.Errorf("afterwards: %+v, stderr %q", r.Outcome, r.err)
 				}
 			})
+		}
+	}
+}
+
+func TestEvaluatesAlike(t *testing.T) {
+	for text, want := range map[string]bool{
+		"true": true, "a && b 2>&1": true, "cd /tmp; ls": true,
+		"sleep 1 &": false, "f() { exit 3; }": false, "coproc cat": false, "return": false, "exec ls": false, "eval $x": false, "source f": false,
+		"echo $LINENO": false, "trap 'x &' EXIT": false,
+	} {
+		if got := evaluatesAlike(text); got != want {
+			t.Errorf("%q: %v", text, got)
 		}
 	}
 }

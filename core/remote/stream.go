@@ -144,7 +144,7 @@ func (s *stream) feed(p []byte) (marks []mark) {
 		if m.value != commandStarts && prefix != s.prefixes[0] {
 			s.index++
 			m.index, s.within = s.index, prefix
-			if s.index == s.sections {
+			if s.index == s.sections || m.value == reportEnds {
 				s.within, s.index = "", 0
 			}
 		}
@@ -155,6 +155,9 @@ func (s *stream) feed(p []byte) (marks []mark) {
 
 // commandStarts is the value of a mark that says that the shell has read the line.
 const commandStarts = "run"
+
+// reportEnds is the value of a mark that is the last of a report, and of one that is not a status.
+const reportEnds = "end"
 
 // next finds the first mark at or after from: its start and its end, which is 0 for one that is not whole. Without one
 // start is where a mark may begin, or len(data).

@@ -45,6 +45,7 @@ func TestStream(t *testing.T) {
 		{name: "start", in: mark + "run\nout" + whole, out: "outoutput", marks: 4, texts: "||export A='b'\n|/dir\n"},
 		{name: "exit", in: "a" + prefixOf(exitNonce) + "003\nb", out: "ab", marks: 1},
 		{name: "exit in a report", in: "a" + mark + "000\nexport" + prefixOf(exitNonce) + "003\n", out: "a", marks: 2, texts: "|"},
+		{name: "short report", in: "a" + mark + "007\nexport A='b'\n" + mark + "end\nb", out: "ab", marks: 2, texts: "|export A='b'\n"},
 		{name: "digits in the output before", in: mark[:15] + whole, out: mark[:15] + "output", marks: 3, texts: "|export A='b'\n|/dir\n"},
 	} {
 		for step := 1; step < 30; step++ {
@@ -66,6 +67,7 @@ func TestStream(t *testing.T) {
 // However a stream is cut into reads, output and marks are the same, and nothing is lost or made up.
 func FuzzStream(f *testing.F) {
 	f.Add([]byte("a<>007\nexport A=b\n<>007\n/x\n<>007\nrest"), uint8(3))
+	f.Add([]byte("a<>007\nexport A=b\n<>end\nrest"), uint8(2))
 	f.Add([]byte("<>run\n<<>>000\n[]137\n<>"), uint8(1))
 	f.Fuzz(func(t *testing.T, data []byte, step uint8) {
 		// The fuzzer cannot guess a nonce, so it writes <> and [] for them.
