@@ -115,6 +115,8 @@ func (w *watch) climb(waiting bool) bool {
 	switch {
 	case w.climbed >= giveUpAfter || time.Since(w.begun) >= giveUpAtLatest:
 		return false
+	case w.rung < 1 && w.climbed < startingAtMost && w.shell.starting(group):
+		// The next look sends the interrupt.
 	case w.rung < 1:
 		w.rung = 1
 		w.interrupt = interruptEvery
