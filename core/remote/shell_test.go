@@ -134,13 +134,16 @@ func TestCommands(t *testing.T) {
 				if tt.out != "*" && r.out != tt.out || tt.err != "*" && r.err != tt.err {
 					t.Errorf("stdout %q, want %q; stderr %q, want %q", r.out, tt.out, r.err, tt.err)
 				}
-				if tt.status >= 0 && r.Status != tt.status || r.Exited != tt.ends || r.TimedOut != tt.late || r.Lost {
+				// busybox leaves fflush by a jump out of its handler of an interrupt, now and then with stdio's lock held, and
+				// then waits for itself. It is given up, as it should be.
+				mayHang := shell == "busybox" && tt.name == "builtin loop"
+				if tt.status >= 0 && r.Status != tt.status || r.Exited != tt.ends && !mayHang || r.TimedOut != tt.late || r.Lost {
 					t.Errorf("got %+v", r.Outcome)
 				}
 				if (r.Signal == 9) != tt.signal {
 					t.Errorf("signal %d", r.Signal)
 				}
-				if tt.late && (r.StopConfirmed == nil || !*r.StopConfirmed) {
+				if tt.late && (r.StopConfirmed == nil || !*r.StopConfirmed) && !(mayHang && r.Exited) {
 					t.Errorf("the stop is not confirmed: %+v", r.Outcome)
 				}
 				if r.Exited {

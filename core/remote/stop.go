@@ -48,25 +48,34 @@ func (p *stopper) finish() {
 	p.over.Wait()
 	ctx, cancel := context.WithTimeout(context.Background(), giveUpAfter)
 	defer cancel()
-	st, err := p.shell.host.steer(ctx)
-	if err != nil {
-		return
-	}
-	for range 5 {
-		all, err := st.processes(ctx)
-		if err != nil || len(all) == 0 {
+	// A busy target answers late, and what was killed is not gone at once.
+	for ctx.Err() == nil {
+		st, err := p.shell.host.steer(ctx)
+		if err != nil {
 			return
 		}
-		left := p.shell.foreground(all)
-		if len(left) == 0 {
+		all, err := st.processes(ctx)
+		switch left := p.shell.foreground(all); {
+		case err != nil:
+		case len(all) == 0:
+			return // no /proc
+		case len(left) == 0:
 			p.confirmed = true
 			return
+		default:
+			_ = st.signal(ctx, "KILL", left...)
 		}
-		if st.signal(ctx, "KILL", left...) != nil {
+		select {
+		case <-ctx.Done():
+		case <-p.shell.gone:
 			return
+		case <-time.After(lookAgain):
 		}
 	}
 }
+
+// lookAgain is the time between two looks at what is left of a command.
+const lookAgain = 10 * time.Millisecond
 
 // gaveUp says that the shell cannot be had back.
 func (p *stopper) gaveUp() bool {

@@ -127,7 +127,9 @@ func TestSession(t *testing.T) {
 				t.Errorf("%+v", r)
 			}
 			r, err := s.Exec(context.Background(), "while :; do :; done", execkit.ExecOptions{Timeout: 300 * time.Millisecond})
-			if err != nil || !r.TimedOut || r.ShellExited || r.StopConfirmed == nil || !*r.StopConfirmed {
+			// busybox may lock itself up when it is interrupted there, and is then given up.
+			lockedUp := image == "execkit-busybox" && err == nil && r.ShellExited
+			if err != nil || !r.TimedOut || !lockedUp && (r.ShellExited || r.StopConfirmed == nil || !*r.StopConfirmed) {
 				t.Errorf("%+v %v", r, err)
 			}
 			if _, err := s.Exec(context.Background(), "true", execkit.ExecOptions{Cwd: "/nonexistent"}); !errors.Is(err, execkit.ErrInvalidArgument) {
