@@ -104,6 +104,8 @@ func (s *Shell) Signal(name string) (reached int, err error) {
 		return 0, fmt.Errorf("unknown signal %q", name)
 	}
 	number := unix.SignalNum("SIG" + known)
+	s.signalling.Add(1)
+	defer func() { s.signals.Add(1); s.signalling.Add(-1) }()
 	s.interrupted.Store(2)
 	table := processTable()
 	shell := table[s.pid]

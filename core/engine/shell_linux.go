@@ -37,6 +37,8 @@ type Shell struct {
 	idle            idleMark
 	sent            atomic.Bool  // the shell's line is wholly in the socket
 	interrupted     atomic.Int32 // how many commands a signal of the host may still interrupt: this one and the next
+	signalling      atomic.Int32 // calls of Signal that are under way
+	signals         atomic.Int32 // calls of Signal that have ended
 	cwd             string
 	env             map[string]string
 	jobsMu          sync.Mutex

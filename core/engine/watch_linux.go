@@ -25,7 +25,9 @@ type watch struct {
 	marks, reported []byte // what arrived on the control and on the report socket
 	foreign         int    // the size of what others than the shell wrote there
 	asked           bool   // the status was asked for again after an abandoned line
-	unproven        bool   // and once more, whether or not the command was begun
+	askedSince      time.Time
+	signals         int32 // the count of the host's signals when it was last asked
+	unproven        bool  // and once more, whether or not the command was begun
 	// long is the control socket in the netpoller; nil for a command that ends within firstLook.
 	long *os.File
 	ladder
@@ -72,17 +74,29 @@ func (w *watch) wait() (report, ending) {
 		if rep, end, ok := w.receive(0); ok {
 			return rep, end
 		}
-		if w.asked && (w.unproven || w.shell.interrupted.Load() == 0) {
+		if w.asked && (w.unproven && !w.signalled() || w.shell.interrupted.Load() == 0) {
 			// The line that asks was abandoned too: the session made the report impossible (readonly TIMEFORMAT). Or the
 			// command was never begun.
 			return report{}, shellLost
 		}
 		// An interrupt of the host's may have come before the shell began the command.
 		w.unproven = w.asked
+		if !w.asked {
+			w.askedSince = time.Now()
+		}
 		w.asked = true
+		w.signals = w.shell.signals.Load()
 		w.nonce = newNonce()
 		w.shell.send(w.shell.says.ask(w.nonce, !w.unproven))
 	}
+}
+
+// signalled reports whether a signal of the host's may have come since the shell was last asked, and taken that line as
+// well. Who goes on for longer than a shell is given to stop loses it.
+func (w *watch) signalled() bool {
+	// In this order: a call that has ended in between is counted.
+	underWay := w.shell.signalling.Load() > 0
+	return (underWay || w.shell.signals.Load() != w.signals) && time.Since(w.askedSince) < giveUpAtLatest
 }
 
 // nextLook says how long to wait for the report before looking at the shell again: soon after the start, when a line
