@@ -312,6 +312,7 @@ test)
 	step "docker engine" docker_bed
 	step "kubernetes bed" build_bed
 	step "go test" env EXECKIT_PROGRAMS=1 go test -race -timeout 40m ./...
+	step demo sh -c 'go run ./examples/go >/dev/null'
 	step "fence" go run ./tools/fencefuzz -n 4000 -seed 1
 	step "tokens test" test_tokens
 	step lib build_lib

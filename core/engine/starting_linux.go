@@ -20,7 +20,7 @@ func (s *Shell) starting(pid int) bool {
 	if pid <= 0 || pid == s.pid {
 		return false
 	}
-	status, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/status")
+	status, err := os.ReadFile(procPath(pid, "status"))
 	if err != nil {
 		return false
 	}
@@ -33,10 +33,10 @@ func (s *Shell) starting(pid int) bool {
 	if err != nil || mask&(1<<(unix.SIGINT-1)) == 0 {
 		return false
 	}
-	own, err := os.Readlink("/proc/" + strconv.Itoa(s.pid) + "/exe")
+	own, err := os.Readlink(procPath(s.pid, "exe"))
 	if err != nil {
 		return false
 	}
-	program, err := os.Readlink("/proc/" + strconv.Itoa(pid) + "/exe")
+	program, err := os.Readlink(procPath(pid, "exe"))
 	return err == nil && program == own
 }

@@ -88,7 +88,7 @@ func (t *Transport) Open(ctx context.Context, o transport.OpenOptions) (transpor
 	defer t.mu.Unlock()
 	if t.closed {
 		_ = p.Close()
-		return nil, errdefs.New(errdefs.SessionClosed, "the transport is closed")
+		return nil, errdefs.New(errdefs.SessionClosed, "the transport is closed").WithHint("open a new session")
 	}
 	t.open[p] = true
 	p.forget = func() {
@@ -250,7 +250,7 @@ func exitOf(s *status, argvText string) (transport.Exit, error) {
 		return missing, shellNotFound([]string{argvText}, s.Message)
 	}
 	return missing, errdefs.New(errdefs.ConnectionLost, "the program in the container was lost: %s", errdefs.Quote(s.Message)).
-		WithOutcome(errdefs.Unknown)
+		WithOutcome(errdefs.Unknown).WithHint("kubectl get pods shows the pod")
 }
 
 // A status is the part of a metav1.Status that tells how a program ended.

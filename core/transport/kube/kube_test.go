@@ -100,6 +100,10 @@ func TestOpenErrors(t *testing.T) {
 		{name: "waiting", status: 200, pod: strings.ReplaceAll(podText, `"running":{}`, `"waiting":{"reason":"ImagePullBackOff","message":"no\u001b such image"}`), code: errdefs.Unavailable, texts: []string{"ImagePullBackOff"}},
 		{name: "ended", status: 200, pod: strings.ReplaceAll(podText, `"running":{}`, `"terminated":{"reason":"OOMKilled"}`), code: errdefs.Unavailable, texts: []string{"OOMKilled"}},
 		{name: "pending", status: 200, pod: `{"metadata":{"name":"p"},"spec":{"containers":[{"name":"main"}]},"status":{"phase":"Pending","conditions":[{"type":"PodScheduled","status":"False","reason":"Unschedulable","message":"0/3 nodes"}]}}`, code: errdefs.Unavailable, texts: []string{"Pending", "Unschedulable", "0/3 nodes"}},
+		{name: "a phase with control bytes", status: 200, pod: `{"metadata":{"name":"p"},"spec":{"containers":[{"name":"main"}]},"status":{"phase":"\u001b[2J"}}`, code: errdefs.Unavailable},
+		{name: "a name with control bytes", status: 200, pod: strings.Replace(podText, `"name":"p"`, `"name":"\u001b[2J"`, 1), code: errdefs.Unavailable, texts: []string{"none"}},
+		{name: "a container with control bytes", rest: "n/p/other", status: 200, pod: strings.ReplaceAll(podText, `"main"`, `"\u001b[2J"`), code: errdefs.Unavailable, texts: []string{"none"}},
+		{name: "an id with control bytes", status: 200, pod: strings.Replace(podText, `"u1"`, `"\u001b[2J"`, 1), code: errdefs.Unavailable, texts: []string{"none"}},
 		{name: "going", status: 200, pod: strings.Replace(podText, `"uid":"u1"`, `"deletionTimestamp":"2026-01-01T00:00:00Z"`, 1), code: errdefs.TargetNotFound, texts: []string{"deleted"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 
+	"k8s.io/apimachinery/pkg/util/validation"
+
 	"github.com/execkit/execkit/core/errdefs"
 )
 
@@ -64,7 +66,33 @@ func (c *cluster) pod(ctx context.Context, namespace, name string) (*pod, error)
 	if err := c.get(ctx, p, nil, "api/v1/namespaces", namespace, "pods", name); err != nil {
 		return nil, c.explain(ctx, err, "pod "+errdefs.Quote(name)+" in namespace "+errdefs.Quote(namespace), access{namespace, "get", "pods", ""})
 	}
-	return p, nil
+	return p, p.check()
+}
+
+// check holds what an API server says of a pod against the platform's own rules: names and ids become parts of addresses
+// and of messages.
+func (p *pod) check() error {
+	good := len(validation.IsDNS1123Subdomain(p.Metadata.Name)) == 0 && printable(p.Metadata.UID)
+	for _, c := range slices.Concat(p.Spec.Containers, p.Spec.InitContainers, p.Spec.EphemeralContainers) {
+		good = good && len(validation.IsDNS1123Label(c.Name)) == 0
+	}
+	for _, s := range p.statuses() {
+		good = good && printable(s.ContainerID)
+	}
+	if !good {
+		return errdefs.New(errdefs.Unavailable, "the API server tells of a pod %s whose names or ids are none", errdefs.Quote(p.Metadata.Name)).
+			WithHint("check that the context names a Kubernetes API server")
+	}
+	return nil
+}
+
+// printable reports whether an id is one short word.
+func printable(id string) bool {
+	return len(id) <= 256 && !strings.ContainsFunc(id, func(c rune) bool { return c <= ' ' || c > '~' })
+}
+
+func (p *pod) statuses() []containerStatus {
+	return slices.Concat(p.Status.ContainerStatuses, p.Status.InitContainerStatuses, p.Status.EphemeralContainerStatuses)
 }
 
 // choose returns the pod that a label selector means: of those that are ready the first by name, so that two calls
@@ -80,7 +108,7 @@ func (c *cluster) choose(ctx context.Context, namespace, selector string) (*pod,
 	slices.SortFunc(list.Items, func(a, b *pod) int { return strings.Compare(a.Metadata.Name, b.Metadata.Name) })
 	for _, p := range list.Items {
 		if p.Metadata.DeletionTimestamp == "" && p.Status.Phase == "Running" && p.ready() {
-			return p, nil
+			return p, p.check()
 		}
 	}
 	return nil, errdefs.New(errdefs.TargetNotFound, "no ready pod in namespace %s matches %s (%d match)", errdefs.Quote(namespace), errdefs.Quote(selector), len(list.Items)).
@@ -111,7 +139,7 @@ func (p *pod) container(name string) (string, string, error) {
 		return "", "", errdefs.New(errdefs.TargetNotFound, "pod %s has no container %s", errdefs.Quote(p.Metadata.Name), errdefs.Quote(name)).
 			WithHint("it has %s", strings.Join(names, ", ")).WithDetail("containers", names)
 	}
-	for _, s := range slices.Concat(p.Status.ContainerStatuses, p.Status.InitContainerStatuses, p.Status.EphemeralContainerStatuses) {
+	for _, s := range p.statuses() {
 		if s.Name != name {
 			continue
 		}
@@ -131,7 +159,7 @@ func (p *pod) container(name string) (string, string, error) {
 			because = why{c.Reason, c.Message}
 		}
 	}
-	return "", "", p.notRunning("it is "+p.Status.Phase, because)
+	return "", "", p.notRunning("it is "+errdefs.Quote(p.Status.Phase), because)
 }
 
 func (p *pod) notRunning(state string, because why) error {
@@ -173,7 +201,7 @@ func (c *cluster) explain(ctx context.Context, err error, what string, needs ...
 		return errdefs.New(errdefs.TargetNotFound, "there is no %s", what).WithHint("kubectl get pods -A shows what there is")
 	}
 	return errdefs.New(errdefs.Unavailable, "the API server refused %s: %s", what, errdefs.Quote(r.message)).
-		WithHint("the server answered with status %d", r.status)
+		WithHint("the server answered with status %d; try again, and look into its log", r.status)
 }
 
 // methods names how the client signed in.
