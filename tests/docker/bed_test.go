@@ -279,7 +279,7 @@ func TestNothingIsLeft(t *testing.T) {
 			if _, err := s.Exec(context.Background(), "cat; sleep 906", execkit.ExecOptions{Stdin: []byte("x"), Timeout: 300 * time.Millisecond}); err != nil {
 				t.Fatal(err)
 			}
-			if left := processes(t, name); strings.Contains(left, "906") || !strings.Contains(left, "901") {
+			if left := processes(t, name); strings.Contains(left, "sleep 906") || !strings.Contains(left, "sleep 901") {
 				t.Errorf("after the deadline: %s", left)
 			}
 			if err := s.Close(); err != nil {

@@ -170,7 +170,8 @@ func (p *process) cut() {
 
 func (p *process) Close() error {
 	p.closing.Do(func() {
-		for _, f := range []*os.File{p.in, p.out, p.err} {
+		// The input last: its end ends a program, whose last words nobody hears once the connection is gone.
+		for _, f := range []*os.File{p.out, p.err, p.in} {
 			if f != nil {
 				f.Close()
 			}
