@@ -768,6 +768,47 @@ export function redact(text: string, options?: boolean | RedactOptions): Promise
  */
 export function call(method: string, params?: Record<string, unknown>, options?: { signal?: AbortSignal }): Promise<any>;
 
+/** What the library accepts and keeps at most. Sizes are in bytes unless the name says otherwise. */
+export interface Limits {
+  /** One request. */
+  requestBytes: number;
+  /** Every time that a request gives. */
+  timeoutMs: number;
+  /** What holds where a request gives nothing. */
+  default: { timeoutMs: number; approvalTimeoutMs: number; outputChars: number };
+  /** A command that a policy judges. */
+  command: { bytes: number; depth: number; commands: number; words: number };
+  /** What {@link Session.readOutput} can page through. */
+  output: { keptStreams: number; keptBytes: number; readBytes: number; maxReadBytes: number; readLines: number };
+  file: { readBytes: number; maxReadBytes: number; writeBytes: number; listEntries: number };
+  /** A command that is driven while it runs. */
+  live: { queuedInputBytes: number; queuedEventBytes: number; ttySize: number; endedJobs: number };
+  audit: { commandBytes: number; stdinBytes: number; outputBytes: number; maxOutputBytes: number };
+}
+
+/** What the library can do on this machine. */
+export interface Capabilities {
+  version: string;
+  abi: number;
+  platform: string;
+  /** The schemes of the targets that a session can open on. */
+  transports: string[];
+  /** The shells of this machine that can be driven, by name: where they are. */
+  shells: Record<string, string>;
+  /** The methods of the JSON API. */
+  methods: string[];
+  /** The fields of session.create, in snake_case. */
+  options: string[];
+  /** The codes of failures, as the JSON API has them. */
+  errors: string[];
+  enforcement: { kernel: boolean; landlock: number; seccomp: boolean; missing: string[] };
+  telemetry: boolean;
+}
+
+export function limits(): Promise<Limits>;
+
+export function capabilities(): Promise<Capabilities>;
+
 /** The ABI version of the library: major << 16 | minor. */
 export function abiVersion(): number;
 

@@ -15,3 +15,15 @@ func (s *Server) versionGet(_ context.Context, params []byte) (any, error) {
 	}
 	return map[string]any{"version": execkit.Version, "abi": execkit.ABIVersion, "go": runtime.Version(), "platform": runtime.GOOS + "/" + runtime.GOARCH}, nil
 }
+
+func (s *Server) limitsGet(context.Context, *struct{}) (any, error) {
+	limits := execkit.Limits()
+	limits.RequestBytes, limits.TimeoutMS = maxRequestBytes, maxTimeoutMS
+	return limits, nil
+}
+
+func (s *Server) capabilitiesGet(context.Context, *struct{}) (any, error) {
+	c := execkit.Capabilities(s.transports)
+	c.Methods, c.Telemetry = s.Methods(), hasTelemetry
+	return c, nil
+}

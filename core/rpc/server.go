@@ -39,6 +39,8 @@ type handler func(ctx context.Context, params []byte) (any, error)
 func NewServer() *Server {
 	s := &Server{methods: make(map[string]handler), transports: all.Registry(), sessions: make(map[string]*execkit.Session), running: make(map[string]*execkit.Running)}
 	s.methods["version.get"] = s.versionGet
+	s.methods["limits.get"] = method(s.limitsGet)
+	s.methods["capabilities.get"] = method(s.capabilitiesGet)
 	s.methods["session.create"] = method(s.sessionCreate)
 	s.methods["session.exec"] = method(s.sessionExec)
 	s.methods["session.list"] = method(s.sessionList)

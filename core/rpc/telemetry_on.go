@@ -7,6 +7,8 @@ import (
 	"github.com/execkit/execkit/core/telemetry/otlp"
 )
 
+const hasTelemetry = true
+
 // newExporter makes the exporter that the variables ask for, nil for none.
 func newExporter(getenv func(string) string) (exporter, error) {
 	e, err := otlp.New(getenv, execkit.Version)

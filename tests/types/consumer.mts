@@ -1,6 +1,6 @@
 // What a TypeScript program writes against index.d.ts. It is compiled and not run: ./build.sh check.
 import execkitDefault, * as execkit from 'execkit';
-import { Blocked, CommandFailed, ExecKitError, Policy, Session, queryAudit, redact, restore, verifyAudit } from 'execkit';
+import { Blocked, CommandFailed, ExecKitError, Policy, Session, capabilities, limits, queryAudit, redact, restore, verifyAudit } from 'execkit';
 import type { ApprovalRequest, AuditReport, Checkpoint, Event, ExecResult, Job, Running, Screen, SessionState } from 'execkit';
 
 async function open(kind: string): Promise<Session> {
@@ -74,11 +74,12 @@ async function main(): Promise<void> {
   }
   await live(session, AbortSignal.timeout(1000));
   await undo(session);
+  const most: number = (await limits()).output.readBytes + (await capabilities()).methods.length;
   const report: AuditReport = await verifyAudit('log', { head: { count: 1, hash: 'h' } });
   if (!report.ok) console.log(report.firstBad?.message, (await queryAudit('log', { last: true, limit: 1 }))[0]?.seq);
   const text: string = await redact('password=x', { labels: true });
   const version: number = execkit.abiVersion();
-  console.log(text, version, execkitDefault.Session === Session);
+  console.log(text, version, most, execkitDefault.Session === Session);
 
   // What the compiler must refuse.
   // @ts-expect-error there is no such option

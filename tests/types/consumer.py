@@ -30,8 +30,9 @@ def sync() -> int:
         session.restore(checkpoint, preview=True)
         session.snapshot(pathlib.Path("snap"), passphrase="p")
         session.write_file(pathlib.Path("a"), b"", mode=0o600)
+        most: int = execkit.limits().output.read_bytes + len(execkit.capabilities()["methods"])
         report: execkit.AuditReport = execkit.verify_audit("log")
-        return session.interrupt() + screen.rows + (result.exit_code or 0) + report.records + (0 if ended else 1) + len(text)
+        return session.interrupt() + screen.rows + (result.exit_code or 0) + report.records + (0 if ended else 1) + len(text) + most
 
 
 async def asynchronous() -> str:

@@ -12,6 +12,8 @@ export const {
   restore,
   verifyAudit,
   queryAudit,
+  limits,
+  capabilities,
   call,
   abiVersion,
   ExecKitError,

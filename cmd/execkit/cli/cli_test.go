@@ -51,6 +51,7 @@ func TestCommandLine(t *testing.T) {
 		{name: "setup typo", args: "setup cluade", status: 125, stderr: `"claude"`},
 		{name: "completion", args: "completion bash", stdout: "exec shell policy redact audit checkpoint replay watch rpc mcp"},
 		{name: "doctor", args: "doctor", stdout: "a local session opens"},
+		{name: "doctor for programs", args: "doctor --json", stdout: `"request_bytes":67108864`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			var stdout, stderr bytes.Buffer

@@ -12,6 +12,7 @@ import (
 
 	execkit "github.com/execkit/execkit/core"
 	"github.com/execkit/execkit/core/enforce"
+	"github.com/execkit/execkit/core/rpc"
 )
 
 // A finding is one line of the doctor. Fix says what to do when it is not OK.
@@ -49,7 +50,7 @@ func runDoctor(a *app) int {
 		}
 	}
 	if a.json {
-		a.ok(map[string]any{"healthy": status == exitOK, "checks": findings})
+		a.ok(facts(a, map[string]any{"healthy": status == exitOK, "checks": findings}))
 		return status
 	}
 	for _, f := range findings {
@@ -63,6 +64,16 @@ func runDoctor(a *app) int {
 		}
 	}
 	return status
+}
+
+// facts adds what this build can do and how much it takes, for programs.
+func facts(a *app, found map[string]any) map[string]any {
+	server := rpc.NewServer()
+	defer server.Close()
+	for _, name := range []string{"capabilities", "limits"} {
+		found[name], _ = server.Do(a.ctx, name+".get", nil)
+	}
+	return found
 }
 
 // verdict makes a finding of a check's outcome; the fix is only shown for a failure.

@@ -139,6 +139,10 @@ func perform(sessions map[string]*execkit.Session, r *request) (any, error) {
 		return nil, errdefs.New(errdefs.InvalidArgument, "no output")
 	case "audit.verify":
 		return execkit.VerifyAudit(p.Path, audit.VerifyOptions{HeadPath: p.Head})
+	case "limits.get":
+		return execkit.Limits(), nil
+	case "capabilities.get":
+		return execkit.Capabilities(nil), nil
 	case "session.destroy":
 		return struct{}{}, sessions[p.SessionID].Close()
 	}

@@ -2,7 +2,7 @@
 'use strict';
 
 const readline = require('node:readline');
-const { Session, verifyAudit } = require('../../../bindings/node');
+const { Session, verifyAudit, limits, capabilities } = require('../../../bindings/node');
 
 const sessions = new Map();
 const running = new Map();
@@ -51,6 +51,8 @@ async function perform({ method, params }) {
     const { path, ...more } = options;
     return snake(await verifyAudit(path, more));
   }
+  if (method === 'limits.get') return snake(await limits());
+  if (method === 'capabilities.get') return snake(await capabilities());
   const session = sessions.get(session_id);
   if (undo[method]) return snake(await undo[method](session, rest));
   if (method === 'session.exec') return snake({ ...(await session.exec(command, options)) });

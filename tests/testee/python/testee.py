@@ -169,6 +169,8 @@ def main():
                 answer = reply(next(iter(sessions.values())).read_output(**params))
             elif method == "audit.verify":
                 answer = reply(dataclasses.asdict(execkit.verify_audit(**params)))
+            elif method in ("limits.get", "capabilities.get"):
+                answer = reply(getattr(execkit, method.partition(".")[0])())
             elif method == "session.destroy":
                 sessions.pop(params["session_id"]).close()
                 answer = reply({})
@@ -198,6 +200,8 @@ async def amain():
                 answer = reply(await next(iter(sessions.values())).read_output(**params))
             elif method == "audit.verify":
                 answer = reply(dataclasses.asdict(execkit.verify_audit(**params)))
+            elif method in ("limits.get", "capabilities.get"):
+                answer = reply(await getattr(execkit, "a" + method.partition(".")[0])())
             elif method == "session.destroy":
                 await sessions.pop(params["session_id"]).close()
                 answer = reply({})

@@ -12,6 +12,7 @@ from ._errors import *  # noqa: F403
 from ._aio import acall
 from ._audit import AuditReport, query_audit, verify_audit
 from ._ffi import call, library
+from ._info import acapabilities, alimits, capabilities, limits
 from ._policy import Policy
 from ._result import CommandFailed, ExecResult
 from ._running import AsyncJob, AsyncRunning, Job, Running, Screen
@@ -47,9 +48,13 @@ __all__ = [
     "Stream",
     "abi_version",
     "acall",
+    "acapabilities",
+    "alimits",
     "arestore",
     "call",
+    "capabilities",
     "create",
+    "limits",
     "policy_check",
     "query_audit",
     "redact",
