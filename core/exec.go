@@ -156,9 +156,8 @@ func (s *Session) propose(command string, o ExecOptions) (_ *proposal, err error
 	if err := s.guard.admitEnv(o.Env); err != nil {
 		return nil, err
 	}
-	if (o.StdinOpen || o.TTY != nil) && !s.target.drives() {
-		return nil, errdefs.New(errdefs.Unsupported, "open input and terminals are for sessions on this machine in this version").
-			WithHint("give the whole input as stdin, and each program its options for running without a terminal").WithDetail("field", liveField(&o))
+	if err := s.target.drives(&o); err != nil {
+		return nil, err
 	}
 	if o.TTY != nil {
 		if err := s.guard.admitTerminal(); err != nil {

@@ -75,14 +75,6 @@ func checkLive(o *ExecOptions) (err error) {
 	return nil
 }
 
-// liveField is the name of the option that asks for a command to be driven.
-func liveField(o *ExecOptions) string {
-	if o.TTY != nil {
-		return "tty"
-	}
-	return "stdin"
-}
-
 func (r *Running) drive() (driver, error) {
 	r.live.mu.Lock()
 	defer r.live.mu.Unlock()
@@ -286,11 +278,7 @@ func (r *Running) Signal(name string) (reached int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	reached, err = d.Signal(name)
-	if err != nil {
-		return 0, unknownSignal(name)
-	}
-	return reached, nil
+	return d.Signal(name)
 }
 
 // Interrupt sends a signal (INT when empty) to every process of the command that runs in the session, whoever started it.

@@ -157,14 +157,91 @@ func TestTargets(t *testing.T) {
 	}
 }
 
-// What a target cannot do is refused by name, and nothing runs.
-func TestRemoteInput(t *testing.T) {
+// Open input works on a target as it does here: judged, recorded, closed, and refused when it is too late.
+func TestRemoteOpenInput(t *testing.T) {
+	s, _ := far(t, execkit.Config{Policy: trusting(t)})
+	ctx := context.Background()
+	f := startLive(t, s, "read a; echo got $a; cat", execkit.ExecOptions{StdinOpen: true, Timeout: patience})
+	write := func(text string, o execkit.WriteOptions) error { return f.r.Write(ctx, []byte(text), o) }
+	if err := write("one\n", execkit.WriteOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	f.shows("stdout", "got one")
+	if err := write("hunter22x\n", execkit.WriteOptions{Secret: true}); err != nil {
+		t.Fatal(err)
+	}
+	if err := write("x", execkit.WriteOptions{To: "tty"}); !errors.Is(err, execkit.ErrStdinNotAttached) {
+		t.Errorf("a terminal that is not there: %v", err)
+	}
+	if err := f.r.CloseStdin(ctx); err != nil {
+		t.Fatal(err)
+	}
+	r := f.end()
+	if strings.Contains(r.Stdout, "hunter22x") || !strings.HasPrefix(r.Stdout, "got one\n") || *r.ExitCode != 0 {
+		t.Errorf("%+v", r)
+	}
+	if err := write("late\n", execkit.WriteOptions{}); !errors.Is(err, execkit.ErrStdinNotAttached) {
+		t.Errorf("written to a command that has ended: %v", err)
+	}
+	if r := do(t, s, "cat; echo next"); r.Stdout != "next\n" {
+		t.Errorf("the next command read what was another's: %+v", r)
+	}
+}
+
+// What is written to a shell on a target is judged as it is here.
+func TestRemoteInputIsJudged(t *testing.T) {
+	p, err := execkit.LoadPolicy(json.RawMessage(`{"default":"allow","deny":["touch"]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, _ := far(t, execkit.Config{Policy: p})
+	f := startLive(t, s, "sh", execkit.ExecOptions{StdinOpen: true, Timeout: patience})
+	if err := f.r.Write(context.Background(), []byte("touch ran\n"), execkit.WriteOptions{}); !errors.Is(err, execkit.ErrBlocked) {
+		t.Errorf("%v", err)
+	}
+	if err := f.r.CloseStdin(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	f.end()
+	if r := do(t, s, "ls"); strings.Contains(r.Stdout, "ran") {
+		t.Errorf("%+v", r)
+	}
+}
+
+// A signal reaches what runs and nothing else, and the session goes on.
+func TestRemoteSignal(t *testing.T) {
+	s, _ := far(t, execkit.Config{Policy: trusting(t)})
+	do(t, s, "sleep 300 >/dev/null 2>&1 &")
+	f := startLive(t, s, "trap 'echo caught' USR1; sh -c 'trap \"echo told; exit 4\" USR1; echo ready; while :; do sleep 0.1; done'", execkit.ExecOptions{Timeout: patience})
+	f.shows("stdout", "ready")
+	if n, err := f.r.Signal("SIGUSR1"); err != nil || n < 1 {
+		t.Errorf("%d processes, %v", n, err)
+	}
+	if r := f.end(); *r.ExitCode != 4 || !strings.Contains(r.Stdout, "told") || strings.Contains(r.Stdout, "caught") {
+		t.Errorf("%+v", r)
+	}
+	f = startLive(t, s, "echo ready; while :; do :; done", execkit.ExecOptions{Timeout: patience})
+	f.shows("stdout", "ready")
+	if n, err := s.Interrupt(""); err != nil || n != 1 {
+		t.Errorf("%d processes, %v", n, err)
+	}
+	if r := f.end(); *r.ExitCode != 130 || r.ShellExited {
+		t.Errorf("%+v", r)
+	}
+	if n, err := s.Interrupt(""); err != nil || n != 0 {
+		t.Errorf("with nothing running: %d processes, %v", n, err)
+	}
+	if r := do(t, s, "jobs -p | xargs kill -0 && echo alive"); r.Stdout != "alive\n" {
+		t.Errorf("an earlier job was hit: %+v", r)
+	}
+}
+
+// A terminal is refused by name, and nothing runs.
+func TestRemoteTerminal(t *testing.T) {
 	s, _ := far(t, execkit.Config{})
-	for field, o := range map[string]execkit.ExecOptions{"stdin": {StdinOpen: true}, "tty": {TTY: &execkit.TTY{}}} {
-		_, err := s.Start(context.Background(), "touch ran", o)
-		if !errors.Is(err, execkit.ErrUnsupported) || errdefs.From(err).Details["field"] != field {
-			t.Errorf("%s: %v", field, err)
-		}
+	_, err := s.Start(context.Background(), "touch ran", execkit.ExecOptions{TTY: &execkit.TTY{}})
+	if !errors.Is(err, execkit.ErrUnsupported) || errdefs.From(err).Details["field"] != "tty" {
+		t.Errorf("%v", err)
 	}
 	if r := do(t, s, "ls"); strings.Contains(r.Stdout, "ran") {
 		t.Errorf("%+v", r)

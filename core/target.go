@@ -36,8 +36,8 @@ type target interface {
 	programs(ctx context.Context, names []string, path string) (map[string]string, error)
 	// checkDir refuses a directory that a command cannot run in, if that can be told beforehand. sh is idle.
 	checkDir(ctx context.Context, sh shell, dir string) error
-	// drives says whether a running command can be written to, signalled and put on a terminal.
-	drives() bool
+	// drives refuses a command whose input stays open or that runs on a terminal, where the target cannot do that.
+	drives(o *ExecOptions) error
 	// describe fills in what a session tells about its target.
 	describe(info *wire.SessionInfo)
 	close() error
@@ -125,7 +125,7 @@ func (*localTarget) checkDir(_ context.Context, _ shell, dir string) error {
 	return nil
 }
 
-func (*localTarget) drives() bool { return true }
+func (*localTarget) drives(*ExecOptions) error { return nil }
 
 func (t *localTarget) describe(info *wire.SessionInfo) {
 	info.Transport, info.Target, info.Shell = "local", "local", t.shell

@@ -66,6 +66,12 @@ func IsSignal(name string) bool {
 	return ok
 }
 
+// SignalName brings a name that IsSignal takes to the form of RFC 4254.
+func SignalName(name string) string {
+	known, _ := signalName(name)
+	return known
+}
+
 // A ProcessInfo is one process of a tree.
 type ProcessInfo struct {
 	PID, Parent int

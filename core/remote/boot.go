@@ -88,9 +88,12 @@ const stewardFunctions = `ek_stat() { ek_b=; while IFS= read -r ek_p; do ek_b="$
 	`ek_name() { { tr "\000\n" "  " </proc/"$1"/cmdline || { IFS= read -r ek_l </proc/"$1"/comm && echo "$ek_l"; }; } 2>/dev/null; }; ` +
 	`ek_find() { ek_l=$ek_path:; while [ "$ek_l" ]; do ek_d=${ek_l%%:*}; ek_l=${ek_l#*:}; case $ek_d in /*) [ -f "$ek_d/$1" ] && [ -x "$ek_d/$1" ] && { echo "$ek_d/$1"; return; };; esac; done; }; `
 
-// serve is the line that makes the program a steward. When its input ends it kills what it still has in ek_g.
+// havePipes sets ek_n to yes where the program's streams are pipes that can be opened again through /proc.
+const havePipes = `[ -p /proc/$$/fd/0 ] && [ -p /proc/$$/fd/1 ] && [ -p /proc/$$/fd/2 ] && ek_n=yes; `
+
+// serve is the line that makes the program a steward. It tells in the place of a leader whether it has pipes. When its input ends it kills what it still has in ek_g.
 func serve(hello uint64) string {
 	return `ek_tell() { printf "%s%s000\n" $1; }; ek_g= ek_tag=; trap "" HUP INT QUIT TERM USR1 USR2 ALRM PIPE; ` + stewardFunctions +
-		`ek_tell "` + halves(hello) + `"; echo "$$"; echo yes; echo v; echo steward; ek_tell "` + halves(hello) + `"; ` +
+		`ek_n=no; ` + havePipes + `ek_tell "` + halves(hello) + `"; echo "$$"; echo "$ek_n"; echo v; echo steward; ek_tell "` + halves(hello) + `"; ` +
 		`while IFS= read -r ek_l; do eval "$ek_l"; done; for ek_i in $ek_g; do ek_kill "$ek_i" >/dev/null; done` + "\n"
 }

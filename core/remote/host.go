@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/execkit/execkit/core/engine"
@@ -30,7 +31,8 @@ type Host struct {
 	steward *steward
 	groups  map[int]bool // the process groups that the steward ends when the host goes away
 	// tag is a variable of every shell of the Host, by which a process that left its group and its parents is found.
-	tag string
+	tag   string
+	lends atomic.Bool
 }
 
 // NewHost makes a Host of a transport, which stays the caller's.
@@ -99,6 +101,7 @@ func (h *Host) steer(ctx context.Context) (*steward, error) {
 		return nil, err
 	}
 	h.steward = st
+	h.lends.Store(st.lends)
 	return st, h.tellGroups(ctx)
 }
 
@@ -139,6 +142,12 @@ func (h *Host) Close() {
 		h.steward.close()
 		h.steward = nil
 	}
+}
+
+// Lends reports whether a command's input can come in pieces: whether programs on the target have pipes that a shell can
+// open through /proc.
+func (h *Host) Lends() bool {
+	return h.lends.Load()
 }
 
 // Programs finds programs on a PATH: their absolute paths by name. It asks a shell in which no command ever ran.

@@ -32,8 +32,10 @@ func (s *Shell) Run(ctx context.Context, c engine.Command) engine.Outcome {
 	}
 	w.out.setSink(c.Stdout)
 	w.err.setSink(c.Stderr)
+	s.drive(&driven{})
 	w.turn(func(nonce uint64) string { return s.says.command(c, s.last, w.to, nonce) })
 	rep, end := w.wait()
+	s.drive(nil)
 	w.out.setSink(nil)
 	w.err.setSink(nil)
 	for _, stream := range append(w.silent, s.out) {
@@ -50,7 +52,7 @@ func (s *Shell) Run(ctx context.Context, c engine.Command) engine.Outcome {
 	case commandEnded:
 		s.learn(rep, c.Own)
 		out.Status, out.Known, out.PipeStatus = rep.Status, true, rep.PipeStatus
-		if lent != nil || len(c.Stdin) > 0 {
+		if lent != nil || len(c.Stdin) > 0 || c.Input != nil {
 			out.Jobs = s.look(context.WithoutCancel(ctx), lent)
 			out.Background = len(out.Jobs) > 0
 		}
@@ -169,6 +171,7 @@ func (w *watch) wait() (report, outcome) {
 		case m := <-w.shell.marks:
 			w.note(m)
 		case <-timer.C:
+		case <-w.shell.nudged:
 		case <-w.interrupted:
 			w.interrupted = nil
 			w.cancelled = !w.timedOut
@@ -274,14 +277,14 @@ func (w *watch) mustAsk() bool {
 		}
 		return waited >= patience
 	}
-	return w.stopper != nil && w.stopper.signalledSince(last.sent) && waited >= w.shell.roundTrip+2*askMargin
+	return w.shell.signalled.Load() > last.sent.UnixNano() && waited >= w.shell.roundTrip+2*askMargin
 }
 
 func (w *watch) nextLook() time.Duration {
 	d := 20 * time.Millisecond
 	if len(w.turns) == 1 {
 		d = askMargin
-	} else if w.stopper == nil {
+	} else if w.stopper == nil && w.shell.signalled.Load() <= w.turns[len(w.turns)-1].sent.UnixNano() {
 		d = time.Second
 	}
 	if w.command.Timeout > 0 && w.stopper == nil {

@@ -44,6 +44,11 @@ type Shell struct {
 	ending  ending
 	lost    atomic.Bool
 	sending atomic.Bool // a large line is on its way; nothing else may be written
+
+	driving   sync.Mutex    // held while something is done to the command from outside
+	now       *driven       // what runs; nil between commands. Guarded by driving
+	signalled atomic.Int64  // when a signal was last surely sent, in nanoseconds
+	nudged    chan struct{} // told then, capacity 1
 }
 
 // ending is what is known about the end of the shell.
@@ -56,7 +61,7 @@ type ending struct {
 func (e ending) over() bool { return e.out }
 
 func newShell(h *Host, p transport.Process) *Shell {
-	s := &Shell{host: h, process: p, marks: make(chan mark, 64), gone: make(chan struct{}), jobs: make(map[int]bool)}
+	s := &Shell{host: h, process: p, marks: make(chan mark, 64), gone: make(chan struct{}), jobs: make(map[int]bool), nudged: make(chan struct{}, 1)}
 	exit := engine.NewNonce()
 	s.exitMark = prefixOf(exit)
 	s.out = &stream{sections: reportSections, prefixes: []string{s.exitMark}, tell: s.tell}

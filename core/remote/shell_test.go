@@ -27,7 +27,11 @@ func local(t testing.TB) *transporttest.Local {
 
 func start(t testing.TB, shell string) *Shell {
 	t.Helper()
-	l := local(t)
+	return startOn(t, local(t), shell)
+}
+
+func startOn(t testing.TB, l *transporttest.Local, shell string) *Shell {
+	t.Helper()
 	h := NewHost(l)
 	s, err := h.Start(context.Background(), Options{Shells: []string{shell}})
 	if err != nil {

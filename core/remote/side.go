@@ -1,8 +1,10 @@
 package remote
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 	"time"
@@ -26,7 +28,7 @@ type side struct {
 // stops itself.
 func lend(hello uint64) string {
 	tell := `printf "%s%s000\n" ` + halves(hello) + `;`
-	return `ek_n=no; [ -p /proc/$$/fd/0 ] && [ -p /proc/$$/fd/1 ] && [ -p /proc/$$/fd/2 ] && ek_n=yes; ` +
+	return `ek_n=no; ` + havePipes +
 		tell + `echo "$$"; echo "$ek_n"; echo v; echo side;` + tell + "kill -STOP $$\n"
 }
 
@@ -94,11 +96,11 @@ func (d *side) close(h *Host) {
 	_ = d.process.Close()
 }
 
-// feed writes data to the side's input and closes it.
-func (d *side) feed(data []byte) {
+// feed writes what input brings to the side's input, as it comes, and closes it.
+func (d *side) feed(input io.Reader) {
 	d.fed = true
 	go func() {
-		_, _ = d.process.Stdin().Write(data) // a command need not read it all
+		_, _ = io.Copy(d.process.Stdin(), input) // a command need not read it all
 		_ = d.process.Stdin().Close()
 	}()
 }
@@ -116,25 +118,29 @@ const maxSides = 3
 func (s *Shell) lendStreams(ctx context.Context, c engine.Command) (streams, *side, error) {
 	to := s.says.direct()
 	jobs := mayLeaveJobs(c.Text) && !c.Own
-	if len(c.Stdin) == 0 && !jobs {
+	input := c.Input
+	if input == nil && len(c.Stdin) > 0 {
+		input = bytes.NewReader(c.Stdin)
+	}
+	if input == nil && !jobs {
 		return to, nil, nil
 	}
-	d := s.freeSide(len(c.Stdin) > 0)
+	d := s.freeSide(input != nil)
 	if d == nil {
 		ctx, cancel := context.WithTimeout(ctx, sideTimeout)
 		defer cancel()
 		var err error
 		if d, err = s.host.openSide(ctx, s.tell); err != nil {
-			if len(c.Stdin) > 0 {
+			if input != nil {
 				return to, nil, err
 			}
 			return to, nil, nil // late output may be mixed into a result, which is better than none
 		}
 		s.sides = append(s.sides, d)
 	}
-	if len(c.Stdin) > 0 {
+	if input != nil {
 		to.stdin = d.path(0)
-		d.feed(c.Stdin)
+		d.feed(input)
 	}
 	if !jobs {
 		return to, nil, nil

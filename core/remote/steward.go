@@ -24,6 +24,7 @@ type steward struct {
 	out     *stream
 	dead    chan struct{}
 	pid     int
+	lends   bool // see Host.Lends
 
 	mu sync.Mutex // one question at a time
 }
@@ -54,7 +55,7 @@ func openSteward(ctx context.Context, t transport.Transport) (*steward, error) {
 	text, err := st.exchange(ctx, serve(hello))
 	if err == nil {
 		if g, ok := readGreeting(text); ok {
-			st.pid = g.pid
+			st.pid, st.lends = g.pid, g.leader
 			return st, nil
 		}
 		err = errors.New("it gave an unknown greeting")

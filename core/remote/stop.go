@@ -29,7 +29,6 @@ type stopper struct {
 	over  sync.WaitGroup
 
 	mu        sync.Mutex
-	signalled time.Time // when the last signal was surely sent
 	rungs     int
 	confirmed bool // read after finish
 }
@@ -86,23 +85,10 @@ func (p *stopper) gaveUp() bool {
 	return since >= giveUpAfter+4*p.shell.roundTrip && rungs >= giveUpRungs || since >= giveUpAtAll
 }
 
-func (p *stopper) signalledSince(t time.Time) bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.signalled.After(t)
-}
-
 func (p *stopper) climb() {
 	defer p.over.Done()
-	ctx, cancel := context.WithCancel(context.Background())
+	ctx, cancel := p.shell.within(2 * giveUpAtAll)
 	defer cancel()
-	go func() {
-		select {
-		case <-p.shell.gone:
-			cancel()
-		case <-ctx.Done():
-		}
-	}()
 	wait := terminateAfter
 	for rung := 0; ; rung++ {
 		begin := time.Now()
@@ -155,8 +141,9 @@ func (p *stopper) step(ctx context.Context, rung int) {
 		// Also after the others: a loop that ignores the interrupt starts its next program.
 		_ = st.signal(ctx, "INT", group)
 	}
+	s.signalled.Store(time.Now().UnixNano())
 	p.mu.Lock()
-	p.signalled, p.rungs = time.Now(), p.rungs+1
+	p.rungs++
 	p.mu.Unlock()
 }
 
