@@ -146,6 +146,11 @@ func (p *process) Signal(name string) error {
 	if !knownSignal(name) {
 		return errdefs.New(errdefs.InvalidArgument, "no signal %s", errdefs.Quote(name)).WithHint("names are INT, TERM, KILL and so on, without SIG")
 	}
+	select {
+	case <-p.status: // the channel may stay open for a moment, and takes what nobody gets any more
+		return errdefs.New(errdefs.ConnectionLost, "the signal cannot be sent: the program has ended")
+	default:
+	}
 	_, err := p.channel.SendRequest("signal", false, gossh.Marshal(struct{ Name string }{name}))
 	if err != nil {
 		return errdefs.New(errdefs.ConnectionLost, "the signal cannot be sent: the channel is closed").WithCause(err)
