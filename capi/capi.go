@@ -68,6 +68,26 @@ func goSubmit(queue C.int64_t, token C.uint64_t, method, params *C.char) C.int {
 	})
 }
 
+//export goSubmitSoon
+func goSubmitSoon(queue C.int64_t, token C.uint64_t, method, params *C.char, status *C.int) *C.char {
+	*status = -1
+	return guarded(nil, func() *C.char {
+		q := queues.get(int64(queue))
+		if q == nil {
+			return nil
+		}
+		reply, ok := q.submitSoon(uint64(token), goText(method), []byte(goText(params)))
+		if !ok {
+			return nil
+		}
+		*status = 0
+		if reply == nil {
+			return nil
+		}
+		return C.CString(string(reply))
+	})
+}
+
 //export goCancel
 func goCancel(queue C.int64_t, token C.uint64_t) C.int {
 	return guarded(-1, func() C.int {

@@ -47,6 +47,11 @@ int execkit_submit(int64_t queue, uint64_t token, const char *method, const char
   return forked || method == NULL ? -1 : goSubmit(queue, token, (char *)method, (char *)params);
 }
 
+char *execkit_submit_soon(int64_t queue, uint64_t token, const char *method, const char *params, int *status) {
+  *status = -1;
+  return forked || method == NULL ? NULL : goSubmitSoon(queue, token, (char *)method, (char *)params, status);
+}
+
 int execkit_cancel(int64_t queue, uint64_t token) { return forked ? -1 : goCancel(queue, token); }
 char *execkit_queue_take(int64_t queue) { return forked ? NULL : goQueueWait(queue, 0); }
 char *execkit_queue_wait(int64_t queue, int timeout_ms) { return forked ? NULL : goQueueWait(queue, timeout_ms); }

@@ -39,19 +39,49 @@ func (q *queue) wakeFD() int { return q.wake[0] }
 
 // submit starts a call; false if the queue is closed or the token is in use.
 func (q *queue) submit(token uint64, method string, params []byte) bool {
-	ctx, cancel := context.WithCancel(context.Background())
+	ctx, cancel, ok := q.expect(token)
+	if ok {
+		go func() {
+			defer cancel()
+			q.complete(token, server.Call(ctx, method, params)) // Call recovers its own panics
+		}()
+	}
+	return ok
+}
+
+// submitSoon is submit, but returns the reply where it comes within a few milliseconds. A thread that waits for it anyway
+// is spared the switches to another one and back, which cost as much as a short command.
+func (q *queue) submitSoon(token uint64, method string, params []byte) (reply []byte, ok bool) {
+	ctx, cancel, ok := q.expect(token)
+	if !ok {
+		return nil, false
+	}
+	reply, rest := server.CallSoon(ctx, method, params)
+	if rest != nil {
+		go func() {
+			defer cancel()
+			q.complete(token, rest())
+		}()
+		return nil, true
+	}
+	cancel()
+	q.mu.Lock()
+	delete(q.pending, token)
+	q.mu.Unlock()
+	return reply, true
+}
+
+// expect notes a call whose reply is to come; false if the queue is closed or the token is in use.
+func (q *queue) expect(token uint64) (ctx context.Context, cancel context.CancelFunc, ok bool) {
+	ctx, cancel = context.WithCancel(context.Background())
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if _, used := q.pending[token]; used || q.closed {
 		cancel()
-		return false
+		return nil, nil, false
 	}
 	q.pending[token] = cancel
-	go func() {
-		defer cancel()
-		q.complete(token, server.Call(ctx, method, params)) // Call recovers its own panics
-	}()
-	return true
+	return ctx, cancel, true
 }
 
 func (q *queue) complete(token uint64, reply []byte) {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/execkit/execkit/core/budget"
 	"github.com/execkit/execkit/core/checkpoint"
+	"github.com/execkit/execkit/core/command"
 	"github.com/execkit/execkit/core/engine"
 	"github.com/execkit/execkit/core/errdefs"
 	"github.com/execkit/execkit/core/policy"
@@ -74,18 +75,46 @@ func (s *Session) Exec(ctx context.Context, command string, o ExecOptions) (*Res
 	if err != nil {
 		return nil, err
 	}
+	return p.run(ctx)
+}
+
+// ExecSoon is Exec for a caller that would rather not wait: it returns within a few milliseconds, with what Exec returns
+// or with the rest of it, which must be called once, by any goroutine. Where only the start would take longer, as where
+// a person has to be asked or a connection opened, that is in the rest too.
+func (s *Session) ExecSoon(ctx context.Context, command string, o ExecOptions) (r *Result, rest func() (*Result, error), err error) {
+	if o.Yield > 0 || o.ApproveByEvent || o.StdinOpen || o.TTY != nil {
+		return nil, func() (*Result, error) { return s.Exec(ctx, command, o) }, nil
+	}
+	p, err := s.propose(command, o)
+	if err != nil {
+		return nil, nil, err
+	}
+	if p.asks() || !s.ready() || o.Cwd != "" || len(o.Env) > 0 {
+		return nil, func() (*Result, error) { return p.run(ctx) }, nil
+	}
 	job, err := p.admit(ctx, s.approver(o))
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return job.run(ctx)
+	return job.runSoon(ctx)
+}
+
+// ready reports whether nothing but the command itself can take long: its shell lives, and neither a record that is sent
+// somewhere nor a checkpoint comes before it.
+func (s *Session) ready() bool {
+	s.mu.Lock()
+	sh := s.shell
+	s.mu.Unlock()
+	_, soon := sh.(soonShell)
+	return soon && sh.Alive() && s.undo == nil && s.audit == nil
 }
 
 // A job is one command that holds the session until it has run.
 type job struct {
 	session        *Session
 	shell          shell
-	asked          string // the command that was judged; command holds what the policy lets run
+	asked          string          // the command that was judged; command holds what the policy lets run
+	script         *command.Script // asked as it was parsed; see verdict
 	decision       wire.Decision
 	command        engine.Command
 	undo           *engine.Command // takes back what held for this command only; nil for nothing
@@ -174,6 +203,14 @@ func (s *Session) propose(command string, o ExecOptions) (_ *proposal, err error
 	return p, nil
 }
 
+func (p *proposal) run(ctx context.Context) (*Result, error) {
+	job, err := p.admit(ctx, p.session.approver(p.options))
+	if err != nil {
+		return nil, err
+	}
+	return job.run(ctx)
+}
+
 // asks reports whether a person has to be asked first.
 func (p *proposal) asks() bool { return p.verdict.decision.Decision == policy.Ask }
 
@@ -223,7 +260,7 @@ func (p *proposal) admit(ctx context.Context, approve Approver) (_ *job, err err
 	s.redact.LearnCommand(p.command)
 	raw := p.options.Raw
 	j := &job{session: s, shell: shell, command: first, undo: undo, raw: raw, mark: mark, trace: p.trace,
-		asked: p.command, decision: p.verdict.decision, limits: p.limits,
+		asked: p.command, script: p.verdict.script, decision: p.verdict.decision, limits: p.limits,
 		stdout: newCapture(limitsOf(p.limits, "stdout"), s.redact, raw), stderr: newCapture(limitsOf(p.limits, "stderr"), s.redact, raw)}
 	j.watch(p.tell)
 	j.command.Text, j.command.Stdin, j.command.Timeout = text, p.options.Stdin, s.timeout(p.options.Timeout)
@@ -241,13 +278,46 @@ func (p *proposal) admit(ctx context.Context, approve Approver) (_ *job, err err
 	return j, nil
 }
 
+// A soonShell can say within a few milliseconds what a short command came to; see [engine.Shell.RunSoon].
+type soonShell interface {
+	RunSoon(ctx context.Context, c engine.Command) (engine.Outcome, func() engine.Outcome)
+}
+
 func (j *job) run(ctx context.Context) (*Result, error) {
 	defer j.release()
 	ran := j.trace.stage("execkit.run")
 	out := j.shell.Run(ctx, j.command)
 	ran()
+	return j.finish(ctx, out)
+}
+
+// runSoon is run on a soonShell.
+func (j *job) runSoon(ctx context.Context) (r *Result, rest func() (*Result, error), err error) {
+	lasts := false
+	defer func() {
+		if !lasts {
+			j.release()
+		}
+	}()
+	ran := j.trace.stage("execkit.run")
+	out, await := j.shell.(soonShell).RunSoon(ctx, j.command)
+	if lasts = await != nil; lasts {
+		return nil, func() (*Result, error) {
+			defer j.release()
+			out := await()
+			ran()
+			return j.finish(ctx, out)
+		}, nil
+	}
+	ran()
+	r, err = j.finish(ctx, out)
+	return r, nil, err
+}
+
+// finish takes over what the command changed and says what it came to.
+func (j *job) finish(ctx context.Context, out engine.Outcome) (*Result, error) {
 	if !out.NotRun {
-		j.session.guard.ran(j.asked)
+		j.session.guard.ran(j.asked, j.script)
 	}
 	if !j.settle() {
 		return j.finishDetached(ctx, out)

@@ -263,15 +263,15 @@ func (g *guard) admitTerminal() error {
 	return nil
 }
 
-// ran records a command that was handed to the shell.
-func (g *guard) ran(command string) {
+// ran records a command that was handed to the shell, as it was judged.
+func (g *guard) ran(command string, script *command.Script) {
 	if !g.judges {
 		return
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	for _, s := range g.sessions {
-		s.Observe(command)
+		s.ObserveScript(script, command)
 	}
 }
 

@@ -26,7 +26,7 @@ extern "C" {
 
 /* The release and the ABI version of this header: major << 16 | minor. The library's major must be the same. */
 #define EXECKIT_VERSION "0.1.0"
-#define EXECKIT_ABI_VERSION 0x10000u
+#define EXECKIT_ABI_VERSION 0x10001u
 
 /* Returns the library's ABI version. Pure C: works before the Go runtime is up and after a fork. */
 EXECKIT_API uint32_t execkit_abi_version(void);
@@ -42,9 +42,14 @@ EXECKIT_API char *execkit_call(const char *method, const char *params);
  * while completions wait. It belongs to the queue and must not be closed; reading its bytes is harmless. */
 EXECKIT_API int64_t execkit_queue_open(int *wake_fd);
 
-/* Starts one method and returns at once: 0, or -1 if the queue or the method is no good or this is a forked child. The reply arrives in the
- * queue under token, which the caller chooses. */
+/* Starts one method and returns at once: 0, or -1 if the queue or the method is no good or this is a forked child. The
+ * reply arrives in the queue under token, which the caller chooses. */
 EXECKIT_API int execkit_submit(int64_t queue, uint64_t token, const char *method, const char *params);
+
+/* The same for a thread that would wait for the reply anyway: returns it where it comes within a few milliseconds, which
+ * spares a short command two switches between threads. Otherwise returns NULL; *status is then 0 if the reply will arrive in
+ * the queue, and -1 as above. */
+EXECKIT_API char *execkit_submit_soon(int64_t queue, uint64_t token, const char *method, const char *params, int *status);
 
 /* Asks a submitted call to stop; a running command is interrupted and its session stays usable. The reply still
  * arrives, usually with the code cancelled. Returns -1 if no such call is pending. */

@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -143,82 +142,6 @@ func (s *Shell) Alive() bool {
 	w := watch{shell: s}
 	_, err := w.read(make([]byte, 256), 0)
 	return err == nil || errors.Is(err, os.ErrDeadlineExceeded)
-}
-
-// Run runs one command to its end. It always returns: at completion, or within half a second after the timeout or
-// the end of ctx.
-func (s *Shell) Run(ctx context.Context, c Command) Outcome {
-	s.running.Lock()
-	defer s.running.Unlock()
-	if s.closed.Load() {
-		return Outcome{Exited: true, Cwd: s.cwd, Env: s.env}
-	}
-	begin := time.Now()
-	stdinPath, prelude, release, err := s.openStreams(&c)
-	if err == nil && !s.pipesSound() {
-		release()
-		err = errPipesLost
-	}
-	if err == errPipesLost {
-		s.Close()
-	}
-	if err != nil {
-		return Outcome{Exited: true, Cwd: s.cwd, Env: s.env}
-	}
-	defer release()
-	c.Prelude = prelude + c.Prelude
-	w := &watch{shell: s, nonce: newNonce(), begin: begin, timeout: c.Timeout, interrupted: ctx.Done()}
-	s.send(s.says.command(c, s.last, stdinPath, w.nonce))
-
-	stopPumps := func() {}
-	w.lasts = func() {
-		stopOut, stopErr := s.stdout.pump(c.Stdout), s.stderr.pump(c.Stderr)
-		stopPumps = func() { stopOut(); stopErr() }
-	}
-	rep, end := w.wait()
-	stopPumps()
-	out := Outcome{TimedOut: w.timedOut, Cancelled: w.cancelled}
-	heldOut, heldErr := s.stdout.drain(c.Stdout), s.stderr.drain(c.Stderr)
-	out.Duration = time.Since(begin)
-	switch end {
-	case shellEnded:
-		out.Exited = true
-		out.Status, out.Signal, out.Known = s.exitStatus()
-		s.Close()
-	case shellLost:
-		out.Exited = true
-		s.Close()
-	case commandEnded:
-		if left := s.interrupted.Load(); left > 0 {
-			s.interrupted.CompareAndSwap(left, left-1)
-		}
-		if w.unproven {
-			rep.status = 128 + int(unix.SIGINT) // the shell may still have the status of the command before
-		}
-		s.learn(rep, c.Own)
-		out.Status, out.Known, out.PipeStatus = rep.status, true, rep.pipeStatus
-		out.State, out.Pristine = rep.state, s.pristine
-		out.Background = heldOut || heldErr
-		// Looking through /proc costs more than an ordinary command, and only & and what holds the pipes can leave
-		// something behind.
-		if out.Background || strings.Contains(c.Text, "&") {
-			out.Pipes = s.heldPipes(heldOut, heldErr)
-			out.Jobs = append(s.leftBehind(), s.escaped(out.Pipes)...)
-		}
-		late := func(stream string) io.WriteCloser {
-			if c.Late == nil {
-				return nil
-			}
-			return c.Late(stream)
-		}
-		if heldOut && s.stdout.replace(late("stdout")) != nil || heldErr && s.stderr.replace(late("stderr")) != nil {
-			// No new pipe can be had: the streams would mix, so the next command gets a fresh shell.
-			s.Close()
-			out.Exited = true
-		}
-	}
-	out.Cwd, out.Env = s.cwd, s.env
-	return out
 }
 
 // send hands a line to the shell. What exceeds the socket's buffer is written beside the watch, since a shell that

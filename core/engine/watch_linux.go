@@ -13,15 +13,11 @@ import (
 // A watch waits for one command: for its report, for the shell's end, for a line that was abandoned, and for the
 // moment when the command must be stopped.
 type watch struct {
-	shell       *Shell
-	nonce       uint64
-	begin       time.Time
-	timeout     time.Duration
-	interrupted <-chan struct{}
-	// lasts is called when the command did not end within firstLook: only then is it worth two goroutines to
-	// read its output while it comes. A shorter one's output fits the pipes, and is read when it has ended.
-	lasts func()
-
+	shell           *Shell
+	nonce           uint64
+	begin           time.Time
+	timeout         time.Duration
+	interrupted     <-chan struct{}
 	marks, reported []byte // what arrived on the control and on the report socket
 	foreign         int    // the size of what others than the shell wrote there
 	asked           bool   // the status was asked for again after an abandoned line
@@ -52,11 +48,8 @@ const (
 	shellLost                  // the shell lives and cannot be had back, or no longer reports
 )
 
+// wait waits for a command that did not end within firstLook.
 func (w *watch) wait() (report, ending) {
-	if rep, end, ok := w.receiveSoon(); ok {
-		return rep, end
-	}
-	w.lasts()
 	defer func() { w.long.Close() }() // nil is an error that nobody minds
 	pause := time.Millisecond
 	for {

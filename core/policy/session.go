@@ -41,6 +41,15 @@ func (s *Session) Observe(text string) {
 	s.observe(sc, text)
 }
 
+// ObserveScript is Observe for a text that was parsed already; sc is nil where it could not be.
+func (s *Session) ObserveScript(sc *command.Script, text string) {
+	if sc == nil {
+		s.Observe(text)
+		return
+	}
+	s.observe(sc, text)
+}
+
 // Renew forgets what earlier commands did to a shell that was replaced. The new one is in the directory of the old.
 func (s *Session) Renew() {
 	*s = Session{p: s.p, vars: map[string]varKind{}, values: map[string]string{}, funcs: map[string][]string{}, cd: s.cd}

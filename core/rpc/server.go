@@ -102,7 +102,40 @@ func (s *Server) Methods() []string {
 
 // Call runs one method and returns the envelope: {"ok":true,"result":…} or {"ok":false,"error":…}. It never panics and
 // never returns nil. Cancelling ctx stops a running command (its session stays usable) and gives the code cancelled.
-func (s *Server) Call(ctx context.Context, name string, params []byte) (reply []byte) {
+func (s *Server) Call(ctx context.Context, name string, params []byte) []byte {
+	return enclosed(name, func() (any, error) { return s.Do(ctx, name, params) })
+}
+
+// CallSoon is Call for a caller that would rather not wait: it returns within a few milliseconds, with the envelope or with
+// what returns it, which must be called once, by any goroutine.
+func (s *Server) CallSoon(ctx context.Context, name string, params []byte) (reply []byte, rest func() []byte) {
+	if name != "session.exec" {
+		return nil, func() []byte { return s.Call(ctx, name, params) }
+	}
+	var await func() (*wire.ExecResult, error)
+	reply = enclosed(name, func() (result any, err error) {
+		if err := checkRequest(params); err != nil {
+			return nil, err
+		}
+		req := new(wire.Exec)
+		if err := wire.Decode(params, req); err != nil {
+			return nil, err
+		}
+		session, o, err := s.execOptions(req)
+		if err != nil {
+			return nil, err
+		}
+		result, await, err = session.ExecSoon(ctx, req.Command, o)
+		return result, err
+	})
+	if await == nil {
+		return reply, nil
+	}
+	return nil, func() []byte { return enclosed(name, func() (any, error) { return await() }) }
+}
+
+// enclosed encodes what fn comes to, a panic too.
+func enclosed(name string, fn func() (any, error)) (reply []byte) {
 	defer func() {
 		if p := recover(); p != nil {
 			reply = Failure(errdefs.New(errdefs.Internal, "panic in %s: %v", errdefs.Quote(name), p).
@@ -110,7 +143,7 @@ func (s *Server) Call(ctx context.Context, name string, params []byte) (reply []
 				WithOutcome(errdefs.Unknown).WithDetail("stack", string(debug.Stack())))
 		}
 	}()
-	result, err := s.Do(ctx, name, params)
+	result, err := fn()
 	if err != nil {
 		return Failure(err)
 	}
@@ -119,14 +152,8 @@ func (s *Server) Call(ctx context.Context, name string, params []byte) (reply []
 
 // Do runs one method and returns its result value; Go callers such as the MCP server use it to avoid a second encoding.
 func (s *Server) Do(ctx context.Context, name string, params []byte) (any, error) {
-	if len(params) > maxRequestBytes {
-		return nil, errdefs.New(errdefs.LimitExceeded, "the request has %d bytes; at most %d are accepted", len(params), maxRequestBytes).
-			WithHint("write large data to a file on the target and refer to it")
-	}
-	// A decoder would turn a stray byte into U+FFFD, and a command other than the caller's would run.
-	if !utf8.Valid(params) {
-		return nil, errdefs.New(errdefs.InvalidArgument, "the request is not valid UTF-8").
-			WithHint("send bytes that are not text as base64 (stdin_b64)")
+	if err := checkRequest(params); err != nil {
+		return nil, err
 	}
 	h, ok := s.methods[name]
 	if !ok {
@@ -137,6 +164,20 @@ func (s *Server) Do(ctx context.Context, name string, params []byte) (any, error
 		return nil, e
 	}
 	return h(ctx, params)
+}
+
+// checkRequest refuses what must not reach a decoder.
+func checkRequest(params []byte) error {
+	if len(params) > maxRequestBytes {
+		return errdefs.New(errdefs.LimitExceeded, "the request has %d bytes; at most %d are accepted", len(params), maxRequestBytes).
+			WithHint("write large data to a file on the target and refer to it")
+	}
+	// A decoder would turn a stray byte into U+FFFD, and a command other than the caller's would run.
+	if !utf8.Valid(params) {
+		return errdefs.New(errdefs.InvalidArgument, "the request is not valid UTF-8").
+			WithHint("send bytes that are not text as base64 (stdin_b64)")
+	}
+	return nil
 }
 
 func success(result any) []byte {

@@ -56,6 +56,7 @@ def _load() -> ctypes.CDLL:
         ("execkit_version", text, []),
         ("execkit_queue_open", number, [ctypes.POINTER(ctypes.c_int)]),
         ("execkit_submit", ctypes.c_int, [number, ctypes.c_uint64, text, text]),
+        ("execkit_submit_soon", ctypes.c_void_p, [number, ctypes.c_uint64, text, text, ctypes.POINTER(ctypes.c_int)]),
         ("execkit_cancel", ctypes.c_int, [number, ctypes.c_uint64]),
         ("execkit_queue_take", ctypes.c_void_p, [number]),
         ("execkit_queue_wait", ctypes.c_void_p, [number, ctypes.c_int]),
@@ -112,14 +113,33 @@ class Queue:
         self._poll = select.poll()
         self._poll.register(self.wake_fd, select.POLLIN)
         self._token = 0
+        self._status = ctypes.pointer(ctypes.c_int(0))
+
+    def new_token(self) -> int:
+        self._token += 1
+        return self._token
 
     def submit(self, method: str, params: dict[str, Any]) -> int:
         name, body = _encode(method, params)
-        self._token += 1
-        if self._lib.execkit_submit(self._id, self._token, name, body) != 0:
-            unwrap(json.loads(_taken(self._lib.execkit_call(name, body)) or b"{}"))
-            raise _errors.InternalError("the completion queue was closed")
-        return self._token
+        token = self.new_token()
+        if self._lib.execkit_submit(self._id, token, name, body) != 0:
+            self._refused(name, body)
+        return token
+
+    def submit_soon(self, token: int, method: str, params: dict[str, Any]) -> dict[str, Any] | None:
+        """Submit a call that is waited for; returns the reply if it comes within a few milliseconds."""
+        name, body = _encode(method, params)
+        taken = _taken(self._lib.execkit_submit_soon(self._id, token, name, body, self._status))
+        if taken is not None:
+            reply: dict[str, Any] = json.loads(taken)
+            return reply
+        if self._status.contents.value != 0:
+            self._refused(name, body)
+        return None
+
+    def _refused(self, name: bytes, body: bytes) -> None:
+        unwrap(json.loads(_taken(self._lib.execkit_call(name, body)) or b"{}"))
+        raise _errors.InternalError("the completion queue was closed")
 
     def cancel(self, token: int) -> bool:
         """Ask a call to stop; False if its reply has already arrived."""
@@ -159,9 +179,12 @@ def call(method: str, params: dict[str, Any] | None = None, late: Callable[[Any]
     if queue is None or _thread.pid != os.getpid():
         queue = _thread.queue = Queue()
         _thread.pid = os.getpid()
-    token = queue.submit(method, params or {})
+    token = queue.new_token()
     try:
-        return unwrap(queue.wait(token))
+        reply = queue.submit_soon(token, method, params or {})
+        if reply is None:
+            reply = queue.wait(token)
+        return unwrap(reply)
     except KeyboardInterrupt:
         # The interrupt may have hit after the reply was taken and before it was returned, so only a call that is
         # still pending is waited for, and the queue is not used again.
