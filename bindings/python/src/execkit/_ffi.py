@@ -13,7 +13,7 @@ from typing import Any
 
 from . import _errors
 
-_ABI_MAJOR = 1
+_ABI = (1, 1)  # major, and the least minor
 
 _lock = threading.Lock()
 _library: ctypes.CDLL | None = None
@@ -50,9 +50,12 @@ def _load() -> ctypes.CDLL:
     # CDLL and not PyDLL: a call must not hold the interpreter's lock while it waits.
     lib = ctypes.CDLL(str(path))
     text, number = ctypes.c_char_p, ctypes.c_int64
+    lib.execkit_abi_version.restype = ctypes.c_uint32
+    abi = divmod(lib.execkit_abi_version(), 1 << 16)
+    if abi[0] != _ABI[0] or abi[1] < _ABI[1]:
+        raise ImportError(f"execkit: {path} has ABI {abi[0]}.{abi[1]}, this package needs {_ABI[0]}.{_ABI[1]}; reinstall execkit")
     # Results are void pointers: ctypes would turn c_char_p into bytes and lose what has to be freed.
     for name, result, arguments in (
-        ("execkit_abi_version", ctypes.c_uint32, []),
         ("execkit_version", text, []),
         ("execkit_queue_open", number, [ctypes.POINTER(ctypes.c_int)]),
         ("execkit_submit", ctypes.c_int, [number, ctypes.c_uint64, text, text]),
@@ -66,8 +69,6 @@ def _load() -> ctypes.CDLL:
     ):
         function = getattr(lib, name)
         function.restype, function.argtypes = result, arguments
-    if lib.execkit_abi_version() >> 16 != _ABI_MAJOR:
-        raise ImportError(f"execkit: {path} has ABI {lib.execkit_abi_version() >> 16}, this package needs {_ABI_MAJOR}; reinstall execkit")
     return lib
 
 
