@@ -63,6 +63,7 @@ func buildRules() *ruleset {
 		get(w).name = true
 	}
 	rs.search = newSearcher(words, 3, true)
+	rs.search.grams = newGrams(words)
 	return rs
 }
 

@@ -10,7 +10,7 @@ import (
 type prefilter struct {
 	s  *Stream
 	b  []byte
-	at [8]int // one past the next position of each, or 0 for not searched yet
+	at [7]int // one past the next position of each, or 0 for not searched yet
 }
 
 func (f *prefilter) next(pos int) int {
@@ -29,6 +29,26 @@ func (f *prefilter) next(pos int) int {
 	return best
 }
 
+// lines returns the start of the line at or after pos that needs a look, or the end of the text.
+func (f *prefilter) lines(pos int) int {
+	next := f.next(pos)
+	if next < 0 {
+		return len(f.b)
+	}
+	return pos + bytes.LastIndexByte(f.b[pos:next], '\n') + 1
+}
+
+// cut takes the first n bytes off the text.
+func (f *prefilter) cut(n int) {
+	for k, at := range f.at {
+		if at > n {
+			f.at[k] = at - n
+		} else if at > 0 {
+			f.at[k] = 0
+		}
+	}
+}
+
 var continuation = []byte("\\\n")
 
 func (f *prefilter) find(k, pos int) int {
@@ -42,7 +62,15 @@ func (f *prefilter) find(k, pos int) int {
 	case 2:
 		i = bytes.IndexByte(b[pos:], 8)
 	case 3:
-		i = bytes.Index(b[pos:], zeroU)
+		for p := pos; ; p++ {
+			n := bytes.IndexByte(b[p:], '\\')
+			if n < 0 {
+				return -1
+			}
+			if p += n; bytes.HasPrefix(b[p:], zeroU) || bytes.HasPrefix(b[p:], continuation) {
+				return p
+			}
+		}
 	case 4:
 		for p := pos; ; p++ {
 			n := bytes.IndexByte(b[p:], '%')
@@ -56,8 +84,6 @@ func (f *prefilter) find(k, pos int) int {
 			}
 		}
 	case 5:
-		i = bytes.Index(b[pos:], continuation)
-	case 6:
 		for p := pos; ; p++ {
 			n := bytes.IndexByte(b[p:], '.')
 			if n < 0 {
@@ -66,8 +92,11 @@ func (f *prefilter) find(k, pos int) int {
 			if p += n; p+7 < len(b) && b[p+7] == '.' && p >= 18 && isWord(b[p-1]) && isWord(b[p-17]) {
 				return p
 			}
+			for p+1 < len(b) && b[p+1] == '.' {
+				p++ // a leader, or the text column of a dump
+			}
 		}
-	case 7:
+	case 6:
 		return f.s.r.nextCustom(b, pos)
 	}
 	if i >= 0 {

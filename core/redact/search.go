@@ -21,6 +21,7 @@ type searcher struct {
 	// bloom answers most lookups of the map without touching it.
 	bloom [1 << 9]uint64
 	words []string
+	grams *grams // a faster filter for long text, or nil
 }
 
 // newSearcher builds the table for words that are all at least m bytes long, m being at least 2.
@@ -74,8 +75,21 @@ func (s *searcher) hash(b []byte) uint32 {
 
 // next returns the first position at or after from where one of the words begins, or -1.
 func (s *searcher) next(b []byte, from int) int {
+	if s.grams == nil || len(b)-from < gramsFrom {
+		return s.walk(b, from, len(b))
+	}
+	// Where words stand close together the filter only costs.
+	near := from + gramsFrom/4
+	if p := s.walk(b, from, near); p >= 0 {
+		return p
+	}
+	return s.walk(b, s.grams.skip(s, b, near), len(b))
+}
+
+// walk returns the first position in [from,to) where one of the words begins, or -1, by the shift table alone.
+func (s *searcher) walk(b []byte, from, to int) int {
 	m := s.m
-	for i := from + m - 1; i < len(b); {
+	for i, end := from+m-1, min(to+m-1, len(b)); i < end; {
 		if n := s.shift[int(b[i-1])|int(b[i])<<8]; n != 0 {
 			i += int(n)
 			continue

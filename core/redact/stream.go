@@ -14,6 +14,8 @@ const (
 	overlap = 8 << 10
 	// leftContext is how much decided text stays in view of the rest of its line.
 	leftContext = 512
+	// piece is how much of its input a stream works on at a time.
+	piece = 32 << 10
 	// maxWrap bounds the lines over which one token can be wrapped.
 	maxWrap = 32
 )
@@ -49,18 +51,35 @@ func (s *Stream) Write(dst, p []byte) []byte {
 		return append(dst, p...)
 	}
 	for len(p) > 0 {
-		// Work in pieces, so that the buffer stays small whatever the caller writes.
-		n := min(len(p), 4*MaxHold)
+		// Work in pieces of whole lines, so that the buffer stays small and each pass over a piece finds it in the cache.
+		n := min(len(p), piece)
+		if end := bytes.LastIndexByte(p[:n], '\n') + 1; n < len(p) && end > 0 {
+			n = end
+		}
+		pf := prefilter{s: s}
+		if len(s.buf) == 0 && s.betweenLines(0) {
+			// Whole lines in which there is nothing to look at need not be buffered.
+			pf.b = p[:bytes.LastIndexByte(p[:n], '\n')+1]
+			plain := pf.lines(0)
+			dst = append(dst, p[:plain]...)
+			p, n = p[plain:], n-plain
+			pf.cut(plain)
+		}
 		s.buf = append(s.buf, p[:n]...)
 		p = p[n:]
-		dst = s.process(dst, false)
+		dst = s.process(dst, &pf, false)
 	}
 	return dst
 }
 
+// betweenLines reports that the line at pos of the buffer begins anew: nothing before it bears on it.
+func (s *Stream) betweenLines(pos int) bool {
+	return s.sent <= pos && !s.swallow && s.st == (lineState{})
+}
+
 // Flush ends the stream: it appends what was held back, redacted, and makes the stream ready for another.
 func (s *Stream) Flush(dst []byte) []byte {
-	dst = s.process(dst, true)
+	dst = s.process(dst, &prefilter{s: s}, true)
 	s.buf, s.sent, s.idle, s.swallow, s.st = s.buf[:0], 0, false, false, lineState{}
 	return dst
 }
@@ -75,21 +94,17 @@ func (s *Stream) Counts() []wire.Redaction {
 	return out
 }
 
-// process decides all lines of the buffer that can be decided and moves the rest to its front.
-func (s *Stream) process(dst []byte, final bool) []byte {
+// process decides all lines of the buffer that can be decided and moves the rest to its front. pf is a filter of the
+// buffer's whole lines, as far as it knows them.
+func (s *Stream) process(dst []byte, pf *prefilter, final bool) []byte {
 	buf := s.buf
 	pos := 0
 	last := bytes.LastIndexByte(buf, '\n') + 1
-	pf := prefilter{s: s, b: buf[:last]}
+	pf.b = buf[:last]
 	for pos < len(buf) {
-		if pos < last && s.sent <= pos && !s.swallow && s.st == (lineState{}) {
+		if pos < last && s.betweenLines(pos) {
 			// Skip to the line of the next thing to look at.
-			next := pf.next(pos)
-			if next < 0 {
-				next = last
-			} else {
-				next = pos + bytes.LastIndexByte(buf[pos:next], '\n') + 1
-			}
+			next := pf.lines(pos)
 			if next > pos {
 				dst = append(dst, buf[pos:next]...)
 				pos = next
