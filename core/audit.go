@@ -125,8 +125,8 @@ func (a *auditor) opened(info wire.SessionInfo) error {
 	return err
 }
 
-// close records the end of the session, once, and closes the log.
-func (a *auditor) close() error {
+// close records the end of the session and why it came, if nobody closed it, once, and closes the log.
+func (a *auditor) close(reason string) error {
 	if a == nil || a.log == nil {
 		return nil
 	}
@@ -141,7 +141,7 @@ func (a *auditor) close() error {
 	if a.source.Target == "" {
 		return a.log.Close()
 	}
-	_, err := a.append(&audit.Record{Kind: audit.Close})
+	_, err := a.append(&audit.Record{Kind: audit.Close, Reason: reason})
 	if closing := a.log.Close(); err == nil && !a.options.Continue {
 		err = closing
 	}
@@ -226,8 +226,11 @@ func (j *job) outcome(result *Result, out engine.Outcome) error {
 	if b := result.Budget["stderr"]; b != nil {
 		r.StderrBytes = b.BytesTotal
 	}
-	if out.Lost {
+	switch {
+	case out.Lost:
 		r.Code = string(errdefs.ConnectionLost)
+	case j.over != nil:
+		r.Code = string(j.over.Code)
 	}
 	seq, err := s.audit.append(r)
 	if err != nil {

@@ -20,6 +20,7 @@ type capture struct {
 	kept    *budget.Keeper
 	spool   *budget.Spool
 	utf8    utf8Check
+	meter   *meter // counts what comes, and says when it is enough
 	any     bool
 	raw     bool // nothing is cleaned
 	// emit, if set, gets the redacted text as it comes, cut between runes.
@@ -37,6 +38,12 @@ func newCapture(o budget.Options, r *redact.Redactor, raw bool) *capture {
 
 // Write implements io.Writer; it never fails.
 func (c *capture) Write(p []byte) (int, error) {
+	n := len(p)
+	if c.meter != nil {
+		if p = c.meter.output(p); len(p) == 0 {
+			return n, nil
+		}
+	}
 	c.any = true
 	c.utf8.write(p)
 	if !c.raw && c.utf8.broken {
@@ -49,7 +56,7 @@ func (c *capture) Write(p []byte) (int, error) {
 		c.cleaned = c.cleaner.Write(c.cleaned[:0], p)
 		c.show(c.hide.Write(c.shown[:0], c.cleaned))
 	}
-	return len(p), nil
+	return n, nil
 }
 
 // show passes redacted text on.

@@ -61,6 +61,10 @@ type Config struct {
 	// Reconnect says whether a session whose connection broke opens a new one for the next command, with directory and
 	// exported environment restored; nil is true. A command that was cut off is never run again.
 	Reconnect *bool
+	// Quotas bound what the session's commands use in all. IdleTimeout ends the session after so long without a call and
+	// without a running command; 0 is never.
+	Quotas      Quotas
+	IdleTimeout time.Duration
 	// Workspace, if set, is the directory whose files checkpoints save and restore.
 	Workspace *Workspace
 	// Audit, if set, is the tamper-evident log in which everything is recorded; a session whose log cannot be written

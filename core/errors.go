@@ -19,6 +19,7 @@ var (
 	ErrShellNotFound      error = errdefs.Sentinel(errdefs.ShellNotFound)
 	ErrConnectionLost     error = errdefs.Sentinel(errdefs.ConnectionLost)
 	ErrUnsupported        error = errdefs.Sentinel(errdefs.Unsupported)
+	ErrQuotaExceeded      error = errdefs.Sentinel(errdefs.QuotaExceeded)
 	ErrLimitExceeded      error = errdefs.Sentinel(errdefs.LimitExceeded)
 	ErrCheckpointNotFound error = errdefs.Sentinel(errdefs.CheckpointNotFound)
 	ErrSnapshotInvalid    error = errdefs.Sentinel(errdefs.SnapshotInvalid)

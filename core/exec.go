@@ -131,6 +131,7 @@ type job struct {
 	running *Running // with live, nil for a command that is not driven
 	live    *livePart
 	late    *backgroundJob // nil where nothing was left running
+	over    *errdefs.Error // says which quota stopped the command, if one did
 
 	// guarded by session.mu: settled says that what the command changed is being taken over by the session, detached
 	// that the session went on without it, in another shell.
@@ -166,7 +167,11 @@ func (s *Session) propose(command string, o ExecOptions) (_ *proposal, err error
 	if err != nil {
 		return nil, err
 	}
+	s.meter.touch()
 	if !s.take() {
+		if err := s.usable(); err != nil {
+			return nil, err
+		}
 		return nil, errdefs.New(errdefs.SessionBusy, "session %s runs another command", s.id).
 			WithHint("wait for it, or use a second session")
 	}
@@ -179,6 +184,9 @@ func (s *Session) propose(command string, o ExecOptions) (_ *proposal, err error
 		}
 	}()
 	if p.trace, err = s.startTrace(o.Traceparent); err != nil {
+		return nil, err
+	}
+	if err := s.usable(); err != nil {
 		return nil, err
 	}
 	defer p.trace.stage("execkit.policy")()
@@ -270,6 +278,13 @@ func (p *proposal) admit(ctx context.Context, approve Approver) (_ *job, err err
 		j.tty = newCapture(limitsOf(p.limits, "stdout"), s.redact, raw)
 		p.running.attach(j, s.guard.typing(p.verdict))
 	}
+	j.stdout.meter, j.stderr.meter = s.meter, s.meter
+	if j.tty != nil {
+		j.tty.meter = s.meter
+	}
+	if err := s.meter.command(); err != nil {
+		return nil, err
+	}
 	// Nothing reaches the shell before it is on record that it will.
 	if err := p.intent(j); err != nil {
 		return nil, err
@@ -286,7 +301,9 @@ type soonShell interface {
 func (j *job) run(ctx context.Context) (*Result, error) {
 	defer j.release()
 	ran := j.trace.stage("execkit.run")
-	out := j.shell.Run(ctx, j.command)
+	metered, over := j.session.meter.begin(ctx)
+	out := j.shell.Run(metered, j.command)
+	j.over = over()
 	ran()
 	return j.finish(ctx, out)
 }
@@ -359,6 +376,9 @@ func (j *job) recorded(ctx context.Context, out engine.Outcome, result *Result) 
 	}
 	if err != nil {
 		return nil, err
+	}
+	if j.over != nil {
+		return nil, j.over.WithOutcome(errdefs.Ran).WithDetail("result", result)
 	}
 	if out.Cancelled {
 		return nil, errdefs.New(errdefs.Cancelled, "the command was cancelled and stopped after %d ms", result.DurationMS).
@@ -543,6 +563,7 @@ func (s *Session) hintFor(r *Result) string {
 // bytes and line counts lines from 1 (0 to go by offset); limit is in the same unit, 0 for the default. The newest
 // eight truncated streams of a session are kept.
 func (s *Session) ReadOutput(id string, offset, line, limit int64) (*wire.OutputReadResult, error) {
+	s.meter.touch()
 	spool, ok := s.outputs.get(id)
 	if !ok {
 		return nil, errdefs.New(errdefs.InvalidArgument, "no output %s", errdefs.Quote(id)).

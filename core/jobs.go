@@ -60,6 +60,7 @@ func (t *jobTable) all() []anyJob {
 
 // Jobs returns the session's jobs, the oldest first: those that run and the last few that ended.
 func (s *Session) Jobs() []wire.JobInfo {
+	s.meter.touch()
 	infos := []wire.JobInfo{}
 	for _, j := range s.jobs.all() {
 		infos = append(infos, j.info())
@@ -68,6 +69,7 @@ func (s *Session) Jobs() []wire.JobInfo {
 }
 
 func (s *Session) job(id string) (anyJob, error) {
+	s.meter.touch()
 	for _, j := range s.jobs.all() {
 		if j.ID() == id {
 			return j, nil
@@ -449,7 +451,7 @@ const backgroundHead, backgroundTail = 64 << 10, 1 << 20
 func (j *job) lateOutput(stream string) io.WriteCloser {
 	b := j.background()
 	c := newCapture(budget.Default(), j.session.redact, j.raw)
-	c.spool = budget.NewSpoolSize(backgroundHead, backgroundTail)
+	c.spool, c.meter = budget.NewSpoolSize(backgroundHead, backgroundTail), j.session.meter
 	c.kept = budget.NewKeeper(budget.Default(), c.spool)
 	live := newLiveCapture(c, nil)
 	b.mu.Lock()

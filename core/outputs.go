@@ -42,6 +42,13 @@ func (o *outputs) add(spool *budget.Spool) string {
 	return id
 }
 
+// drop frees what a closed session, which may still be known to somebody, would hold.
+func (o *outputs) drop() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.order, o.spool = nil, nil
+}
+
 func (o *outputs) get(id string) (*budget.Spool, bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()

@@ -28,6 +28,7 @@ type Session struct {
 	guard   *guard
 	redact  *redact.Redactor
 	audit   *auditor
+	meter   *meter // nil without quotas and an idle timeout
 	trace   *trace // its span is sent when the session ends
 	told    sync.Once
 	// enforcement says what the kernel enforces.
@@ -52,6 +53,7 @@ type Session struct {
 	env    map[string]string
 	hint   string
 	closed bool
+	why    func() *errdefs.Error // what a call on the closed session is told, where nobody closed it
 	busy   bool
 	// lost says that the connection to the shell broke, reconnected that the next result has to tell of a new one.
 	lost, reconnected bool
@@ -70,6 +72,9 @@ func Open(ctx context.Context, target string, config Config) (_ *Session, err er
 	s := &Session{id: newID("s"), config: config}
 	s.ended, s.end = context.WithCancel(context.Background())
 	if s.guard, err = newGuard(&config); err != nil {
+		return nil, err
+	}
+	if s.meter, err = newMeter(&config); err != nil {
 		return nil, err
 	}
 	options := redact.Options{}
@@ -106,6 +111,9 @@ func (s *Session) begin(ctx context.Context, target string) (err error) {
 	if s.enforcement, err = confine(s.target, s.guard); err != nil {
 		return err
 	}
+	if err = s.meter.enforce(s.target, s.enforcement); err != nil {
+		return err
+	}
 	if _, err = s.liveShell(ctx); err != nil {
 		return err
 	}
@@ -122,7 +130,11 @@ func (s *Session) begin(ctx context.Context, target string) (err error) {
 		s.trace.set("execkit.transport", info.Transport)
 		s.trace.sink.Count("execkit.sessions", "{session}", 1, telemetry.Attribute{Name: "transport", Value: info.Transport})
 	}
-	return s.audit.opened(info)
+	if err := s.audit.opened(info); err != nil {
+		return err
+	}
+	s.meter.start(s)
+	return nil
 }
 
 // newID returns an identifier that cannot be guessed.
@@ -229,7 +241,11 @@ func (s *Session) lostError(out engine.Outcome, r *Result) error {
 	return e
 }
 
+// closedError is what a call on a closed session comes to. s.mu is held, or the session is closed for good.
 func (s *Session) closedError() error {
+	if s.why != nil {
+		return s.why()
+	}
 	return errdefs.New(errdefs.SessionClosed, "session %s is closed", s.id).WithHint("open a new session").WithSession(errdefs.Closed)
 }
 
@@ -248,6 +264,7 @@ func (s *Session) End() (ended int, err error) {
 	s.mu.Unlock()
 	s.end()
 	ended = s.endJobs()
+	s.outputs.drop()
 	if shell != nil {
 		shell.Close()
 	}
@@ -260,7 +277,7 @@ func (s *Session) End() (ended int, err error) {
 	if s.audit != nil {
 		s.awaitIdle()
 	}
-	err = errors.Join(err, s.audit.close())
+	err = errors.Join(err, s.audit.close(s.endedBy()))
 	s.told.Do(func() { s.trace.end("") })
 	return ended, err
 }

@@ -51,6 +51,7 @@ type localTarget struct {
 	confine *enforce.Confinement // nil for nothing
 	temp    string               // the session's own directory for temporary files, or ""
 	watch   bool                 // the shell tells its state
+	limits  engine.Limits        // of each process
 	ownTemp bool                 // the caller set TMPDIR
 	sandbox *wire.SandboxOptions // nil where only the policy confines
 }
@@ -87,7 +88,7 @@ func (t *localTarget) open(ctx context.Context, last *state) (shell, state, stri
 		hint = "the directory " + errdefs.Quote(now.cwd) + " is gone; the fresh shell is in " + errdefs.Quote(dir)
 		now.cwd = dir
 	}
-	sh, err := engine.Start(ctx, engine.Options{Path: t.shell, Dir: now.cwd, Env: flatten(now.env), Confine: t.confine, Watch: t.watch})
+	sh, err := engine.Start(ctx, engine.Options{Path: t.shell, Dir: now.cwd, Env: flatten(now.env), Confine: t.confine, Watch: t.watch, Limits: t.limits})
 	if err != nil {
 		return nil, now, "", errdefs.New(errdefs.Unavailable, "cannot start %s: %v", t.shell, err).
 			WithHint("execkit doctor shows what is missing").WithCause(err)
@@ -136,6 +137,9 @@ func (t *localTarget) describe(info *wire.SessionInfo) {
 }
 
 func (t *localTarget) close() error {
+	if t.limits.Group != nil {
+		t.limits.Group.Close()
+	}
 	if t.temp == "" {
 		return nil
 	}

@@ -105,11 +105,9 @@ func (s *Session) busyBehind() bool { return len(s.liveJobs()) > 0 }
 
 // hold takes the session for a call that is no command.
 func (s *Session) hold() (release func(), err error) {
-	s.mu.Lock()
-	closed := s.closed
-	s.mu.Unlock()
-	if closed {
-		return nil, s.closedError()
+	s.meter.touch()
+	if err := s.usable(); err != nil {
+		return nil, err
 	}
 	if !s.running.TryLock() {
 		return nil, errdefs.New(errdefs.SessionBusy, "session %s runs another command", s.id).

@@ -278,6 +278,22 @@ export interface SandboxOptions {
   network?: boolean | number[];
 }
 
+/**
+ * What the commands of a session may use in all. A command that goes beyond is stopped and rejects with {@link QuotaExceeded}.
+ * Those of processes and files are for sessions on this machine.
+ */
+export interface Quotas {
+  cpuMs?: number;
+  memoryBytes?: number;
+  processes?: number;
+  /** Of each file that is written. */
+  fileBytes?: number;
+  outputBytes?: number;
+  commands?: number;
+  /** How long the session lives. */
+  wallMs?: number;
+}
+
 /** The options of {@link Session.create}. Nested objects take camelCase keys; names in `env` are sent as they are. */
 export interface CreateOptions {
   /** A target URL such as `"local"`, or the object it stands for. Default: `"local"`. */
@@ -298,11 +314,13 @@ export interface CreateOptions {
   shell?: string;
   /** The default deadline of a command. Default: 30,000; 0 for none. */
   timeoutMs?: number;
+  /** After how long without a call and without a running command the session is closed. Default: never. */
   idleTimeoutMs?: number;
   /** What happens when a command ends the shell. Default: `"restart"`. */
   onExit?: 'restart' | 'close';
   workspace?: string | Workspace;
-  quotas?: Options;
+  /** What the session's commands may use in all. Default: no bounds. */
+  quotas?: Quotas;
   ssh?: SSHOptions & { host?: string };
   docker?: DockerOptions & { container?: string; env?: Record<string, string | null> };
   k8s?: K8sOptions & { pod?: string };
@@ -691,6 +709,8 @@ export class Session {
   start(command: string, options?: StreamOptions & { tty?: boolean | { rows?: number; cols?: number } }): Promise<Running>;
   /** Sends a signal to every process of the command that runs; resolves to how many were reached. */
   interrupt(signal?: string): Promise<number>;
+  /** The session's quotas, each with its limit and, where it is counted, what is used. */
+  quotas(): Promise<Partial<Record<keyof Quotas, { limit: number; used?: number }>>>;
   /** Commands that go on, and what commands left in the background. */
   jobs(): Promise<Job[]>;
   /** Saves the files of the workspace. */

@@ -34,11 +34,12 @@ const (
 	Snapshot   Kind = "snapshot"
 	Reconnect  Kind = "reconnect" // a fresh shell or connection in the same session
 	File       Kind = "file"      // a file operation that was not a command
+	Quota      Kind = "quota"     // a quota of the session was reached
 	Close      Kind = "close"
 )
 
 // kinds are those that a caller may append.
-var kinds = []Kind{Open, Intent, Outcome, Block, Approval, Input, Checkpoint, Restore, Snapshot, Reconnect, File, Close}
+var kinds = []Kind{Open, Intent, Outcome, Block, Approval, Input, Checkpoint, Restore, Snapshot, Reconnect, File, Quota, Close}
 
 // A Record is one line of the log. Append fills in Seq, Prev, Hash and TimeMS. Every text is redacted before it comes
 // here; this package does not look for secrets.

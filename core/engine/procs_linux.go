@@ -18,7 +18,7 @@ import (
 type proc struct {
 	pid, parent, group, session int
 	state                       byte
-	ticks                       int64 // of CPU
+	ticks, reaped               int64 // of CPU: its own, and of the children that it has waited for
 	started                     uint64
 	pages                       int64
 }
@@ -35,7 +35,7 @@ func readProc(pid int) (p proc, ok bool) {
 	}
 	number := func(i int) int64 { n, _ := strconv.ParseInt(string(f[i]), 10, 64); return n }
 	return proc{pid: pid, state: f[0][0], parent: int(number(1)), group: int(number(2)), session: int(number(3)),
-		ticks: number(11) + number(12), started: uint64(number(19)), pages: number(21)}, true
+		ticks: number(11) + number(12), reaped: number(13) + number(14), started: uint64(number(19)), pages: number(21)}, true
 }
 
 // processTable returns every process that this one may see.

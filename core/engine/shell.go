@@ -16,7 +16,8 @@ type Options struct {
 	Dir string
 	Env []string
 	// Watch has every outcome tell the state of the shell; bash alone can.
-	Watch bool
+	Watch  bool
+	Limits Limits
 	// Confine, if set, is what the shell and everything that it starts are confined to.
 	Confine *enforce.Confinement
 }

@@ -59,7 +59,11 @@ func Start(ctx context.Context, o Options) (*Shell, error) {
 	}
 	// What commands write to /dev/tty is drained: a full terminal would block them.
 	go s.terminal.read()
-	if err := s.greet(ctx); err != nil {
+	err = s.greet(ctx)
+	if err == nil {
+		err = s.limit(o.Limits)
+	}
+	if err != nil {
 		s.Close()
 		return nil, err
 	}

@@ -16,9 +16,18 @@ func (s *Server) versionGet(_ context.Context, params []byte) (any, error) {
 	return map[string]any{"version": execkit.Version, "abi": execkit.ABIVersion, "go": runtime.Version(), "platform": runtime.GOOS + "/" + runtime.GOARCH}, nil
 }
 
-func (s *Server) limitsGet(context.Context, *struct{}) (any, error) {
+func (s *Server) limitsGet(_ context.Context, r *wire.LimitsGet) (any, error) {
 	limits := execkit.Limits()
 	limits.RequestBytes, limits.TimeoutMS = maxRequestBytes, maxTimeoutMS
+	if r.SessionID != "" {
+		session, err := s.session(r.SessionID)
+		if err != nil {
+			return nil, err
+		}
+		if limits.Quotas = session.Quotas(); len(limits.Quotas) == 0 {
+			limits.Quotas = nil
+		}
+	}
 	return limits, nil
 }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"maps"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -55,9 +56,6 @@ func (s *Server) adopt(ctx context.Context, session *execkit.Session) error {
 
 // configOf reads what a session is to be opened on, and how.
 func (s *Server) configOf(r *wire.SessionCreate) (target string, config execkit.Config, err error) {
-	if err := refuseUnsupported(r); err != nil {
-		return "", config, err
-	}
 	config = execkit.Config{Transports: s.transports, Cwd: r.Cwd, Env: r.Env, BaseEnv: r.HostEnv, HostEnv: r.HostEnv, Shell: r.Shell, Budget: r.Budget, Reconnect: r.Reconnect, Label: r.Label, Traceparent: r.Traceparent}
 	s.observer.apply(&config)
 	target, err = targetOf(r, &config)
@@ -105,25 +103,49 @@ func (s *Server) configOf(r *wire.SessionCreate) (target string, config execkit.
 			return "", config, err
 		}
 	}
+	if r.IdleTimeoutMS < 0 || r.IdleTimeoutMS > maxTimeoutMS {
+		return "", config, errdefs.New(errdefs.InvalidArgument, "idle_timeout_ms: %d is out of range", r.IdleTimeoutMS).
+			WithHint("give 1 to %d milliseconds, or 0 for never", maxTimeoutMS).WithDetail("field", "idle_timeout_ms")
+	}
+	config.IdleTimeout = time.Duration(r.IdleTimeoutMS) * time.Millisecond
+	if config.Quotas, err = QuotasOf(r.Quotas); err != nil {
+		return "", config, err
+	}
 	config.ApprovalTimeout = time.Duration(r.ApprovalTimeoutMS) * time.Millisecond
 	return target, config, nil
 }
 
-// refuseUnsupported names the first option that this version cannot honour. An option is never ignored: a caller who
-// asks for a fence or redaction must not get a session without it.
-func refuseUnsupported(r *wire.SessionCreate) error {
-	for _, o := range []struct {
-		name string
-		set  bool
-	}{
-		{"idle_timeout_ms", r.IdleTimeoutMS != 0}, {"quotas", given(r.Quotas)},
-	} {
-		if o.set {
-			return errdefs.New(errdefs.Unsupported, "option %q is not available in this version", o.name).
-				WithHint("leave it out if the session may run without it").WithDetail("field", o.name)
-		}
+// QuotasOf reads the option quotas. What the core takes for no limit is refused: who gives 0 wants nothing to run.
+func QuotasOf(raw json.RawMessage) (q execkit.Quotas, err error) {
+	if !given(raw) {
+		return q, nil
 	}
-	return nil
+	var w wire.Quotas
+	if err := wire.Decode(raw, &w); err != nil {
+		return q, inOption("quotas", err)
+	}
+	var cpu, wall int64
+	for _, one := range []struct {
+		name  string
+		from  *int64
+		to    *int64
+		limit int64
+	}{
+		{"cpu_ms", w.CPUMS, &cpu, maxTimeoutMS}, {"wall_ms", w.WallMS, &wall, maxTimeoutMS}, {"memory_bytes", w.MemoryBytes, &q.MemoryBytes, math.MaxInt64},
+		{"processes", w.Processes, &q.Processes, math.MaxInt64}, {"file_bytes", w.FileBytes, &q.FileBytes, math.MaxInt64},
+		{"output_bytes", w.OutputBytes, &q.OutputBytes, math.MaxInt64}, {"commands", w.Commands, &q.Commands, math.MaxInt64},
+	} {
+		if one.from == nil {
+			continue
+		}
+		if *one.from < 1 || *one.from > one.limit {
+			return q, errdefs.New(errdefs.InvalidArgument, "quotas: %s: %d is out of range", one.name, *one.from).
+				WithHint("give 1 to %d, or leave it out for no limit", one.limit).WithDetail("field", "quotas."+one.name)
+		}
+		*one.to = *one.from
+	}
+	q.CPU, q.Wall = time.Duration(cpu)*time.Millisecond, time.Duration(wall)*time.Millisecond
+	return q, nil
 }
 
 func given(raw json.RawMessage) bool { return len(raw) > 0 && string(raw) != "null" }
@@ -288,7 +310,9 @@ func (s *Server) sessionList(context.Context, *struct{}) (any, error) {
 	defer s.mu.Unlock()
 	list := make([]wire.SessionInfo, 0, len(s.sessions))
 	for _, session := range s.sessions {
-		list = append(list, session.Info())
+		if session.Ended() == nil {
+			list = append(list, session.Info())
+		}
 	}
 	sortByID(list)
 	return map[string]any{"sessions": list}, nil

@@ -13,6 +13,8 @@ type Limits struct {
 	File    FileLimits    `json:"file"`
 	Live    LiveLimits    `json:"live"`
 	Audit   AuditLimits   `json:"audit"`
+	// Quotas are those of the session that was asked about, by name.
+	Quotas map[string]QuotaUse `json:"quotas,omitempty"`
 }
 
 // LimitDefaults are deadlines in milliseconds, and the characters of a result that are kept.
@@ -90,4 +92,27 @@ type KernelEnforcement struct {
 	Landlock int      `json:"landlock"`
 	Seccomp  bool     `json:"seccomp"`
 	Missing  []string `json:"missing"`
+}
+
+// Quotas is the option quotas of session.create: what the session's commands may use in all. FileBytes bounds each file
+// that is written. A quota that is not given is none.
+type Quotas struct {
+	CPUMS       *int64 `json:"cpu_ms,omitempty"`
+	MemoryBytes *int64 `json:"memory_bytes,omitempty"`
+	Processes   *int64 `json:"processes,omitempty"`
+	FileBytes   *int64 `json:"file_bytes,omitempty"`
+	OutputBytes *int64 `json:"output_bytes,omitempty"`
+	Commands    *int64 `json:"commands,omitempty"`
+	WallMS      *int64 `json:"wall_ms,omitempty"`
+}
+
+// LimitsGet is the request of limits.get; with a session it also tells that one's quotas.
+type LimitsGet struct {
+	SessionID string `json:"session_id,omitempty"`
+}
+
+// A QuotaUse is one quota of a session. Used is absent where the kernel holds it without counting.
+type QuotaUse struct {
+	Limit int64  `json:"limit"`
+	Used  *int64 `json:"used,omitempty"`
 }

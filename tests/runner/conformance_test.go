@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/execkit/execkit/core/enforce"
 )
@@ -61,6 +62,9 @@ type step struct {
 	Until string         `json:"until"`
 	Want  map[string]any `json:"want"`
 	Error string         `json:"error"`
+	// Eventually repeats the step, after longer and longer pauses, until it gives the error: each call may put off what it
+	// waits for.
+	Eventually bool `json:"eventually"`
 	// Keep gives fields of the result names, by which later steps have them in With: {"checkpoint":"$name"}.
 	Keep map[string]string `json:"keep"`
 	// Read, instead of Exec, reads what the budget of the step before left out; stream says of which stream.
@@ -177,6 +181,10 @@ func runCase(t *testing.T, p *testee, c testCase, create map[string]any) {
 			got = p.call(t, "audit.verify", placed(step.Verify, dir).(map[string]any))
 		default:
 			got = perform(t, p, step, ids)
+			for pause := 2 * time.Second; step.Eventually && got.OK && pause < time.Minute; pause *= 2 {
+				time.Sleep(pause)
+				got = perform(t, p, step, ids)
+			}
 			last = got.Result
 		}
 		switch {
@@ -222,14 +230,14 @@ func placed(value any, dir string) any {
 	return value
 }
 
-// methodID says which of the known ids a method needs, if any.
-func methodID(method string) string {
+// methodID says which of the known ids a method needs, if any. ofSession says that the step names its session.
+func methodID(method string, ofSession bool) string {
 	switch {
 	case strings.HasPrefix(method, "exec.") && method != "exec.start":
 		return "exec_id"
 	case strings.HasPrefix(method, "job.") && method != "job.list":
 		return "job_id"
-	case method == "limits.get" || method == "capabilities.get":
+	case method == "limits.get" && !ofSession || method == "capabilities.get":
 		return ""
 	}
 	return "session_id"
@@ -253,7 +261,8 @@ func perform(t *testing.T, p *testee, step step, ids map[string]any) envelope {
 			params[name] = ids[text]
 		}
 	}
-	if name := methodID(method); name != "" {
+	_, ofSession := params["session_id"]
+	if name := methodID(method, ofSession); name != "" {
 		params[name] = ids[name]
 	}
 	got := p.call(t, method, params)

@@ -252,6 +252,10 @@ class Session {
     return (await request('session.interrupt', { session_id: this.id, signal })).reached;
   }
 
+  async quotas() {
+    return toCamel((await request('limits.get', { session_id: this.id })).quotas ?? {});
+  }
+
   async jobs() {
     const { jobs } = await request('job.list', { session_id: this.id });
     return jobs.map((wire) => new Job(wire, (result) => new ExecResult(result)));

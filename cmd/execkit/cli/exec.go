@@ -8,6 +8,7 @@ import (
 	"io"
 	"math"
 	"os"
+	"strconv"
 	"strings"
 
 	execkit "github.com/execkit/execkit/core"
@@ -23,13 +24,29 @@ type sessionFlags struct {
 	audit, auditHead       string
 	timeout                float64
 	workspace              wire.Workspace
+	quotas                 map[string]int64
 }
 
 func (f *sessionFlags) bind(fs *flag.FlagSet) {
 	f.bindRecord(fs)
 	fs.StringVar(&f.transport, "transport", "local", "the target, a `URL`")
 	fs.StringVar(&f.workspace.Path, "workspace", "", "save the files of this `DIR` before each command that may write; see execkit checkpoint")
+	fs.Func("quota", "what the commands may use in all, `NAME=N`; more than once: commands, output_bytes, wall_ms, cpu_ms, memory_bytes, processes, file_bytes", f.quota)
 	fs.Float64Var(&f.timeout, "timeout", 30, "how many `SECONDS` a command may take, 0 for no limit")
+}
+
+// quota reads one quota; the core knows the names.
+func (f *sessionFlags) quota(text string) error {
+	name, value, _ := strings.Cut(text, "=")
+	n, err := strconv.ParseInt(value, 10, 64)
+	if err != nil {
+		return errors.New("give NAME=N, such as commands=100")
+	}
+	if f.quotas == nil {
+		f.quotas = make(map[string]int64)
+	}
+	f.quotas[name] = n
+	return nil
 }
 
 // bindRecord binds what a session without a command has too.
@@ -56,6 +73,9 @@ func (f *sessionFlags) request() (map[string]any, error) {
 	}
 	if f.audit != "" || f.auditHead != "" {
 		request["audit"] = wire.Audit{Path: f.audit, HeadPath: f.auditHead}
+	}
+	if f.quotas != nil {
+		request["quotas"] = f.quotas
 	}
 	if f.workspace.Path != "" {
 		request["workspace"] = f.workspace

@@ -15,6 +15,7 @@ import (
 	"github.com/execkit/execkit/core/audit"
 	"github.com/execkit/execkit/core/errdefs"
 	"github.com/execkit/execkit/core/redact"
+	"github.com/execkit/execkit/core/rpc"
 	"github.com/execkit/execkit/core/wire"
 )
 
@@ -48,16 +49,18 @@ type request struct {
 		StdinOpen bool               `json:"stdin_open"`
 		TTY       *wire.TTY          `json:"tty"`
 		// What follows drives a command or a job.
-		ExecID string   `json:"exec_id"`
-		JobID  string   `json:"job_id"`
-		Data   string   `json:"data"`
-		Keys   []string `json:"keys"`
-		Secret bool     `json:"secret"`
-		Signal string   `json:"signal"`
-		Format string   `json:"format"`
-		Stream string   `json:"stream"`
-		Rows   int      `json:"rows"`
-		Cols   int      `json:"cols"`
+		ExecID string          `json:"exec_id"`
+		JobID  string          `json:"job_id"`
+		Data   string          `json:"data"`
+		Keys   []string        `json:"keys"`
+		Secret bool            `json:"secret"`
+		Quotas json.RawMessage `json:"quotas"`
+		Idle   int64           `json:"idle_timeout_ms"`
+		Signal string          `json:"signal"`
+		Format string          `json:"format"`
+		Stream string          `json:"stream"`
+		Rows   int             `json:"rows"`
+		Cols   int             `json:"cols"`
 	} `json:"params"`
 }
 
@@ -114,7 +117,11 @@ func perform(sessions map[string]*execkit.Session, r *request) (any, error) {
 				return nil, err
 			}
 		}
-		s, err := execkit.Open(ctx, p.Transport, execkit.Config{Workspace: workspace, Audit: record, Traceparent: p.Trace, Policy: policy, Redact: &hide, Shell: p.Shell, Cwd: p.Cwd, Env: p.Env})
+		quotas, err := rpc.QuotasOf(p.Quotas)
+		if err != nil {
+			return nil, err
+		}
+		s, err := execkit.Open(ctx, p.Transport, execkit.Config{Quotas: quotas, IdleTimeout: time.Duration(p.Idle) * time.Millisecond, Workspace: workspace, Audit: record, Traceparent: p.Trace, Policy: policy, Redact: &hide, Shell: p.Shell, Cwd: p.Cwd, Env: p.Env})
 		if err != nil {
 			return nil, err
 		}
@@ -140,7 +147,11 @@ func perform(sessions map[string]*execkit.Session, r *request) (any, error) {
 	case "audit.verify":
 		return execkit.VerifyAudit(p.Path, audit.VerifyOptions{HeadPath: p.Head})
 	case "limits.get":
-		return execkit.Limits(), nil
+		limits := execkit.Limits()
+		if s := sessions[p.SessionID]; s != nil {
+			limits.Quotas = s.Quotas()
+		}
+		return limits, nil
 	case "capabilities.get":
 		return execkit.Capabilities(nil), nil
 	case "session.destroy":

@@ -89,6 +89,11 @@ func agentsOwn(params map[string]any) string {
 	if _, ok := params["audit"]; ok {
 		return "an agent cannot choose what is recorded"
 	}
+	for _, name := range []string{"quotas", "idle_timeout_ms"} {
+		if _, ok := params[name]; ok {
+			return "what a session may use is the operator's"
+		}
+	}
 	if _, ok := params["redact"]; ok {
 		return "an agent cannot choose what is redacted"
 	}

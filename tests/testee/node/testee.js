@@ -6,7 +6,7 @@ const { Session, verifyAudit, limits, capabilities } = require('../../../binding
 
 const sessions = new Map();
 const running = new Map();
-const camel = { timeout_ms: 'timeoutMs', yield_ms: 'yieldMs', stdin_open: 'stdinOpen' };
+const camel = { timeout_ms: 'timeoutMs', yield_ms: 'yieldMs', stdin_open: 'stdinOpen', idle_timeout_ms: 'idleTimeoutMs' };
 
 // The wire's names for what the runner compares. Values of env_delta are the session's own names and stay.
 function snake(value, key) {
@@ -51,7 +51,7 @@ async function perform({ method, params }) {
     const { path, ...more } = options;
     return snake(await verifyAudit(path, more));
   }
-  if (method === 'limits.get') return snake(await limits());
+  if (method === 'limits.get') return snake(session_id ? { quotas: await sessions.get(session_id).quotas() } : await limits());
   if (method === 'capabilities.get') return snake(await capabilities());
   const session = sessions.get(session_id);
   if (undo[method]) return snake(await undo[method](session, rest));

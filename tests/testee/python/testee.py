@@ -12,6 +12,9 @@ def seconds(params):
     ms = params.pop("timeout_ms", None)
     if ms is not None:
         params["timeout"] = ms / 1000
+    ms = params.pop("idle_timeout_ms", None)
+    if ms is not None:
+        params["idle_timeout"] = ms / 1000
     return params
 
 
@@ -169,6 +172,8 @@ def main():
                 answer = reply(next(iter(sessions.values())).read_output(**params))
             elif method == "audit.verify":
                 answer = reply(dataclasses.asdict(execkit.verify_audit(**params)))
+            elif method == "limits.get" and "session_id" in params:
+                answer = reply({"quotas": sessions[params["session_id"]].quotas()})
             elif method in ("limits.get", "capabilities.get"):
                 answer = reply(getattr(execkit, method.partition(".")[0])())
             elif method == "session.destroy":
@@ -200,6 +205,8 @@ async def amain():
                 answer = reply(await next(iter(sessions.values())).read_output(**params))
             elif method == "audit.verify":
                 answer = reply(dataclasses.asdict(execkit.verify_audit(**params)))
+            elif method == "limits.get" and "session_id" in params:
+                answer = reply({"quotas": await sessions[params["session_id"]].quotas()})
             elif method in ("limits.get", "capabilities.get"):
                 answer = reply(await getattr(execkit, "a" + method.partition(".")[0])())
             elif method == "session.destroy":

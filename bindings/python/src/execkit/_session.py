@@ -24,6 +24,9 @@ def _given(**params: Any) -> dict[str, Any]:
 
 
 def _create_params(transport: Any, timeout: float | None, options: dict[str, Any]) -> dict[str, Any]:
+    if options.get("idle_timeout") is not None:
+        options["idle_timeout_ms"] = _milliseconds(options["idle_timeout"])
+    options.pop("idle_timeout", None)
     params = _given(transport=transport, timeout_ms=_milliseconds(timeout), **options)
     # The library copied the environment when it was loaded; the program may have changed it since.
     params.setdefault("host_env", [f"{name}={value}" for name, value in os.environ.items()])
@@ -154,7 +157,9 @@ class Session(Undo, _Common):
             on_approval: called with an ApprovalRequest when a person has to decide: True lets the command run, False
                 blocks it, and a string is an edited command that runs instead, after it was judged again. An exception
                 blocks. Without it such a command raises ApprovalRequired.
-            options: cwd, env, inherit_env, shell, on_exit, budget, label and the other fields of session.create.
+            options: cwd, env, inherit_env, shell, on_exit, budget, label and the other fields of session.create; among
+                them quotas, what its commands may use in all (cpu_ms, memory_bytes, processes, file_bytes, output_bytes,
+                commands, wall_ms), and idle_timeout, the seconds without a call after which the session is closed.
         """
         _refuse_async(on_approval)
         return cls(_ffi.call("session.create", _create_params(transport, timeout, options), _destroy), on_approval)
@@ -248,6 +253,10 @@ class Session(Undo, _Common):
         params = _exec_params(self.id, command, timeout, None if stdin_open else stdin, budget, raw, cwd, env, traceparent)
         params.update(_given(tty=tty_param(tty), stdin_open=stdin_open or None))
         return Running(self._stream(params, on_approval))
+
+    def quotas(self) -> Record:
+        """Return the session's quotas by name, each with its limit and, where it is counted, what is used."""
+        return record(_ffi.call("limits.get", {"session_id": self.id}).get("quotas") or {})
 
     def interrupt(self, signal: str = "INT") -> int:
         """Send a signal to every process of the command that runs; return how many were reached. Call it from another thread."""
@@ -347,6 +356,10 @@ class AsyncSession(AsyncUndo, _Common):
         stream = AsyncStream(params, on_approval or self._on_approval, self._dropped)
         await stream._start()
         return AsyncRunning(stream)
+
+    async def quotas(self) -> Record:
+        """Return the session's quotas by name, each with its limit and, where it is counted, what is used."""
+        return record((await acall("limits.get", {"session_id": self.id})).get("quotas") or {})
 
     async def interrupt(self, signal: str = "INT") -> int:
         return int((await acall("session.interrupt", {"session_id": self.id, "signal": signal}))["reached"])

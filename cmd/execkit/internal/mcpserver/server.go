@@ -133,6 +133,9 @@ func (s *server) reserve() (settle func(id string), err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if limit := s.settings.MaxSessions; limit > 0 && len(s.open)+s.opening >= limit {
+		s.forget()
+	}
+	if limit := s.settings.MaxSessions; limit > 0 && len(s.open)+s.opening >= limit {
 		return nil, errdefs.New(errdefs.LimitExceeded, "the operator allows %d sessions", limit).
 			WithHint("close one with session_destroy")
 	}
@@ -149,6 +152,29 @@ func (s *server) reserve() (settle func(id string), err error) {
 			s.open[id] = time.AfterFunc(s.settings.SessionTTL, func() { _, _ = s.destroy(context.Background(), id) })
 		}
 	}, nil
+}
+
+// forget takes the sessions that have closed themselves out of the count; s.mu is held.
+func (s *server) forget() {
+	result, err := s.do(context.Background(), "session.list", nil)
+	if err != nil {
+		return
+	}
+	lives := make(map[string]bool)
+	listed, _ := result.(map[string]any)["sessions"].([]wire.SessionInfo)
+	for _, info := range listed {
+		lives[info.SessionID] = true
+	}
+	for id, timer := range s.open {
+		if lives[id] {
+			continue
+		}
+		if timer != nil {
+			timer.Stop()
+		}
+		delete(s.open, id)
+		_, _ = s.do(context.Background(), "session.destroy", wire.SessionRef{SessionID: id})
+	}
 }
 
 func (s *server) destroy(ctx context.Context, id string) (any, error) {

@@ -103,6 +103,27 @@ func TestLimits(t *testing.T) {
 	}
 }
 
+// A quota of the operator's holds whatever the agent asks for, and a session that it closed leaves room for another.
+func TestQuotas(t *testing.T) {
+	c := connect(t, Settings{MaxSessions: 1, Quotas: json.RawMessage(`{"commands":1,"wall_ms":3000}`)})
+	id := open(t, c)
+	exec := map[string]any{"session_id": id, "command": "true"}
+	if r, failed := call(t, context.Background(), c, "session_exec", exec); failed {
+		t.Fatal(r)
+	}
+	if r, failed := call(t, context.Background(), c, "session_exec", exec); !failed || r["error"].(map[string]any)["code"] != "quota_exceeded" {
+		t.Fatal(r)
+	}
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(10 * time.Millisecond) {
+		if _, failed := call(t, context.Background(), c, "session_create", nil); !failed {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("the closed session is still counted")
+		}
+	}
+}
+
 // What cannot be had is refused by name, never dropped.
 func TestNothingIsIgnored(t *testing.T) {
 	c := connect(t, Settings{})
@@ -165,6 +186,14 @@ func TestSettings(t *testing.T) {
 	// A fence that the operator asks for and this version lacks keeps the server from starting.
 	if _, err := SettingsFrom(only("EXECKIT_MCP_POLICY_FILE", "/nonexistent")); err == nil {
 		t.Error("a policy file is ignored")
+	}
+	for _, bad := range []string{"commands=1", `{"comands":1}`, `{"commands":0}`} {
+		if _, err := SettingsFrom(only("EXECKIT_MCP_QUOTAS", bad)); err == nil {
+			t.Errorf("%q is accepted", bad)
+		}
+	}
+	if s, err := SettingsFrom(only("EXECKIT_MCP_QUOTAS", `{"commands":1}`)); err != nil || s.Quotas == nil {
+		t.Error(s, err)
 	}
 	limits := func(name string) string {
 		if slices.Contains([]string{"EXECKIT_MCP_EXEC_TIMEOUT", "EXECKIT_MCP_SESSION_TTL", "EXECKIT_MCP_MAX_SESSIONS"}, name) {

@@ -8,6 +8,7 @@ import (
 
 	execkit "github.com/execkit/execkit/core"
 	"github.com/execkit/execkit/core/errdefs"
+	"github.com/execkit/execkit/core/rpc"
 	"github.com/execkit/execkit/core/wire"
 )
 
@@ -19,6 +20,8 @@ type Settings struct {
 	MaxSessions int
 	// SessionTTL closes a session this long after it was opened, whatever it does.
 	SessionTTL time.Duration
+	// Quotas are what the commands of each session may use in all, the object of session.create; nil for no bounds.
+	Quotas json.RawMessage
 	// Policy is the operator's policy object; an agent's own allow and deny can only narrow it. Nil is the default.
 	Policy json.RawMessage
 	// Audit is the audit log of every session; nil for none. No argument of a tool can change it.
@@ -31,7 +34,7 @@ type Settings struct {
 const largest = 365 * 24 * 3600
 
 // SettingsFrom reads EXECKIT_MCP_EXEC_TIMEOUT and EXECKIT_MCP_SESSION_TTL (seconds), EXECKIT_MCP_MAX_SESSIONS and
-// EXECKIT_MCP_POLICY_FILE (JSON or YAML), and EXECKIT_MCP_AUDIT, EXECKIT_MCP_AUDIT_DIR and
+// EXECKIT_MCP_POLICY_FILE (JSON or YAML), EXECKIT_MCP_QUOTAS (JSON), and EXECKIT_MCP_AUDIT, EXECKIT_MCP_AUDIT_DIR and
 // EXECKIT_MCP_AUDIT_RETENTION_DAYS.
 // A value that cannot be honoured is an error: a server without the limit its operator set must not start.
 func SettingsFrom(getenv func(string) string) (Settings, error) {
@@ -69,6 +72,12 @@ func SettingsFrom(getenv func(string) string) (Settings, error) {
 	}
 	if s.SSH, err = sshSettings(getenv); err != nil {
 		return Settings{}, err
+	}
+	if text := getenv("EXECKIT_MCP_QUOTAS"); text != "" {
+		if _, err := rpc.QuotasOf([]byte(text)); err != nil {
+			return Settings{}, fmt.Errorf("EXECKIT_MCP_QUOTAS: %w", err)
+		}
+		s.Quotas = json.RawMessage(text)
 	}
 	if file := getenv("EXECKIT_MCP_POLICY_FILE"); file != "" {
 		object, err := execkit.PolicyObject(file)

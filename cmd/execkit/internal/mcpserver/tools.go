@@ -192,7 +192,7 @@ func create(s *server, ctx context.Context, req *mcp.CallToolRequest) (any, erro
 	if err != nil {
 		return nil, err
 	}
-	r.Policy, r.Traceparent = s.settings.Policy, traceparent(req)
+	r.Policy, r.Quotas, r.Traceparent = s.settings.Policy, s.settings.Quotas, traceparent(req)
 	if s.settings.Audit != nil {
 		if r.Audit, err = wire.Encode(s.settings.Audit); err != nil {
 			settle("")
