@@ -8,6 +8,11 @@ type Error = errdefs.Error
 // The failure classes, for errors.Is. docs/errors.md describes each.
 var (
 	ErrInvalidArgument    error = errdefs.Sentinel(errdefs.InvalidArgument)
+	ErrSyntaxError        error = errdefs.Sentinel(errdefs.SyntaxError)
+	ErrUnauthenticated    error = errdefs.Sentinel(errdefs.Unauthenticated)
+	ErrHostKeyUnknown     error = errdefs.Sentinel(errdefs.HostKeyUnknown)
+	ErrHostKeyChanged     error = errdefs.Sentinel(errdefs.HostKeyChanged)
+	ErrForkedProcess      error = errdefs.Sentinel(errdefs.ForkedProcess)
 	ErrBlocked            error = errdefs.Sentinel(errdefs.Blocked)
 	ErrApprovalRequired   error = errdefs.Sentinel(errdefs.ApprovalRequired)
 	ErrCancelled          error = errdefs.Sentinel(errdefs.Cancelled)

@@ -39,7 +39,10 @@ type Class struct {
 	// Parent is the code whose class this one extends, or "" for the root class.
 	Parent Code
 	// Builtin is the Python builtin that the class also inherits, so that callers who know nothing of execkit can
-	// still catch the natural exception. Empty where none fits.
+	// still catch the natural exception: RuntimeError for an object in a state that does not allow the call, as with
+	// other clients that are closed or busy; BrokenPipeError for input that nobody reads; OSError, as EDQUOT and E2BIG,
+	// for what is too much. Empty where the parent has one, and for Cancelled: what catches a builtin in order to
+	// go on must not catch the wish to stop.
 	Builtin string
 	// Summary is one sentence for the documentation.
 	Summary string
@@ -53,8 +56,8 @@ var Table = []Class{
 	{ApprovalRequired, "ApprovalRequired", Blocked, "", "The command needs a person's approval and nobody could be asked; it did not run."},
 	{Cancelled, "Cancelled", "", "", "The caller cancelled the call; a running command was stopped."},
 	{SessionNotFound, "SessionNotFound", "", "LookupError", "No session has this id."},
-	{SessionClosed, "SessionClosed", "", "", "The session was closed, by the caller or because its shell ended with on_exit \"close\"."},
-	{SessionBusy, "SessionBusy", "", "", "Another command is running in the session."},
+	{SessionClosed, "SessionClosed", "", "RuntimeError", "The session was closed, by the caller or because its shell ended with on_exit \"close\"."},
+	{SessionBusy, "SessionBusy", "", "RuntimeError", "Another command is running in the session."},
 	{Unavailable, "Unavailable", "", "ConnectionError", "The target cannot be reached or cannot open a shell."},
 	{Unauthenticated, "Unauthenticated", "", "PermissionError", "The target refused every credential that was tried."},
 	{HostKeyUnknown, "HostKeyUnknown", "", "ConnectionError", "The server's host key is in no known_hosts file."},
@@ -62,9 +65,9 @@ var Table = []Class{
 	{TargetNotFound, "TargetNotFound", "", "LookupError", "The host, container or pod that the target names does not exist."},
 	{ShellNotFound, "ShellNotFound", "", "FileNotFoundError", "The target has no usable shell."},
 	{ConnectionLost, "ConnectionLost", "", "ConnectionError", "The connection broke while a command ran; whether it finished is not known."},
-	{StdinNotAttached, "StdinNotAttached", "", "", "Input was written to a command that takes none."},
-	{LimitExceeded, "LimitExceeded", "", "", "A fixed limit of the library was reached, such as the size of a request."},
-	{QuotaExceeded, "QuotaExceeded", "", "", "A quota that the caller set for the session was used up."},
+	{StdinNotAttached, "StdinNotAttached", "", "BrokenPipeError", "Input was written to a command that takes none."},
+	{LimitExceeded, "LimitExceeded", "", "OSError", "A fixed limit of the library was reached, such as the size of a request."},
+	{QuotaExceeded, "QuotaExceeded", "", "OSError", "A quota that the caller set for the session was used up."},
 	{Unsupported, "Unsupported", "", "NotImplementedError", "The transport, shell, platform or build cannot do what was asked."},
 	{CheckpointNotFound, "CheckpointNotFound", "", "LookupError", "No checkpoint has this id."},
 	{SnapshotInvalid, "SnapshotInvalid", "", "ValueError", "A snapshot is damaged, of another version, or the passphrase is wrong."},

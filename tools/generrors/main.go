@@ -1,4 +1,5 @@
-// Command generrors writes what is made from the table of failure classes: Python's exceptions and docs/errors.md.
+// Command generrors writes what is made from the table of failure classes: Python's exceptions, Node's codes and
+// docs/errors.md.
 // Run it from the root of the repository after a change of core/errdefs/table.go.
 package main
 
@@ -24,6 +25,7 @@ func files() map[string]string {
 	return map[string]string{
 		"bindings/python/src/execkit/_errors.py": python(),
 		"docs/errors.md":                         markdown(),
+		"bindings/node/lib/codes.js":             javascript(),
 	}
 }
 
@@ -79,11 +81,32 @@ class Error(Exception):
 	return b.String()
 }
 
+func javascript() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "// %s\n'use strict';\n\n// Code, class name and, where it is not the root, the code of the parent.\nmodule.exports = [\n", generated)
+	for _, c := range errdefs.Table {
+		fmt.Fprintf(&b, "  ['%s', '%s'", c.Code, c.Name)
+		if c.Parent != "" {
+			fmt.Fprintf(&b, ", '%s'", c.Parent)
+		}
+		b.WriteString("],\n")
+	}
+	b.WriteString("];\n")
+	return b.String()
+}
+
 func markdown() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "<!-- %s -->\n# Errors\n\nA code is never renamed or given another meaning.\n\n| code | Python class | meaning |\n|---|---|---|\n", generated)
+	fmt.Fprintf(&b, "<!-- %s -->\n# Errors\n\nA code is never renamed or given another meaning. The classes have the same names in Python and in Node, where `code` is\n`EXECKIT_` and the code in capitals; a Python class is caught by its builtin too. Go has a\nsentinel for each, such as `execkit.ErrBlocked`.\n\n| code | class | Python builtin | meaning |\n|---|---|---|---|\n", generated)
 	for _, c := range errdefs.Table {
-		fmt.Fprintf(&b, "| `%s` | `%s` | %s |\n", c.Code, c.Name, c.Summary)
+		builtin := c.Builtin
+		if parent, ok := errdefs.Lookup(c.Parent); ok {
+			builtin = parent.Builtin
+		}
+		if builtin != "" {
+			builtin = "`" + builtin + "`"
+		}
+		fmt.Fprintf(&b, "| `%s` | `%s` | %s | %s |\n", c.Code, c.Name, builtin, c.Summary)
 	}
 	return b.String()
 }

@@ -1,5 +1,7 @@
 'use strict';
 
+const TABLE = require('./codes.js');
+
 /** The root of every execkit error. */
 class ExecKitError extends Error {
   /** @param {{message?: string, hint?: string, outcome?: string, session?: string, details?: object}} [wire] */
@@ -23,34 +25,6 @@ function brand(cls, name, code) {
 }
 
 brand(ExecKitError, 'ExecKitError', 'internal');
-
-// Code, class name and, where it is not the root, the code of the parent. test/errors.test.js compares it to docs/errors.md.
-const TABLE = [
-  ['invalid_argument', 'InvalidArgument'],
-  ['syntax_error', 'CommandSyntaxError'],
-  ['blocked', 'Blocked'],
-  ['approval_required', 'ApprovalRequired', 'blocked'],
-  ['cancelled', 'Cancelled'],
-  ['session_not_found', 'SessionNotFound'],
-  ['session_closed', 'SessionClosed'],
-  ['session_busy', 'SessionBusy'],
-  ['unavailable', 'Unavailable'],
-  ['unauthenticated', 'Unauthenticated'],
-  ['host_key_unknown', 'HostKeyUnknown'],
-  ['host_key_changed', 'HostKeyChanged'],
-  ['target_not_found', 'TargetNotFound'],
-  ['shell_not_found', 'ShellNotFound'],
-  ['connection_lost', 'ConnectionLost'],
-  ['stdin_not_attached', 'StdinNotAttached'],
-  ['limit_exceeded', 'LimitExceeded'],
-  ['quota_exceeded', 'QuotaExceeded'],
-  ['unsupported', 'Unsupported'],
-  ['checkpoint_not_found', 'CheckpointNotFound'],
-  ['snapshot_invalid', 'SnapshotInvalid'],
-  ['audit_failed', 'AuditFailed'],
-  ['forked_process', 'ForkedProcess'],
-  ['internal', 'InternalError'],
-];
 
 /** The classes by their code on the wire. */
 const byCode = Object.create(null);

@@ -65,13 +65,13 @@ class SessionNotFound(Error, LookupError):
     code = "session_not_found"
 
 
-class SessionClosed(Error):
+class SessionClosed(Error, RuntimeError):
     """The session was closed, by the caller or because its shell ended with on_exit 'close'."""
 
     code = "session_closed"
 
 
-class SessionBusy(Error):
+class SessionBusy(Error, RuntimeError):
     """Another command is running in the session."""
 
     code = "session_busy"
@@ -119,19 +119,19 @@ class ConnectionLost(Error, ConnectionError):
     code = "connection_lost"
 
 
-class StdinNotAttached(Error):
+class StdinNotAttached(Error, BrokenPipeError):
     """Input was written to a command that takes none."""
 
     code = "stdin_not_attached"
 
 
-class LimitExceeded(Error):
+class LimitExceeded(Error, OSError):
     """A fixed limit of the library was reached, such as the size of a request."""
 
     code = "limit_exceeded"
 
 
-class QuotaExceeded(Error):
+class QuotaExceeded(Error, OSError):
     """A quota that the caller set for the session was used up."""
 
     code = "quota_exceeded"
