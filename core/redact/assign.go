@@ -41,6 +41,9 @@ func (sc *scanner) name(p, q int) int {
 		return -1 // the last part of a qualified name or of an ARN, not a key
 	}
 	kind, c := sc.nameOf(b[s:e])
+	if c == tokenClass && s > 1 && b[s-1] == ':' && sc.spend(32) && arn(b[:s]) {
+		return -1
+	}
 	if c == notSecret && (bytes.EqualFold(b[s:e], []byte("key")) || bytes.EqualFold(b[s:e], []byte("phrase"))) && s > 0 && b[s-1] == ' ' {
 		// "Your secret key is", "Unseal Key 1": the word before says what key it is.
 		w := s - 1
@@ -142,6 +145,11 @@ func (sc *scanner) assignment(s, e int, kind string, c class, flag bool) int {
 		return -1
 	case quotedName || op == ',' && i+1 == len(b):
 		j := sc.valueKey(i)
+		if j < 0 && i < len(b) {
+			if end := sc.tuple(s, e, i, flag, kind, c); end >= 0 {
+				return end
+			}
+		}
 		if j < 0 {
 			if len(bytes.TrimRight(b[i:], ", ")) == 0 {
 				sc.pendingName(s, e, quotedName, kind, c)
@@ -162,8 +170,23 @@ func (sc *scanner) assignment(s, e int, kind string, c class, flag bool) int {
 	if i == len(b) {
 		return -1
 	}
+	if op == ':' && bytes.HasPrefix(b[i:], []byte("!!")) { // a YAML tag
+		if k := bytes.IndexByte(b[i:min(len(b), i+16)], ' '); k > 0 && i+k+1 < len(b) {
+			i += k + 1
+		}
+	} else if op == ':' && isAlpha(b[i]) || op == ':' && b[i] == '&' {
+		if j := typed(b, i); j > 0 {
+			i = j
+		}
+	}
 	if !quotedName && s > 0 && (b[i] == '"' || b[i] == '\'') && (b[s-1] == b[i] || flag && s > 2 && (b[s-3] == b[i] || b[s-2] == b[i])) {
 		return -1 // "PWD="+dir: the quote ends a string that the name began
+	}
+	if op == ':' && v.tight && !quotedName && s > 0 && (b[s-1] == '"' || b[s-1] == '\'') {
+		// "passwd:gecos": a string of two words is a name of its own.
+		if k := bytes.IndexByte(b[i:min(len(b), i+maxJudge)], b[s-1]); k > 0 && wordy(string(b[i:i+k])) && bytes.IndexAny(b[i:i+k], "0123456789") < 0 {
+			return -1
+		}
 	}
 	v.line = op == ':' && len(bytes.TrimLeft(b[:s], " \t\"'-")) == 0
 	v.name = b[s:e]
@@ -294,7 +317,7 @@ func (sc *scanner) valueAt(i int, v value, kind string, c class) int {
 		if k := bytes.IndexAny(rest, "\"'`<>;&|"); k >= 0 {
 			rest = rest[:k]
 		}
-		if f := bytes.Fields(rest); len(f) > 1 && !codeAfter(b, v.e) && !bytes.ContainsAny(f[0], ",()[]{}=") && len(f) <= 24 && (mnemonicLike(string(rest)) || len(f) <= 8 && !sentence(string(rest))) {
+		if f := bytes.Fields(rest); len(f) > 1 && !codeAfter(b, v.e) && !bytes.ContainsAny(f[0], ",()[]{}=") && !bytes.ContainsAny(rest, "{}") && len(f) <= 24 && (mnemonicLike(string(rest)) || len(f) <= 8 && !sentence(string(rest))) {
 			v.e = i + len(bytes.TrimRight(rest, " \t"))
 			v.quoted = true
 		}

@@ -20,6 +20,12 @@ func (sc *scanner) userFlag(p int) int {
 	} else {
 		i = p + 3
 	}
+	return sc.userValue(i)
+}
+
+// userValue redacts the password of the user:password that stands at or after i.
+func (sc *scanner) userValue(i int) int {
+	b := sc.b
 	for i < len(b) && (b[i] == ' ' || b[i] == '=' || b[i] == '"' || b[i] == '\'') {
 		i++
 	}
@@ -31,7 +37,7 @@ func (sc *scanner) userFlag(p int) int {
 	if k <= 0 || e-i-k < 3 {
 		return -1
 	}
-	if text := string(b[i+k+1 : e]); placeholder(text) || strings.HasPrefix(text, "//") {
+	if text := string(b[i+k+1 : e]); placeholder(text) || strings.HasPrefix(text, "//") || text == "pwd" || text == "pass" {
 		return -1
 	}
 	return sc.add(i+k+1, e, "password")

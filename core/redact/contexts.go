@@ -25,7 +25,12 @@ var contexts = []struct {
 	{[]string{"$1$", "$2a$", "$2b$", "$2y$", "$5$", "$6$", "$7$", "$y$", "$gy$", "$apr1$", "$argon2", "$pbkdf2", "$scrypt$",
 		"pbkdf2_sha", "{ssha", "{sha}", "$sha1$", "$md5$"}, (*scanner).hash},
 	{[]string{"machine ", "login "}, (*scanner).netrc},
-	{[]string{"| chpasswd", "| sudo chpasswd", "| sudo -s"}, (*scanner).piped},
+	{[]string{"| chpasswd", "| sudo chpasswd", "| sudo -s", "| gh auth login", "| cryptsetup", "| vault login"}, (*scanner).piped},
+	{[]string{"--password-stdin"}, (*scanner).stdin},
+	{[]string{"@tcp(", "@unix("}, (*scanner).dsn},
+	{[]string{"curl "}, (*scanner).curlFlags},
+	{[]string{"--body"}, (*scanner).secretBody},
+	{[]string{"htpasswd "}, (*scanner).htpasswd},
 	{[]string{"kind: secret"}, (*scanner).kubernetes},
 	{[]string{"bearer "}, (*scanner).bearer},
 	// Lines of private key blocks are handled before the search; see pem.go.
@@ -140,6 +145,9 @@ func (sc *scanner) header(s, e int) int {
 	for i < len(b) && (b[i] == ' ' || b[i] == '\t' || b[i] == '>') {
 		i++
 	}
+	if i+1 < len(b) && (b[i+1] == '"' || b[i+1] == '\'') && bytes.IndexByte([]byte("bfruBFRU$@"), b[i]) >= 0 {
+		i++ // the string prefix of a programming language
+	}
 	var q byte
 	slashes := 0
 	for i+slashes < len(b) && b[i+slashes] == '\\' {
@@ -189,8 +197,11 @@ func (sc *scanner) credentials(i, end int) int {
 	}
 	text := string(b[i:min(end, i+maxJudge)])
 	first, _, many := strings.Cut(text, " ")
-	if placeholder(first) || basicSample(first) || len(first) < 6 || expression(first, false) {
+	if placeholder(first) || sample(first) || sample(text) || basicSample(first) || len(first) < 6 || expression(first, false) {
 		return -1
+	}
+	if name, val, ok := strings.Cut(first, "="); ok && !many && wordy(name) && val != "" && wordy(strings.Trim(val, `"'\`)) && !strings.ContainsAny(val, "0123456789") {
+		return -1 // a parameter that is a word: Digest algorithm="MD5"
 	}
 	if many && !strings.ContainsRune(first, '=') {
 		// Words follow: the line goes on after the credentials.
@@ -220,7 +231,7 @@ func (sc *scanner) bearer(p int) int {
 	for e < len(b) && (isWord(b[e]) || strings.IndexByte("-._~+/=", b[e]) >= 0) {
 		e++
 	}
-	if !random(string(b[s:min(e, s+maxJudge)])) {
+	if text := string(b[s:min(e, s+maxJudge)]); !random(text) || sample(text) {
 		return -1
 	}
 	return sc.add(s, e, "authorization")
@@ -268,7 +279,7 @@ func (sc *scanner) cookie(e int) int {
 			i++
 		}
 		text := string(b[s:min(i, s+maxJudge)])
-		if cookieAttributes[name] || strings.HasPrefix(name, "__utm") || strings.HasPrefix(name, "_ga") || len(text) < 8 || placeholder(text) || !strings.ContainsAny(text, "0123456789") && wordy(text) || allDigits(b[s:i]) {
+		if cookieAttributes[name] || wordy(text) && strings.Contains(text, "_") || strings.HasPrefix(name, "__utm") || strings.HasPrefix(name, "_ga") || len(text) < 8 || placeholder(text) || !strings.ContainsAny(text, "0123456789") && wordy(text) || allDigits(b[s:i]) {
 			continue
 		}
 		end = max(end, sc.add(s, i, "cookie"))
@@ -300,13 +311,18 @@ func (sc *scanner) pgpass(p int) int {
 	if !sc.spend(len(b)) || bytes.IndexByte(b, ' ') >= 0 || bytes.Count(b, []byte(":")) < 4 {
 		return -1
 	}
-	i := 0
+	i, numbers := 0, 0
 	for n := 0; n < 4; n++ {
 		k := bytes.IndexByte(b[i:], ':')
-		if f := b[i : i+k]; k == 0 || n == 1 && string(f) != "*" && !allDigits(f) {
+		f := b[i : i+k]
+		if k == 0 || n == 1 && string(f) != "*" && !allDigits(f) || bytes.IndexByte(f, '(') >= 0 {
 			return -1
 		}
+		numbers += boolInt(n > 1 && allDigits(f))
 		i += k + 1
+	}
+	if numbers == 2 {
+		return -1 // a line of /etc/passwd or /etc/shadow: both the database and the user would be numbers
 	}
 	if p > i || len(b)-i < 3 || placeholder(string(b[i:min(len(b), i+maxJudge)])) {
 		return -1
@@ -399,18 +415,34 @@ func (sc *scanner) spaced(s, e, i int, kind string, c class, flag bool) int {
 	f := bytes.Fields(next[:min(len(next), maxValue)])
 	switch {
 	case len(f) == 1 && lineStart && sc.st.netrc > 0, netrcLine(b[:s]):
-		if text := string(f[0]); len(f) > 3 || placeholder(text) || strings.IndexFunc(text, func(c rune) bool { return c < 0x80 && isAlnum(byte(c)) }) < 0 {
+		if text := string(f[0]); len(f) > 3 && !netrcNext[string(f[1])] && f[1][0] != '#' || placeholder(text) || strings.IndexFunc(text, func(c rune) bool { return c < 0x80 && isAlnum(byte(c)) }) < 0 {
 			return -1
 		}
 		return sc.add(i, i+len(f[0]), kind)
 	case len(f) == 1 && (hasCommand(b[:s], "set", "setenv", "setx", "SET", "ENV")) && e > s && (b[e] == ' '):
 		// "set the password first" is a sentence; of a word the command must stand right before the name.
-		if w := string(f[0]); !strings.ContainsAny(w, "0123456789'\"") && wordy(strings.TrimRight(w, ".,;:")) && len(bytes.Fields(b[:s])) > 3 {
+		if w := strings.TrimRight(string(f[0]), `.,;:\"'}])`); !strings.ContainsAny(w, "0123456789'\"") && wordy(w) && len(bytes.Fields(b[:s])) > 3 {
 			return -1
 		}
 		return sc.valueAt(i, v, kind, c)
 	case next[0] == '\'' && c == passwordClass && sqlStatement(b[:s]):
 		return sc.valueAt(i, value{data: true}, kind, c)
+	}
+	if c == passwordClass && len(next) > 4 && bytes.EqualFold(next[:4], []byte("for ")) && sqlStatement(b[:s]) {
+		// SET PASSWORD FOR 'user' = '...';
+		if j := bytes.IndexByte(next[:min(len(next), 120)], '='); j > 0 {
+			if q := bytes.IndexByte(next[j:min(len(next), j+16)], '\''); q > 0 {
+				return sc.valueAt(i+j+q, value{data: true}, kind, c)
+			}
+		}
+	}
+	if (next[0] == '"' || next[0] == '\'') && (s > 0 && b[s-1] == ':' || bytes.HasPrefix(bytes.TrimLeft(b[:s], " \t("), []byte("#define ")) || bytes.HasPrefix(bytes.TrimLeft(b[:s], " \t("), []byte("def"))) {
+		return sc.valueAt(i, value{data: true, name: b[s:e]}, kind, c)
+	}
+	if lineStart {
+		if end := sc.setting(s, e, i, kind, c); end >= 0 {
+			return end
+		}
 	}
 	k := keyPhrase(next)
 	if bytes.HasPrefix(next, []byte("is generated for ")) {
@@ -450,6 +482,9 @@ func mixed(w string) bool {
 	}
 	return upper > 4 && upper*4 < len(w)*3
 }
+
+// netrcNext are the words that may follow the password of a netrc entry.
+var netrcNext = map[string]bool{"account": true, "macdef": true, "machine": true, "default": true, "login": true, "port": true}
 
 // netrcLine reports that head is the beginning of a netrc entry.
 func netrcLine(head []byte) bool {

@@ -174,6 +174,9 @@ func (sc *scanner) format(fi, p int) int {
 	if f.How&inBase64 != 0 && (e < len(b) && (b[e] == '+' || b[e] == '/' || b[e] == '=') || s > 0 && (b[s-1] == '+' || b[s-1] == '/') || s == 0 && e == len(b) && (n == 76 || n == 64 && !bytes.ContainsAny(b[s:e], "-_"))) {
 		return -1
 	}
+	if len(f.Key) < 5 && inDigest(b, s) {
+		return -1
+	}
 	body := s
 	if f.How>>8 == 0 && f.How&aroundWord == 0 {
 		body = p + len(f.Key)

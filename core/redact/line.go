@@ -405,6 +405,9 @@ func (s *Stream) window(dst []byte, pos int) ([]byte, int) {
 	return dst, max(pos+cut, s.sent) - leftContext
 }
 
+// quotedOutput begins the commands of which [scanner.piped] redacts the argument.
+var quotedOutput = [][]byte{[]byte("echo '"), []byte(`echo "`), []byte("printf '"), []byte(`printf "`)}
+
 // Idle appends what can be let out of an unfinished line when nothing more came for a while: a prompt, a progress bar.
 // What might be the beginning of a secret stays until more comes or the stream ends.
 func (s *Stream) Idle(dst []byte) []byte {
@@ -426,6 +429,11 @@ func (s *Stream) Idle(dst []byte) []byte {
 	}
 	if i := bytes.Index(line, pemBegin); i >= 0 {
 		cut = min(cut, i) // of a key block only the whole line tells
+	}
+	for _, w := range quotedOutput {
+		if i := bytes.Index(line, w); i >= 0 {
+			cut = min(cut, i) // whether it is a password tells only the command behind the pipe
+		}
 	}
 	for _, sp := range s.spans {
 		if sp.e >= cut {

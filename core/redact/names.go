@@ -23,7 +23,7 @@ const (
 
 // nameKeys are what the search looks for to find names. Each is part of at least one name of [nameOf].
 var nameKeys = []string{"pass", "pwd", "secret", "token", "key", "cred", "auth", "psk", "mnemonic", "phrase", "sig=",
-	"signature", "sess", "cookie", "totp", "otp_", "bearer", "jwt", "_pw", "-pw", "sid=", "webhook_url", "connect.sid",
+	"signature", "sess", "cookie", "totp", "otp_", "bearer", "jwt", "_pw", "-pw", "rootpw", "bindpw", "sid=", "webhook_url", "connect.sid",
 	"seed"}
 
 // trailing words say which value, not what it is, so they do not count: DB_PASSWORD_PROD, secret_key_base, token2.
@@ -32,11 +32,17 @@ var trailing = map[string]bool{"prod": true, "production": true, "dev": true, "s
 	"b64": true, "base64": true, "base": true, "data": true, "plain": true, "plaintext": true, "text": true,
 	"raw": true, "string": true, "default": true, "primary": true, "secondary": true, "main": true, "backup": true}
 
+// passOf are what stands before "pass" in one word where it means a password; bypass and compass are words of their own.
+var passOf = map[string]bool{"require": true, "auth": true, "user": true, "db": true, "root": true, "admin": true, "store": true,
+	"keystore": true, "truststore": true, "srcstore": true, "deststore": true, "key": true, "srckey": true, "destkey": true,
+	"smtp": true, "mail": true, "imap": true, "ldap": true, "bind": true, "ssh": true, "ftp": true, "http": true, "proxy": true,
+	"redis": true, "mysql": true, "pg": true, "become": true, "sudo": true, "wifi": true, "vnc": true, "ca": true, "login": true, "my": true}
+
 // before "token", these words make it part of a text, a page or a grammar.
 var plainToken = map[string]bool{"next": true, "page": true, "eos": true, "bos": true, "pad": true, "unk": true,
 	"sep": true, "cls": true, "mask": true, "continuation": true, "cancellation": true, "start": true, "end": true,
 	"stop": true, "special": true, "max": true, "min": true, "num": true, "per": true, "invalidation": true,
-	"lex": true, "last": true, "first": true, "prev": true, "cancel": true, "ct": true, "client": true, "idempotency": true,
+	"lex": true, "starting": true, "pagination": true, "backward": true, "forward": true, "sequence": true, "marker": true, "last": true, "first": true, "prev": true, "cancel": true, "ct": true, "client": true, "idempotency": true,
 	"change": true, "creation": true, "request": true, "lock": true, "resume": true, "unexpected": true, "multiline": true}
 
 // before "key", these words make it a secret.
@@ -97,10 +103,12 @@ func nameOf(name []byte) (kind string, c class) {
 		return "passphrase", phraseClass
 	case has("mnemonic"):
 		return "mnemonic", phraseClass
-	case has("password"), has("passwd"), has("passwort"), has("passcode"), w == "pwd" || w == "pass" || w == "userpass" || w == "dbpass",
+	case has("password"), has("passwd"), has("passwort"), has("passcode"), w == "pwd" || w == "pass",
 		len(words) > 1 && w == "pw", has("pwd") && w != "oldpwd" && w != "cwd", w == "word" && prev == "pass", w == "passin" || w == "passout":
 		return "password", passwordClass
-	case w == "rootpw":
+	case has("pass") && passOf[w[:len(w)-4]]:
+		return "password", passwordClass
+	case w == "masterauth", w == "bindpw", w == "rootbindpw", w == "rootpw":
 		return "password", passwordClass
 	case has("secret"):
 		return "secret", tokenClass

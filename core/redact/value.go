@@ -45,7 +45,7 @@ func placeholder(v string) bool {
 		}
 	}
 	low := strings.ToLower(v)
-	if plainValues[strings.TrimRight(low, ".,;:!?")] {
+	if plainValues[strings.TrimRight(strings.TrimSuffix(strings.TrimSuffix(low, `\n`), `\`), ".,;:!?")] {
 		return true
 	}
 	if strings.HasPrefix(low, "your") || strings.HasPrefix(low, "xxx") || strings.HasPrefix(low, "...") || strings.HasPrefix(low, "&lt;") || strings.HasPrefix(low, "&#") {
@@ -56,7 +56,8 @@ func placeholder(v string) bool {
 		return true
 	}
 	// A run of one byte, such as xxxxxxxx or ******.
-	return strings.Trim(v, v[:1]) == ""
+	v = strings.TrimLeft(v, `\`)
+	return v == "" || strings.Trim(v, v[:1]) == ""
 }
 
 // dollarSecret tells a password that begins with a dollar sign from a variable.
@@ -150,6 +151,7 @@ func namesSecret(v string) bool {
 // font change of troff, or text that consists of escapes of single characters.
 func harmless(v string) bool {
 	if v[0] == '\\' && len(v) > 2 {
+		v = strings.ReplaceAll(v, `\\`, `\`)
 		if v[1] == 'f' && (isUpper(v[2]) || v[2] == '[') {
 			return true
 		}
@@ -256,8 +258,17 @@ func secretValue(b []byte, v value, c class) bool {
 	if !v.quoted && strings.HasPrefix(strings.ToLower(text), "0x") && constant(text) {
 		return false
 	}
+	if joined(text) && v.quoted || c != passwordClass && c != phraseClass && sample(text) || samples[text] {
+		return false
+	}
 	if harmless(text) || namesake(v.name, text) || c != passwordClass && c != phraseClass && constant(text) {
 		return false
+	}
+	if c != passwordClass && c != phraseClass && strings.Count(text, ":") > 2 && strings.Trim(text, ":0123456789abcdefABCDEF") == "" && strings.Contains(text, "::") {
+		return false // an address
+	}
+	if c == phraseClass && bytes.HasSuffix(bytes.ToLower(v.name), []byte("mnemonic")) && wordy(text) && len(text) < 12 {
+		return false // of an assembler, not of a wallet, which has twelve words
 	}
 	if c == keyClass {
 		return random(strings.TrimRight(text, ";,"))
@@ -292,7 +303,8 @@ func secretValue(b []byte, v value, c class) bool {
 			v.line && len(text) >= 6 && len(bytes.TrimSpace(b[v.e:])) == 0 && strings.Trim(text, "abcdefghijklmnopqrstuvwxyz-_") == ""
 	default:
 		if letters == 0 {
-			return digits >= 10
+			// A point or a sign makes it a number, such as a time.
+			return digits >= 10 && strings.Trim(text, "0123456789.") != "" || digits >= 10 && !strings.Contains(text, ".")
 		}
 		if len(text) < 8 {
 			return digits > 0 && v.data && (v.quoted || v.tight) && len(text) >= 6 && !wordy(text)
