@@ -21,7 +21,53 @@ import (
 //
 // A file operation is judged as the command that would do it: reading as cat PATH, listing as ls PATH, stat as stat PATH and
 // writing as : >>PATH. What is judged is not only the path that was asked for but also the one that the kernel
-// opened, and the operation is done on that very descriptor: no link, no rename and no race comes in between.
+// opened, and the operation is done on that very descriptor: no link, no rename and no race comes in between. On another machine
+// there is no descriptor to be had, and package remote/files tells what stands in for it.
+
+// A fileSystem is where a session's files are.
+type fileSystem interface {
+	// open opens a path without an effect on what is there.
+	open(ctx context.Context, path string) (fileHandle, error)
+	// openParent opens a directory, or the nearest one above it that exists where parents may be made; missing are the
+	// names below that.
+	openParent(ctx context.Context, path string, parents bool) (dir fileHandle, missing []string, err error)
+}
+
+// A fileHandle is what a path stands for, whatever has its name by now.
+type fileHandle interface {
+	// path is the one without symbolic links.
+	path() string
+	close()
+	// stream hands the file over until each returns false, and returns the size of the file.
+	stream(ctx context.Context, each func(p []byte) bool) (int64, error)
+	// small returns the content of a small regular file of the directory.
+	small(name string) ([]byte, error)
+	stat(name string) (*wire.FileInfo, error)
+	list(limit int) (entries []wire.FileInfo, truncated bool, err error)
+	// write makes the missing directories and replaces one file as a whole.
+	write(missing []string, name string, content []byte, mode int64, exclusive bool) (created bool, err error)
+}
+
+// localFS are the files of this machine.
+type localFS struct{}
+
+func (localFS) open(_ context.Context, path string) (fileHandle, error) {
+	f, err := openNamed(path)
+	if err != nil {
+		return nil, err
+	}
+	return f, nil
+}
+
+func (localFS) openParent(_ context.Context, path string, parents bool) (fileHandle, []string, error) {
+	f, missing, err := openParent(path, parents)
+	if err != nil {
+		return nil, nil, err
+	}
+	return f, missing, nil
+}
+
+func (f *openFile) path() string { return f.real }
 
 const (
 	defaultReadBytes = 1 << 20
@@ -39,10 +85,6 @@ func badFile(field, format string, args ...any) *errdefs.Error {
 
 // filePath returns the absolute path that a request means. The session must be held.
 func (s *Session) filePath(path string) (string, error) {
-	if _, local := s.target.(*localTarget); !local {
-		return "", errdefs.New(errdefs.Unsupported, "file operations are available in local sessions alone in this version").
-			WithHint("use commands such as cat")
-	}
 	if path == "" || strings.ContainsRune(path, 0) {
 		return "", badFile("path", "path: %s is not the path of a file", errdefs.Quote(path))
 	}
@@ -59,10 +101,8 @@ func (s *Session) filePath(path string) (string, error) {
 func (s *Session) permitFile(ctx context.Context, path string, text func(path string) string) error {
 	d := s.guard.checkFile(text(engine.Quote(path)))
 	if d.Decision != policy.Allow && onlyWrite(d) {
-		if first, ok := s.target.(*localTarget); ok {
-			if rel, err := filepath.Rel(realPath(first.first.cwd), path); err == nil && filepath.IsLocal(rel) {
-				d = s.guard.checkFile(text(engine.Quote("./" + rel)))
-			}
+		if rel, err := filepath.Rel(s.target.firstDir(), path); err == nil && filepath.IsLocal(rel) {
+			d = s.guard.checkFile(text(engine.Quote("./" + rel)))
 		}
 	}
 	if d.Decision == policy.Deny && !s.guard.refuses {
@@ -113,7 +153,7 @@ func realPath(path string) string {
 }
 
 // openJudged opens a path without an effect, judges what was asked for and what was opened, and returns that.
-func (s *Session) openJudged(ctx context.Context, path string, text func(string) string) (*openFile, error) {
+func (s *Session) openJudged(ctx context.Context, path string, text func(string) string) (fileHandle, error) {
 	asked, err := s.filePath(path)
 	if err != nil {
 		return nil, err
@@ -121,12 +161,12 @@ func (s *Session) openJudged(ctx context.Context, path string, text func(string)
 	if err := s.permitFile(ctx, asked, text); err != nil {
 		return nil, err
 	}
-	f, err := openNamed(asked)
+	f, err := s.target.files().open(ctx, asked)
 	if err != nil {
 		return nil, s.hideSecrets(err)
 	}
-	if f.real != asked {
-		if err := s.permitFile(ctx, f.real, text); err != nil {
+	if f.path() != asked {
+		if err := s.permitFile(ctx, f.path(), text); err != nil {
 			f.close()
 			return nil, err
 		}
@@ -149,10 +189,10 @@ func (s *Session) ReadFile(ctx context.Context, r wire.FileRead) (*wire.FileCont
 		return nil, err
 	}
 	defer f.close()
-	if _, err := s.record(audit.File, map[string]any{"op": "read", "path": redactText(s.redact, f.real)}); err != nil {
+	if _, err := s.record(audit.File, map[string]any{"op": "read", "path": redactText(s.redact, f.path())}); err != nil {
 		return nil, err
 	}
-	c := &wire.FileContent{Path: redactText(s.redact, f.real), Encoding: "utf-8", Offset: r.Offset}
+	c := &wire.FileContent{Path: redactText(s.redact, f.path()), Encoding: "utf-8", Offset: r.Offset}
 	limit := r.Limit
 	if limit == 0 {
 		limit = defaultReadBytes
@@ -210,7 +250,7 @@ func (s *Session) StatFile(ctx context.Context, r wire.FileRef) (*wire.FileInfo,
 		return nil, err
 	}
 	defer dir.close()
-	real := filepath.Join(dir.real, filepath.Base(path))
+	real := filepath.Join(dir.path(), filepath.Base(path))
 	if err := s.permitFile(ctx, real, text); err != nil {
 		return nil, err
 	}
@@ -241,7 +281,7 @@ func (s *Session) ListFiles(ctx context.Context, r wire.FileRef) (*wire.FileList
 	if limit == 0 {
 		limit = 1000
 	}
-	list := &wire.FileList{Path: redactText(s.redact, f.real)}
+	list := &wire.FileList{Path: redactText(s.redact, f.path())}
 	if list.Entries, list.Truncated, err = f.list(limit); err != nil {
 		return nil, s.hideSecrets(err)
 	}
@@ -276,12 +316,12 @@ func (s *Session) WriteFile(ctx context.Context, r wire.FileWrite) (*wire.FileWr
 	if err := s.permitFile(ctx, path, asRedirect); err != nil {
 		return nil, err
 	}
-	dir, missing, err := openParent(filepath.Dir(path), r.Parents)
+	dir, missing, err := s.target.files().openParent(ctx, filepath.Dir(path), r.Parents)
 	if err != nil {
 		return nil, s.hideSecrets(err)
 	}
 	defer dir.close()
-	real := filepath.Join(append([]string{dir.real}, append(slices.Clone(missing), name)...)...)
+	real := filepath.Join(append([]string{dir.path()}, append(slices.Clone(missing), name)...)...)
 	if real != path {
 		if err := s.permitFile(ctx, real, asRedirect); err != nil {
 			return nil, err
@@ -317,7 +357,7 @@ func writeContent(r *wire.FileWrite) ([]byte, error) {
 
 // keepsSecrets refuses to write a redaction mark over the secret that it stands for, which an agent would do that reads a
 // file, edits it and writes it back.
-func (s *Session) keepsSecrets(dir *openFile, missing []string, name string, content []byte) error {
+func (s *Session) keepsSecrets(dir fileHandle, missing []string, name string, content []byte) error {
 	mark := "[REDACTED" // with or without a label
 	if len(missing) > 0 || !strings.Contains(string(content), mark) {
 		return nil
@@ -330,7 +370,7 @@ func (s *Session) keepsSecrets(dir *openFile, missing []string, name string, con
 		WithHint("change the other parts with a command such as sed")
 }
 
-func (s *Session) writeIn(ctx context.Context, dir *openFile, missing []string, name, real string, content []byte, mode int64, exclusive bool) (*wire.FileWritten, error) {
+func (s *Session) writeIn(ctx context.Context, dir fileHandle, missing []string, name, real string, content []byte, mode int64, exclusive bool) (*wire.FileWritten, error) {
 	shown := redactText(s.redact, real)
 	if _, err := s.record(audit.File, map[string]any{"op": "write", "path": shown, "bytes": len(content)}); err != nil {
 		return nil, err

@@ -9,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"golang.org/x/sys/unix"
 
@@ -128,21 +127,15 @@ func (f *openFile) stat(name string) (*wire.FileInfo, error) {
 	if err := unix.Fstatat(f.fd, at, &st, flags); err != nil {
 		return nil, fileError(filepath.Join(f.real, name), err)
 	}
-	info := &wire.FileInfo{
-		Path: wire.PathOf(name), Kind: "other", Mode: octal(st.Mode & 0o7777), Bytes: st.Size, ModifiedMS: st.Mtim.Nano() / 1e6, UID: st.Uid, GID: st.Gid,
-	}
-	switch st.Mode & unix.S_IFMT {
-	case unix.S_IFREG:
-		info.Kind = "file"
-	case unix.S_IFDIR:
-		info.Kind = "directory"
-	case unix.S_IFLNK:
-		info.Kind = "symbolic link"
+	target := ""
+	if st.Mode&unix.S_IFMT == unix.S_IFLNK {
 		buf := make([]byte, unix.PathMax+1)
 		if n, err := unix.Readlinkat(f.fd, name, buf); err == nil {
-			info.Target = strings.ToValidUTF8(string(buf[:n]), "\uFFFD")
+			target = string(buf[:n])
 		}
 	}
+	info := fileInfo(name, st.Mode, target)
+	info.Bytes, info.ModifiedMS, info.UID, info.GID = st.Size, st.Mtim.Nano()/1e6, st.Uid, st.Gid
 	return info, nil
 }
 

@@ -19,9 +19,24 @@ func put(t *testing.T, s *execkit.Session, path, text string) error {
 	return err
 }
 
-func TestFiles(t *testing.T) {
+// bothWays runs a test of file operations on this machine, and on another whose files are these.
+func bothWays(t *testing.T, fn func(t *testing.T, open func(c execkit.Config) *execkit.Session)) {
+	t.Run("local", func(t *testing.T) {
+		fn(t, func(c execkit.Config) *execkit.Session { return session(t, c) })
+	})
+	t.Run("remote", func(t *testing.T) {
+		fn(t, func(c execkit.Config) *execkit.Session {
+			s, _ := far(t, c)
+			return s
+		})
+	})
+}
+
+func TestFiles(t *testing.T) { bothWays(t, testFiles) }
+
+func testFiles(t *testing.T, open func(c execkit.Config) *execkit.Session) {
 	ctx, dir := context.Background(), t.TempDir()
-	s := session(t, execkit.Config{Cwd: dir})
+	s := open(execkit.Config{Cwd: dir})
 	if err := put(t, s, "a.txt", "one\n"); err != nil {
 		t.Fatal(err)
 	}
@@ -87,9 +102,11 @@ func TestFiles(t *testing.T) {
 	}
 }
 
-func TestReadingIsRedacted(t *testing.T) {
+func TestReadingIsRedacted(t *testing.T) { bothWays(t, testReadingIsRedacted) }
+
+func testReadingIsRedacted(t *testing.T, open func(c execkit.Config) *execkit.Session) {
 	dir := t.TempDir()
-	s := session(t, execkit.Config{Cwd: dir})
+	s := open(execkit.Config{Cwd: dir})
 	const secret = "AKIAIOSFODNN7EXAMPLQ"
 	if err := os.WriteFile(filepath.Join(dir, ".env"), []byte("A=1\nAWS_ACCESS_KEY_ID="+secret+"\n"), 0o600); err != nil {
 		t.Fatal(err)
@@ -114,7 +131,9 @@ func TestReadingIsRedacted(t *testing.T) {
 }
 
 // What leads out of the granted trees, by the path or by what the path is made of.
-func TestFilesStayInTheirTrees(t *testing.T) {
+func TestFilesStayInTheirTrees(t *testing.T) { bothWays(t, testFilesStayInTheirTrees) }
+
+func testFilesStayInTheirTrees(t *testing.T, open func(c execkit.Config) *execkit.Session) {
 	ctx, dir, out := context.Background(), t.TempDir(), t.TempDir()
 	for name, text := range map[string]string{dir + "/in/x": "in", dir + "/x": "beside", out + "/x": "out"} {
 		_ = os.MkdirAll(filepath.Dir(name), 0o755)
@@ -129,7 +148,7 @@ func TestFilesStayInTheirTrees(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := session(t, execkit.Config{Cwd: dir, Policy: fence})
+	s := open(execkit.Config{Cwd: dir, Policy: fence})
 	if err := put(t, s, "in/new", "x"); err != nil {
 		t.Errorf("a granted write: %v", err)
 	}
@@ -161,20 +180,22 @@ func TestFilesStayInTheirTrees(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s = session(t, execkit.Config{Cwd: dir, Policy: none})
+	s = open(execkit.Config{Cwd: dir, Policy: none})
 	if _, err := s.ReadFile(ctx, wire.FileRead{Path: "x"}); !errors.Is(err, execkit.ErrBlocked) {
 		t.Errorf("read without cat being granted: %v", err)
 	}
 }
 
 // A directory turns into a link while files are written below it.
-func TestFileWriteRace(t *testing.T) {
+func TestFileWriteRace(t *testing.T) { bothWays(t, testFileWriteRace) }
+
+func testFileWriteRace(t *testing.T, open func(c execkit.Config) *execkit.Session) {
 	dir, out := t.TempDir(), t.TempDir()
 	fence, err := execkit.LoadPolicy([]byte(`{"default":"deny","allow":["cat"],"write":["."]}`))
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := session(t, execkit.Config{Cwd: dir, Policy: fence})
+	s := open(execkit.Config{Cwd: dir, Policy: fence})
 	stop, stopped := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(stopped)

@@ -20,18 +20,27 @@ import (
 func far(t *testing.T, c execkit.Config) (*execkit.Session, *transporttest.Local) {
 	t.Helper()
 	l := &transporttest.Local{Dir: t.TempDir(), Env: []string{"PATH=" + os.Getenv("PATH"), "HOME=/nonexistent", "LOGIN=its own"}}
+	s, err := openOver(l, c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	return s, l
+}
+
+func openFar(t *testing.T, c execkit.Config) (*execkit.Session, error) {
+	l := &transporttest.Local{Dir: t.TempDir(), Env: []string{"PATH=" + os.Getenv("PATH"), "HOME=/nonexistent"}}
+	return openOver(l, c)
+}
+
+func openOver(l *transporttest.Local, c execkit.Config) (*execkit.Session, error) {
 	c.Transports = transport.Registry{"test": func(_ context.Context, rest string, o transport.Options) (transport.Transport, error) {
 		if rest != "there" {
 			return nil, errdefs.New(errdefs.TargetNotFound, "no %s", rest)
 		}
 		return l, nil
 	}}
-	s, err := execkit.Open(context.Background(), "test://there", c)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = s.Close() })
-	return s, l
+	return execkit.Open(context.Background(), "test://there", c)
 }
 
 func do(t *testing.T, s *execkit.Session, command string) *execkit.Result {

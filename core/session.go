@@ -122,7 +122,7 @@ func (s *Session) begin(ctx context.Context, target string) (err error) {
 	if err = s.guard.pin(ctx, s.target, s.env["PATH"]); err != nil {
 		return err
 	}
-	if err = s.openWorkspace(); err != nil {
+	if err = s.openWorkspace(ctx); err != nil {
 		return err
 	}
 	info := s.Info()

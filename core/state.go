@@ -11,8 +11,6 @@ import (
 	"strings"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/execkit/execkit/core/engine"
 	"github.com/execkit/execkit/core/errdefs"
 	"github.com/execkit/execkit/core/wire"
@@ -301,8 +299,14 @@ func (s *Session) noteJobs(jobs []engine.Process) { s.left = append(s.liveJobs()
 
 // liveJobs returns those that commands left behind and that still run, as far as that can be told from here.
 func (s *Session) liveJobs() []engine.Process {
-	if _, local := s.target.(*localTarget); local {
-		s.left = slices.DeleteFunc(s.left, func(p engine.Process) bool { return unix.Kill(p.PID, 0) == unix.ESRCH })
+	if len(s.left) == 0 {
+		return nil
 	}
+	pids := make([]int, len(s.left))
+	for i := range s.left {
+		pids[i] = s.left[i].PID
+	}
+	running := s.target.running(pids)
+	s.left = slices.DeleteFunc(s.left, func(p engine.Process) bool { return !running[p.PID] })
 	return s.left
 }

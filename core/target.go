@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/execkit/execkit/core/enforce"
 	"github.com/execkit/execkit/core/engine"
 	"github.com/execkit/execkit/core/errdefs"
@@ -38,6 +40,11 @@ type target interface {
 	checkDir(ctx context.Context, sh shell, dir string) error
 	// drives refuses a command whose input stays open or that runs on a terminal, where the target cannot do that.
 	drives(o *ExecOptions) error
+	// files are those that file operations reach; firstDir is the real path of the directory in which the session opened.
+	files() fileSystem
+	firstDir() string
+	// running returns which of these processes still run, as far as that can be told.
+	running(pids []int) map[int]bool
 	// describe fills in what a session tells about its target.
 	describe(info *wire.SessionInfo)
 	close() error
@@ -127,6 +134,18 @@ func (*localTarget) checkDir(_ context.Context, _ shell, dir string) error {
 }
 
 func (*localTarget) drives(*ExecOptions) error { return nil }
+
+func (*localTarget) files() fileSystem { return localFS{} }
+
+func (t *localTarget) firstDir() string { return realPath(t.first.cwd) }
+
+func (*localTarget) running(pids []int) map[int]bool {
+	found := make(map[int]bool)
+	for _, pid := range pids {
+		found[pid] = unix.Kill(pid, 0) != unix.ESRCH
+	}
+	return found
+}
 
 func (t *localTarget) describe(info *wire.SessionInfo) {
 	info.Transport, info.Target, info.Shell = "local", "local", t.shell

@@ -11,6 +11,7 @@ import (
 	"github.com/execkit/execkit/core/errdefs"
 	"github.com/execkit/execkit/core/policy"
 	"github.com/execkit/execkit/core/remote"
+	"github.com/execkit/execkit/core/remote/files"
 	"github.com/execkit/execkit/core/transport"
 	"github.com/execkit/execkit/core/wire"
 )
@@ -51,7 +52,9 @@ func newTarget(ctx context.Context, name string, c *Config) (target, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &remoteTarget{transport: t, host: remote.NewHost(t), config: c, shells: shells}, nil
+	r := &remoteTarget{transport: t, host: remote.NewHost(t), config: c, shells: shells}
+	r.far = files.New(r.openClerk)
+	return r, nil
 }
 
 // checkURL refuses a URL with a password, which would end up in process lists, logs and shell histories. The message
@@ -87,7 +90,34 @@ type remoteTarget struct {
 	shells    []string
 	identity  string // of the machine, container or pod on which the session began
 	shell     string
+	first     string // the directory in which the session opened
+	far       *files.Target
 }
+
+// openClerk opens the program that reaches files, on the session's own machine only.
+func (t *remoteTarget) openClerk(ctx context.Context, functions string) (*remote.Clerk, error) {
+	c, err := t.host.OpenClerk(ctx, functions)
+	if err != nil {
+		return nil, err
+	}
+	if now := t.transport.Info().Identity; now != t.identity {
+		c.Close()
+		return nil, t.another(now)
+	}
+	return c, nil
+}
+
+// another says that the machine is not the session's.
+func (t *remoteTarget) another(found string) error {
+	return errdefs.New(errdefs.TargetNotFound, "another machine answers in the place of the session's").
+		WithHint("open a new session if that is meant").WithDetail("expected", t.identity).WithDetail("found", found).WithSession(errdefs.Closed)
+}
+
+func (t *remoteTarget) files() fileSystem { return farFS{t.far} }
+
+func (t *remoteTarget) firstDir() string { return t.first }
+
+func (t *remoteTarget) running(pids []int) map[int]bool { return t.host.Running(pids) }
 
 // environment is what a session adds to that of its login.
 func (t *remoteTarget) environment() map[string]*string {
@@ -116,11 +146,13 @@ func (t *remoteTarget) open(ctx context.Context, last *state) (shell, state, str
 		t.identity = now
 	} else if now != t.identity {
 		sh.Close()
-		return nil, state{}, "", errdefs.New(errdefs.TargetNotFound, "another machine answers in the place of the session's").
-			WithHint("open a new session if that is meant").WithDetail("expected", t.identity).WithDetail("found", now).WithSession(errdefs.Closed)
+		return nil, state{}, "", t.another(now)
 	}
 	t.shell = sh.Path()
 	now, hint := state{cwd: sh.Cwd(), env: sh.Env()}, ""
+	if t.first == "" {
+		t.first = now.cwd
+	}
 	if last != nil && now.cwd != last.cwd {
 		hint = "the directory " + errdefs.Quote(last.cwd) + " is gone; the fresh shell is in " + errdefs.Quote(now.cwd)
 	}
@@ -163,6 +195,7 @@ func (t *remoteTarget) describe(info *wire.SessionInfo) {
 }
 
 func (t *remoteTarget) close() error {
+	t.far.Close()
 	t.host.Close()
 	return t.transport.Close()
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -43,16 +44,10 @@ type undo struct {
 	watch writeWatch // guarded by the session's running
 }
 
-func (s *Session) openWorkspace() error {
+func (s *Session) openWorkspace(ctx context.Context) error {
 	c := s.config.Workspace
 	if c == nil {
 		return nil
-	}
-	var info wire.SessionInfo
-	s.target.describe(&info)
-	if info.Transport != "local" {
-		return errdefs.New(errdefs.Unsupported, "a workspace on %s is not available in this version", errdefs.Quote(info.Transport)).
-			WithHint("leave workspace out").WithDetail("field", "workspace")
 	}
 	if c.Path == "" {
 		return errdefs.New(errdefs.InvalidArgument, "workspace: the path is missing").WithHint(`{"path":"/srv/project"}`).WithDetail("field", "workspace")
@@ -61,10 +56,16 @@ func (s *Session) openWorkspace() error {
 	if !filepath.IsAbs(root) {
 		root = filepath.Join(s.cwd, root)
 	}
-	files, err := checkpoint.Open(checkpoint.Options{
+	o := checkpoint.Options{
 		Root: root, Wide: c.AllowWide, Store: c.Store, Ignore: c.Ignore, Paths: c.Paths,
 		MaxBytes: c.MaxBytes, MaxFileBytes: c.MaxFileBytes, MaxFiles: c.MaxFiles,
-	})
+	}
+	if t, ok := s.target.(*remoteTarget); ok {
+		if err := t.farWorkspace(ctx, &o); err != nil {
+			return err
+		}
+	}
+	files, err := checkpoint.Open(o)
 	if err != nil {
 		return err
 	}
@@ -276,7 +277,7 @@ func (s *Session) RestoreCheckpoint(ctx context.Context, r wire.CheckpointRestor
 	told = restoredOf(&done.Plan)
 	told.Saved = done.Saved.ID
 	told.Failed = notes(done.Failed)
-	s.enterAgain(ctx)
+	s.enterAgain(ctx, &done.Plan)
 	_, err = s.record(audit.Restore, map[string]any{"op": "end", "checkpoint": plan.Checkpoint, "saved": told.Saved, "failed": len(done.Failed)})
 	return told, err
 }
@@ -305,18 +306,29 @@ func notes(list []checkpoint.Note) []wire.RestoreNote {
 }
 
 // enterAgain takes the shell back to its directory where a restore made that anew: a shell stays in the removed one.
-func (s *Session) enterAgain(ctx context.Context) {
+func (s *Session) enterAgain(ctx context.Context, plan *checkpoint.Plan) {
 	const removed = " (deleted)" // the kernel's words
 	s.mu.Lock()
 	sh, dir := s.shell, strings.TrimSuffix(s.cwd, removed)
 	gone := dir != s.cwd
 	s.mu.Unlock()
+	if _, far := s.target.(*remoteTarget); far { // where a shell is told by its own words
+		gone = s.madeAnew(plan, dir)
+	}
 	if !gone || sh == nil || s.target.checkDir(ctx, sh, dir) != nil {
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer cancel()
 	s.settle(sh.Run(ctx, engine.Command{Dir: dir, Text: ":", Own: true, Timeout: undoTimeout, Stdout: io.Discard, Stderr: io.Discard}))
+}
+
+// madeAnew reports whether a restore made a directory, or one above it.
+func (s *Session) madeAnew(plan *checkpoint.Plan, dir string) bool {
+	return slices.ContainsFunc(plan.Steps, func(step checkpoint.Step) bool {
+		made := filepath.Join(s.undo.files.Root(), step.Path)
+		return (step.Do == "create" || step.Do == "replace") && step.Kind == checkpoint.Dir && (made == dir || strings.HasPrefix(dir, made+"/"))
+	})
 }
 
 // DeleteCheckpoint removes a checkpoint. The policy judges it as the command "execkit checkpoint delete ID".

@@ -54,7 +54,8 @@ type Entry struct {
 	Stat Stat
 }
 
-// A Stat is what changes when a file does. Times are nanoseconds since 1970.
+// A Stat is what changes when a file does. Times are nanoseconds since 1970; a Change of 0 is unknown, and the file has
+// to be looked at again.
 type Stat struct {
 	Device, Inode    uint64
 	Modified, Change int64
@@ -86,7 +87,7 @@ func (e *Entry) sameContent(o *Entry) bool {
 
 // unchanged reports whether a file is, by what the file system says, still the one that was seen before.
 func (e *Entry) unchanged(before *Entry) bool {
-	return e.Kind == before.Kind && e.Stat == before.Stat && e.Size == before.Size && e.Mode == before.Mode &&
+	return e.Kind == before.Kind && e.Stat == before.Stat && e.Stat.Change != 0 && e.Size == before.Size && e.Mode == before.Mode &&
 		e.UID == before.UID && e.GID == before.GID
 }
 

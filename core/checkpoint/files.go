@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"time"
 )
 
 // Files is how the files of one workspace are reached. It is all that a transport has to offer; [Local] is the one for
@@ -20,6 +21,12 @@ type Files interface {
 	// Apply makes the changes in their order, each as a whole or not at all. get returns the contents of a chunk. done gets
 	// the error of each operation; one that fails does not stop the others.
 	Apply(ctx context.Context, ops []Op, get func(Hash) ([]byte, error), done func(i int, err error)) error
+}
+
+// A Clock is Files whose times are not those of this machine's clock.
+type Clock interface {
+	// Scanned returns when, by the clock of the files, the last Scan began; the zero time where that is unknown.
+	Scanned() time.Time
 }
 
 // A HoleReader is a content that knows its holes. SkipHole moves past whole chunks of zeros, counted from the position of
@@ -52,16 +59,17 @@ type Op struct {
 
 var (
 	// ErrChanged says that a name is no longer what it was when the restore was planned.
-	ErrChanged  = errors.New("it changed while the restore ran")
-	errMount    = errors.New(whyMount)
+	ErrChanged = errors.New("it changed while the restore ran")
+	// ErrMount says that a file is on another file system than the workspace.
+	ErrMount    = errors.New(WhyMount)
 	errNotThere = fs.ErrNotExist
 )
 
 // Reasons why something is not saved.
 const (
-	whySpecial    = "neither a file nor a directory nor a symbolic link"
-	whyMount      = "a mount point"
-	whyUnreadable = "it cannot be read"
-	whyDeep       = "the directories are too deep"
+	WhySpecial    = "neither a file nor a directory nor a symbolic link"
+	WhyMount      = "a mount point"
+	WhyUnreadable = "it cannot be read"
+	WhyDeep       = "the directories are too deep"
 	whyTooLarge   = "it is larger than the limit for one file"
 )

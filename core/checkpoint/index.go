@@ -78,7 +78,7 @@ func markRecent(entries []Entry, seen time.Time) {
 		if s.Change%int64(time.Second) == 0 {
 			window = coarseTick
 		}
-		if entries[i].Kind == File && s.Change > seen.Add(-window).UnixNano() {
+		if entries[i].Kind == File && (seen.IsZero() || s.Change > seen.Add(-window).UnixNano()) {
 			s.Change = 0
 		}
 	}

@@ -53,7 +53,7 @@ func openBelow(dir int, path string, flags int, mode uint32) (int, error) {
 					return openByParts(dir, path, flags, mode)
 				}
 			case unix.EXDEV:
-				return -1, errMount
+				return -1, ErrMount
 			}
 			return fd, err
 		}
@@ -90,7 +90,7 @@ func openByParts(dir int, path string, flags int, mode uint32) (int, error) {
 		var st unix.Stat_t
 		if err := unix.Fstat(fd, &st); err == nil && st.Mode&unix.S_IFMT == unix.S_IFDIR && st.Dev != start.Dev {
 			unix.Close(fd)
-			return -1, errMount
+			return -1, ErrMount
 		}
 		if rest == "" {
 			return fd, nil
@@ -126,7 +126,7 @@ func entryOf(path string, st *unix.Stat_t) Entry {
 	case unix.S_IFLNK:
 		e.Kind, e.Mode = Symlink, 0
 	default:
-		e.Kind, e.Why = Unsaved, whySpecial
+		e.Kind, e.Why = Unsaved, WhySpecial
 	}
 	return e
 }
@@ -180,23 +180,23 @@ func (l *localFiles) scanEntry(ctx context.Context, fd int, name, path string, s
 	case Symlink:
 		target, err := readlink(fd, name)
 		if err != nil {
-			return visit(e.unsaved(whyUnreadable))
+			return visit(e.unsaved(WhyUnreadable))
 		}
 		e.Target = target
 	case Dir:
-		if depth == maxTreeDepth-1 {
-			return visit(e.unsaved(whyDeep))
+		if depth == MaxTreeDepth-1 {
+			return visit(e.unsaved(WhyDeep))
 		}
 		sub, err := openBelow(fd, name, unix.O_RDONLY|unix.O_DIRECTORY, 0)
 		switch {
-		case err == errMount:
-			return visit(e.unsaved(whyMount))
+		case err == ErrMount:
+			return visit(e.unsaved(WhyMount))
 		case err == unix.ENOENT:
 			return nil
 		case err == unix.EMFILE || err == unix.ENFILE:
 			return err
 		case err != nil:
-			return visit(e.unsaved(whyUnreadable))
+			return visit(e.unsaved(WhyUnreadable))
 		}
 		if err := visit(e); err != nil {
 			unix.Close(sub)
@@ -253,7 +253,7 @@ func readOne(root int, e *Entry, each func(io.Reader, error) error) error {
 		return each(nil, err)
 	}
 	if st.Mode&unix.S_IFMT != unix.S_IFREG {
-		return each(nil, errors.New(whySpecial))
+		return each(nil, errors.New(WhySpecial))
 	}
 	if now := entryOf(e.Path, &st); now.Stat != e.Stat || now.Size != e.Size {
 		e.Mode, e.UID, e.GID, e.Size, e.Stat = now.Mode, now.UID, now.GID, now.Size, now.Stat

@@ -116,7 +116,7 @@ func (w *Workspace) makeReadable(ctx context.Context, plan *Plan, r *Record, s *
 	}
 	closed := make(map[string]bool)
 	for _, n := range plan.Conflicts {
-		if n.Why == whyUnreadable {
+		if n.Why == WhyUnreadable {
 			closed[n.Path] = true
 		}
 	}

@@ -28,6 +28,9 @@ func (w *Workspace) scan(ctx context.Context, before []Entry, save bool) (*sight
 	if err != nil {
 		return nil, err
 	}
+	if clock, ok := w.files.(Clock); ok {
+		s.at = clock.Scanned()
+	}
 	slices.SortFunc(s.entries, compareEntries)
 	todo := w.known(s.entries, before, save)
 	if len(todo) == 0 {
@@ -80,11 +83,11 @@ func (w *Workspace) readContents(ctx context.Context, s *sight, todo []int, save
 		case errors.Is(err, errNotThere):
 			gone[todo[k]] = true
 			return nil
-		case errors.Is(err, errMount):
-			files[k] = e.unsaved(whyMount)
+		case errors.Is(err, ErrMount):
+			files[k] = e.unsaved(WhyMount)
 			return nil
 		case err != nil:
-			files[k] = e.unsaved(whyUnreadable)
+			files[k] = e.unsaved(WhyUnreadable)
 			return nil
 		case e.Size > w.options.MaxFileBytes:
 			files[k] = e.unsaved(whyTooLarge)

@@ -82,8 +82,8 @@ func appendChunks(b []byte, chunks []Hash) []byte {
 	return b
 }
 
-// maxTreeDepth bounds the directories inside each other, in saving and in reading.
-const maxTreeDepth = 200
+// MaxTreeDepth bounds the directories inside each other, in saving and in reading.
+const MaxTreeDepth = 200
 
 // maxChunks bounds the length of a file to 64 GiB.
 const maxChunks = 64 << 10
@@ -100,7 +100,7 @@ func readTree(h Hash, prefix string, depth int, get func(Hash) ([]byte, error), 
 	if err != nil {
 		return err
 	}
-	if depth > maxTreeDepth {
+	if depth > MaxTreeDepth {
 		return errDamaged
 	}
 	for d := (decoder{b: raw}); len(d.b) > 0; {

@@ -21,9 +21,11 @@ type Options struct {
 	// Root is the workspace: an absolute path on the target. Wide allows "/" and home directories.
 	Root string
 	Wide bool
-	// Target names the target for the store; "local" when empty. Files reaches it; the files of this machine when nil.
+	// Target names the target for the store; "local" when empty. Files reaches it; the files of this machine when nil. Homes
+	// are the home directories of another target's users.
 	Target string
 	Files  Files
+	Homes  []string
 	// Store is the directory of the store; one below the user's data directory when empty.
 	Store string
 	// Ignore holds patterns in the notation of .gitignore of what is left out. Paths, if not empty, are the parts of the
@@ -81,8 +83,9 @@ func Open(o Options) (*Workspace, error) {
 		if o.Root, err = localRoot(o.Root); err != nil {
 			return nil, err
 		}
+		o.Homes = localHomes()
 	}
-	if !o.Wide && isWide(o.Root) {
+	if !o.Wide && isWide(o.Root, o.Homes) {
 		return nil, invalid("%s is the root or a home directory; undoing there reaches more than a project", errdefs.Quote(o.Root)).
 			WithHint("give the directory of the project, or say allow_wide if it is meant")
 	}
@@ -133,9 +136,8 @@ func localRoot(root string) (string, error) {
 	return real, nil
 }
 
-// isWide reports whether a directory holds, or is, somebody's home.
-func isWide(root string) bool {
-	homes := []string{"/", "/root", "/home"}
+// localHomes returns the home directories of this machine.
+func localHomes() (homes []string) {
 	if home, err := os.UserHomeDir(); err == nil {
 		homes = append(homes, home)
 		if real, err := filepath.EvalSymlinks(home); err == nil {
@@ -143,12 +145,23 @@ func isWide(root string) bool {
 		}
 	}
 	accounts, _ := os.ReadFile("/etc/passwd") // without it only the known places count
-	for line := range strings.Lines(string(accounts)) {
+	return append(homes, HomesOf(string(accounts))...)
+}
+
+// HomesOf returns the home directories that a passwd file names.
+func HomesOf(passwd string) (homes []string) {
+	for line := range strings.Lines(passwd) {
 		fields := strings.Split(strings.TrimSpace(line), ":")
 		if len(fields) == 7 && filepath.IsAbs(fields[5]) && !strings.HasSuffix(fields[6], "nologin") && !strings.HasSuffix(fields[6], "false") {
 			homes = append(homes, filepath.Clean(fields[5]))
 		}
 	}
+	return homes
+}
+
+// isWide reports whether a directory holds, or is, somebody's home.
+func isWide(root string, homes []string) bool {
+	homes = append([]string{"/", "/root", "/home"}, homes...)
 	for _, home := range homes {
 		if home == root || root == "/" || strings.HasPrefix(home, root+"/") {
 			return true

@@ -29,7 +29,7 @@ type Host struct {
 
 	mu      sync.Mutex
 	steward *steward
-	groups  map[int]bool // the process groups that the steward ends when the host goes away
+	groups  map[int]bool // the process groups that the steward ends when the host goes away; true for those of clerks
 	// tag is a variable of every shell of the Host, by which a process that left its group and its parents is found.
 	tag   string
 	lends atomic.Bool
@@ -106,32 +106,68 @@ func (h *Host) steer(ctx context.Context) (*steward, error) {
 }
 
 func (h *Host) tellGroups(ctx context.Context) error {
-	var list []string
-	for group := range h.groups {
-		list = append(list, strconv.Itoa(group))
+	var kill, end []string
+	for group, clerk := range h.groups {
+		if clerk {
+			end = append(end, strconv.Itoa(group))
+		} else {
+			kill = append(kill, strconv.Itoa(group))
+		}
 	}
-	slices.Sort(list)
-	_, err := h.steward.ask(ctx, "ek_tag="+tagName+"="+h.tag+";ek_g="+engine.Quote(strings.Join(list, " ")))
+	slices.Sort(kill)
+	_, err := h.steward.ask(ctx, "ek_tag="+tagName+"="+h.tag+";ek_g="+engine.Quote(strings.Join(kill, " "))+";ek_c="+engine.Quote(strings.Join(end, " ")))
 	return err
 }
 
-// keep has the group ended when the host goes away, release takes that back.
-func (h *Host) keep(ctx context.Context, group int) error { return h.change(ctx, group, true) }
+// keep has the group killed when the host goes away, keepClerk has it ended in a way that leaves it time to remove what it has
+// half written, and release takes that back.
+func (h *Host) keep(ctx context.Context, group int) error {
+	return h.change(ctx, func() { h.groups[group] = false })
+}
 
-func (h *Host) release(ctx context.Context, group int) error { return h.change(ctx, group, false) }
+func (h *Host) keepClerk(ctx context.Context, group int) error {
+	return h.change(ctx, func() { h.groups[group] = true })
+}
 
-func (h *Host) change(ctx context.Context, group int, kept bool) error {
+func (h *Host) release(ctx context.Context, group int) error {
+	return h.change(ctx, func() { delete(h.groups, group) })
+}
+
+func (h *Host) change(ctx context.Context, fn func()) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if kept {
-		h.groups[group] = true
-	} else {
-		delete(h.groups, group)
-	}
+	fn()
 	if h.steward == nil {
 		return errors.New("there is no second shell")
 	}
 	return h.tellGroups(ctx)
+}
+
+// runningTimeout bounds a look at processes that nothing depends on.
+const runningTimeout = 3 * time.Second
+
+// Running returns which processes still run. Where that cannot be told, all do.
+func (h *Host) Running(pids []int) map[int]bool {
+	ctx, cancel := context.WithTimeout(context.Background(), runningTimeout)
+	defer cancel()
+	found := make(map[int]bool)
+	var all []process
+	st, err := h.steer(ctx)
+	if err == nil {
+		all, err = st.processes(ctx)
+	}
+	if err != nil || len(all) == 0 {
+		for _, pid := range pids {
+			found[pid] = true
+		}
+		return found
+	}
+	for _, p := range all {
+		if slices.Contains(pids, p.pid) && p.state != "Z" && p.state != "X" {
+			found[p.pid] = true
+		}
+	}
+	return found
 }
 
 // Close ends the steward. Shells have to be closed before.

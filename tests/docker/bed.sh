@@ -62,7 +62,7 @@ images() {
 
 	skeleton "$tree" # bash, with the programs of coreutils and no sh but bash
 	copy "$tree" "$(command -v bash)"
-	for program in cat cp cut date echo env false grep head id kill ln ls mkdir mktemp mv ps pwd rm sed seq setsid sleep sort stat stty tail tee test timeout touch tr true uname wc yes; do
+	for program in cat chmod chown cp cut date echo env false grep head id kill ln ls mkdir mktemp mv ps pwd rm rmdir sed seq setsid sleep sort stat stty tail tee test timeout touch tr true uname wc yes; do
 		path=$(command -v "/usr/bin/$program" || command -v "/bin/$program") && copy "$tree" "$path"
 	done
 	[ -e "$tree/bin/bash" ] || cp "$tree/usr/bin/bash" "$tree/bin/bash"

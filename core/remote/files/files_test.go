@@ -1,0 +1,275 @@
+package files_test
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/execkit/execkit/core/checkpoint"
+	"github.com/execkit/execkit/core/remote"
+	"github.com/execkit/execkit/core/remote/files"
+	"github.com/execkit/execkit/core/transport/transporttest"
+)
+
+// A bench is a kind of target.
+type bench struct {
+	name  string
+	shell string
+	// tools are the programs that are there; nil for all of this machine.
+	tools []string
+}
+
+// sparse says that the target can leave holes: for that it needs dd.
+func (b bench) sparse() bool { return b.tools == nil }
+
+var posix = []string{"cat", "chmod", "chown", "env", "id", "ln", "ls", "mkdir", "mv", "pwd", "rm", "rmdir", "tr"}
+
+var benches = []bench{
+	{"bash", "bash", nil},
+	{"dash", "dash", nil},
+	{"busybox", "busybox", nil},
+	{"stat and head", "bash", append([]string{"stat", "head", "date"}, posix...)},
+	{"posix alone", "dash", posix},
+}
+
+// there makes a target of this machine.
+func (b bench) there(t testing.TB) (*files.Target, *transporttest.Local) {
+	t.Helper()
+	l := &transporttest.Local{Dir: "/", Env: []string{"PATH=" + os.Getenv("PATH"), "HOME=/nonexistent"}, Paths: map[string]string{"sh": b.shell}}
+	host := remote.NewHost(l)
+	target := files.New(func(ctx context.Context, functions string) (*remote.Clerk, error) {
+		return host.OpenClerk(ctx, b.place(t, functions))
+	})
+	t.Cleanup(func() { target.Close(); host.Close(); l.Close() })
+	return target, l
+}
+
+// place has the functions find the bench's programs alone.
+func (b bench) place(t testing.TB, functions string) string {
+	const standard = "PATH=/usr/bin:/bin:/usr/sbin:/sbin:/usr/local/bin:/run/current-system/sw/bin;"
+	if !strings.Contains(functions, standard) {
+		t.Fatal("the PATH is another")
+	}
+	dir := t.TempDir()
+	if b.shell == "busybox" {
+		if out, err := exec.Command("busybox", "--install", "-s", dir).CombinedOutput(); err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+	} else if b.tools == nil {
+		return functions
+	}
+	for _, tool := range b.tools {
+		path, err := exec.LookPath(tool)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Symlink(path, filepath.Join(dir, tool)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return strings.Replace(functions, standard, "PATH="+dir+";", 1)
+}
+
+func everywhere(t *testing.T, fn func(t *testing.T, b bench)) {
+	for _, b := range benches {
+		t.Run(b.name, func(t *testing.T) {
+			t.Parallel()
+			fn(t, b)
+		})
+	}
+}
+
+func workspace(t testing.TB, target *files.Target, root string) *checkpoint.Workspace {
+	t.Helper()
+	w, err := checkpoint.Open(checkpoint.Options{Root: root, Wide: true, Target: "there", Files: target.Workspace(root), Store: filepath.Join(t.TempDir(), "store")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(w.Close)
+	return w
+}
+
+// photo is what a tree looks like to someone who reads it with the os package alone.
+func photo(t testing.TB, root string) map[string]string {
+	t.Helper()
+	all := make(map[string]string)
+	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || path == root {
+			return err
+		}
+		info, err := d.Info()
+		if err != nil {
+			return err
+		}
+		content := ""
+		switch {
+		case info.Mode().IsRegular():
+			b, err := os.ReadFile(path)
+			if err != nil {
+				return err
+			}
+			content = fmt.Sprintf("%d bytes, %x", len(b), sha256.Sum256(b))
+		case info.Mode()&fs.ModeSymlink != 0:
+			content, _ = os.Readlink(path)
+		}
+		st := info.Sys().(*syscall.Stat_t)
+		all[path[len(root)+1:]] = fmt.Sprintf("%v %d:%d %q", info.Mode(), st.Uid, st.Gid, content)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+func samePhoto(t testing.TB, want, got map[string]string) {
+	t.Helper()
+	names := slices.Sorted(maps.Keys(want))
+	for name := range got {
+		if _, ok := want[name]; !ok {
+			names = append(names, name)
+		}
+	}
+	for _, name := range names {
+		if want[name] != got[name] {
+			t.Errorf("%q is %.200s, want %.200s", name, got[name], want[name])
+		}
+	}
+}
+
+func write(t testing.TB, path, content string) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+var hardNames = []string{"new\nline", "ends in one\n", "\xff\xfe", " blank ", "-rf", "ünï", "*", ".[!.]*", "..?*", ".hidden", "...", "'\"\\", "$(id)", "a|b|c", "%s\\n", strings.Repeat("n", 255)}
+
+// hard makes a tree of what is hard to carry.
+func hard(t testing.TB, root string, b bench) {
+	t.Helper()
+	var every []byte
+	for i := range 256 {
+		every = append(every, byte(i))
+	}
+	for i, name := range hardNames {
+		write(t, filepath.Join(root, name), fmt.Sprintf("%d %s", i, every))
+		if i%3 == 0 {
+			write(t, filepath.Join(root, "d"+name[:min(len(name), 200)], name), name)
+		}
+		if err := os.Symlink(name, filepath.Join(root, fmt.Sprintf("link%d", i))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(t, filepath.Join(root, "empty"), "")
+	write(t, filepath.Join(root, "nuls"), strings.Repeat("\x00", 3000)+"x")
+	write(t, filepath.Join(root, ".git/HEAD"), "ref")
+	write(t, filepath.Join(root, "large"), strings.Repeat("0123456789abcdef", 17<<10)) // not read with others
+	for name, mode := range map[string]uint32{"suid": 0o4755, "secret": 0o600, "readonly": 0o444, "none": 0} {
+		write(t, filepath.Join(root, name), name)
+		if err := syscall.Chmod(filepath.Join(root, name), mode); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.MkdirAll(filepath.Join(root, "hollow/deep"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Mkdir(filepath.Join(root, "sticky"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(filepath.Join(root, "sticky"), 0o777|fs.ModeSticky); err != nil {
+		t.Fatal(err)
+	}
+	if b.sparse() {
+		sparse(t, filepath.Join(root, "sparse"))
+	}
+}
+
+// sparse has data between two holes.
+func sparse(t testing.TB, path string) {
+	t.Helper()
+	f, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	_, err = f.WriteAt([]byte("data"), 3<<20)
+	if err := errors.Join(err, f.Truncate(5<<20)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func command(t testing.TB, w *checkpoint.Workspace, fn func()) int {
+	t.Helper()
+	m, err := w.Begin(context.Background(), "a command", true, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fn()
+	n, err := m.End(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+// Everything that is hard comes back as it was, after it was removed, replaced and mixed up.
+func TestSaveAndRestore(t *testing.T) {
+	everywhere(t, func(t *testing.T, b bench) {
+		ctx, root := context.Background(), t.TempDir()
+		hard(t, root, b)
+		want := photo(t, root)
+		target, _ := b.there(t)
+		w := workspace(t, target, root)
+		r, err := w.Save(ctx, "", false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		samePhoto(t, want, photo(t, root))
+		if r.Unsaved != 0 {
+			t.Errorf("%d are not saved", r.Unsaved)
+		}
+		command(t, w, func() {
+			entries, _ := os.ReadDir(root)
+			for i, e := range entries {
+				path := filepath.Join(root, e.Name())
+				switch i % 4 {
+				case 0:
+					os.RemoveAll(path)
+				case 1:
+					os.RemoveAll(path)
+					write(t, filepath.Join(path, "inside"), "a directory in its place")
+				case 2:
+					os.RemoveAll(path)
+					write(t, path, "another content")
+				}
+				if len(e.Name()) < 255 {
+					write(t, path+"~", "made")
+				}
+			}
+			os.Chmod(filepath.Join(root, "secret"), 0o666)
+		})
+		done, err := w.Restore(ctx, r.ID, checkpoint.RestoreOptions{})
+		if err != nil || len(done.Failed)+len(done.Conflicts)+len(done.Kept) > 0 {
+			t.Fatalf("%+v %+v %+v %v", done.Failed, done.Conflicts, done.Kept, err)
+		}
+		samePhoto(t, want, photo(t, root))
+		if st := (syscall.Stat_t{}); b.sparse() && (syscall.Stat(filepath.Join(root, "sparse"), &st) != nil || st.Blocks*512 > 2<<20) {
+			t.Errorf("the holes are filled: %d blocks", st.Blocks)
+		}
+	})
+}
