@@ -275,6 +275,9 @@ bench() {
 	go test -run '^$' -bench 'FiftySessions|Throughput' -benchtime 1x ./core/transport/ssh | grep ^Benchmark
 	printf '\nRedaction beside gitleaks as a library, one core:\n'
 	(cd bench/redact && go test -run '^$' -bench . -cpu 1 | grep ^Benchmark)
+	printf "\n| Redaction through a Python package | secrets hidden | other text unchanged | 32 MB of log, all of it | the same, as it comes |\n|---|---|---|---|---|\n"
+	PYTHONPATH=bindings/python/src build/venv/bin/python bench/redaction.py ours "${EXECKIT_REDACT_CASES:-core/redact/testdata}"
+	build/rival/bin/python bench/redaction.py rival "${EXECKIT_REDACT_CASES:-core/redact/testdata}"
 	printf '\nWhat 2,000 tokens keep of failing builds and tests, beside their head and tail:\n'
 	(cd bench/output && go run .)
 	printf '\nlibrary: %s bytes\n' "$(stat -c %s build/libexeckit.so)"

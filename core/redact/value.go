@@ -312,8 +312,24 @@ func secretValue(b []byte, v value, c class) bool {
 		if digits > 0 {
 			return (v.quoted || v.tight && v.data || !strings.ContainsAny(text, "(){}<>|")) && (!wordy(text) || len(text) >= 16 && digits > 2)
 		}
+		if v.data && len(text) >= 16 && len(text) == letters && unspeakable(text) {
+			return true // letters of one case
+		}
 		return !wordy(text) && symbols*3 < len(text) && len(text) >= 12 && (v.quoted || v.data) && !strings.ContainsAny(text, "(){}<>|:,;\\")
 	}
+}
+
+// unspeakable reports five consonants in a row, which random letters have and words do not.
+func unspeakable(v string) bool {
+	run := 0
+	for i := range len(v) {
+		if strings.IndexByte("aeiouy", fold[v[i]]) >= 0 {
+			run = 0
+		} else if run++; run >= 5 {
+			return true
+		}
+	}
+	return false
 }
 
 // sentence reports several words with the small words that join them.
