@@ -178,6 +178,9 @@ func (p *proposal) approval(ctx context.Context, approve Approver) (agreed strin
 	if approve == nil {
 		e := p.refused("the command needs a person's approval and nobody can be asked: "+p.verdict.decision.Reason, nil)
 		e.Code = errdefs.ApprovalRequired
+		if slices.ContainsFunc(p.verdict.decision.Rules, func(r wire.RuleRef) bool { return r.ID == unreadable }) {
+			return "", e.WithHint("write the command another way, or give the session an approver")
+		}
 		return "", e.WithHint("give the session an approver, or switch the rule off in the policy")
 	}
 	for range maxEdits {

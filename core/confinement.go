@@ -1,6 +1,7 @@
 package execkit
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"os"
@@ -53,6 +54,13 @@ func (g *guard) plan() plan {
 // that cannot be had; under "auto" the answer says what is missing.
 func confine(t target, g *guard) (says map[string]any, err error) {
 	if local, ok := t.(*localTarget); ok {
+		// Not where the kernel confines the session: the shell that is asked is outside.
+		g.reads = func(text string) (reads, known bool) {
+			if local.confine != nil {
+				return false, false
+			}
+			return engine.Reads(context.Background(), local.shell, text)
+		}
 		local.watch = g.fence
 		g.remembers = g.fence && engine.Watches(local.shell)
 	}

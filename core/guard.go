@@ -75,6 +75,8 @@ type guard struct {
 	warnings               []string          // what of the policies is probably not meant
 	remembers              bool              // the shell remembers paths, and tells them after each command
 	fence, judges, refuses bool
+	// reads asks the shell whether it could read a text; nil where it cannot be asked.
+	reads func(text string) (reads, known bool)
 }
 
 func newGuard(c *Config) (*guard, error) {
@@ -169,13 +171,62 @@ func (g *guard) judge(command string) (verdict, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	d, script := check(g.sessions, command)
+	if script == nil {
+		d = g.reread(d, command)
+	}
 	if d.Decision == policy.Deny && !g.refuses {
 		d = askInstead(d)
 	}
 	if d.Decision == policy.Deny {
-		return verdict{}, refusal(d)
+		return verdict{}, placed(refusal(d), command)
 	}
 	return verdict{decision: d, script: script}, nil
+}
+
+// unreadable is the rule that stands against a command which the shell can read and execkit cannot.
+const unreadable = "text.unreadable"
+
+// reread says of a command that could not be read whether that is the command's fault: a shell's grammar has corners that
+// the parser does not know. It stays as denied as it was.
+func (g *guard) reread(d wire.Decision, text string) wire.Decision {
+	i := slices.IndexFunc(d.Rules, func(r wire.RuleRef) bool { return r.ID == "text.syntax" })
+	if i < 0 || g.reads == nil {
+		return d
+	}
+	reads, known := g.reads(text)
+	if !known {
+		return d
+	}
+	told := func(reason string) string {
+		what, ok := strings.CutPrefix(reason, command.Unread)
+		switch {
+		case !ok:
+			return reason
+		case reads:
+			return "execkit cannot read the command, although the shell can: " + what + "; " + command.Rewording(what)
+		}
+		return "the command is not valid shell: " + what
+	}
+	d.Reason, d.Rules = told(d.Reason), slices.Clone(d.Rules)
+	for i := range d.Rules {
+		if r := &d.Rules[i]; r.ID == "text.syntax" {
+			r.Reason = told(r.Reason)
+			if reads {
+				r.ID = unreadable
+			}
+		}
+	}
+	return d
+}
+
+// placed adds the line and the column, in bytes, to the error of a command that could not be read.
+func placed(e *errdefs.Error, command string) *errdefs.Error {
+	span, ok := e.Details["span"].(*wire.Span)
+	if e.Code != errdefs.SyntaxError || !ok || span == nil || span.Start > len(command) {
+		return e
+	}
+	before := command[:span.Start]
+	return e.WithDetail("line", 1+strings.Count(before, "\n")).WithDetail("column", span.Start-strings.LastIndexByte(before, '\n'))
 }
 
 // emit returns the text that the shell has to run: under a fence never the caller's own, but the one written anew from
@@ -282,7 +333,7 @@ func refusal(d wire.Decision) *errdefs.Error {
 		switch {
 		case rule.ID == "text.syntax":
 			return errdefs.New(errdefs.SyntaxError, "%s", d.Reason).
-				WithHint("correct the command; the policy has to understand it before it runs").WithDetail("span", rule.Span)
+				WithHint("correct the command, or write it another way; the policy has to understand it before it runs").WithDetail("span", rule.Span)
 		case rule.ID == "text.limit":
 			source = "limits"
 		case rule.Decision == d.Decision && strings.HasPrefix(rule.ID, "intercept."):

@@ -3,6 +3,7 @@ package command
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 
 	"mvdan.cc/sh/v3/syntax"
@@ -181,20 +182,52 @@ func Incomplete(text string) bool {
 	return err != nil && syntax.IsIncomplete(err)
 }
 
+// Unread begins the reason of every syntax error. The shell may read what this parser does not.
+const Unread = "execkit cannot read the command as shell: "
+
 func syntaxError(err error) *Error {
-	e := &Error{Kind: "syntax", Reason: "the command is not valid shell: " + err.Error()}
+	e, what := &Error{Kind: "syntax"}, err.Error()
 	var pe syntax.ParseError
 	var le syntax.LangError
 	switch {
 	case errors.As(err, &pe):
-		e.Reason = "the command is not valid shell: " + pe.Text
-		e.Line, e.Column = int(pe.Pos.Line()), int(pe.Pos.Col())
-		e.Span = Span{int(pe.Pos.Offset()), int(pe.Pos.Offset())}
+		what = pe.Text
+		e.Line, e.Column, e.Span = place(pe.Pos)
 	case errors.As(err, &le):
-		e.Line, e.Column = int(le.Pos.Line()), int(le.Pos.Col())
-		e.Span = Span{int(le.Pos.Offset()), int(le.Pos.Offset())}
+		if _, after, ok := strings.Cut(what, ": "); ok {
+			what = after // the place is told in the same way as for the others
+		}
+		e.Line, e.Column, e.Span = place(le.Pos)
+	}
+	e.Reason = Unread + what
+	if e.Line > 0 {
+		e.Reason += fmt.Sprintf(" (line %d, column %d)", e.Line, e.Column)
 	}
 	return e
+}
+
+func place(p syntax.Pos) (line, column int, at Span) {
+	return int(p.Line()), int(p.Col()), Span{int(p.Offset()), int(p.Offset())}
+}
+
+// Rewording says how to write what the shell reads and this parser does not, given the reason of its error.
+func Rewording(reason string) string {
+	for _, one := range []struct{ part, how string }{
+		{"must be followed by names or assignments", "give the function another name than a builtin's"},
+		{"`(` must be followed by an expression", "give the function another name than a builtin's"},
+		{"arithmetic", "put a space between two opening parentheses that are no arithmetic, and quote the subscript of an associative array"},
+		{"negate a command multiple times", "write one ! or none"},
+		{"`!` ", "write false in place of a ! that stands alone"},
+		{"unclosed here-document", "end the here-document with its word alone on a line"},
+		{"heredoc words", "end the here-document with a word without an expansion"},
+		{"parameter expansion operator", "change the case with ${x^^} or ${x,,}"},
+		{"`function` must be followed by a name", "name the function with letters, digits and _"},
+	} {
+		if strings.Contains(reason, one.part) {
+			return one.how
+		}
+	}
+	return "write it another way, or put it into a file and run that"
 }
 
 // An ArithName is a variable that is evaluated as arithmetic; safe only while it holds an integer.
