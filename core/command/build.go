@@ -205,7 +205,7 @@ func (b *builder) decl(st *syntax.Stmt, d *syntax.DeclClause) []int {
 		b.s.commands[i].Assigns = append(b.s.commands[i].Assigns, as)
 		w := Word{Static: as.Value.Static, Value: as.Name, Span: as.Span}
 		if !as.Naked {
-			w.Value, w.Prefix = as.Name+"="+as.Value.Value, as.Name+"="
+			w.Value, w.Prefix = as.Name+"="+as.Value.Value, as.Name+"="+as.Value.Prefix
 		} else {
 			w.Static = true
 		}
@@ -270,7 +270,9 @@ func pureArith(w *syntax.Word) bool {
 	case *syntax.ArithmExp:
 		return true
 	case *syntax.ParamExp:
-		return p.Length || p.Param != nil && (p.Param.Value == "#" || p.Param.Value == "?")
+		// ${?:+name} is a name, which arithmetic would evaluate.
+		plain := p.Exp == nil && p.Repl == nil && p.Slice == nil && p.Index == nil && !p.Excl
+		return p.Length || plain && p.Param != nil && (p.Param.Value == "#" || p.Param.Value == "?")
 	}
 	return false
 }

@@ -1,6 +1,7 @@
 package command
 
 import (
+	"bytes"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -77,6 +78,33 @@ func TestEmitMeansTheSameInBash(t *testing.T) {
 			t.Errorf("%q: the emitted script does not pass again: %v %+v\n%s", text, err, again, s.Emit())
 		} else if again.Emit() != s.Emit() && !strings.Contains(text, "<<") {
 			t.Errorf("%q: emitting is not stable:\n%s\n%s", text, s.Emit(), again.Emit())
+		}
+	}
+}
+
+// What is emitted does in bash what the text does.
+func TestEmittedMeansTheSame(t *testing.T) {
+	const setup = "x=a.b.c; n=7; arr=(p q r); unset none; "
+	for _, text := range []string{
+		`echo {1..10..2} {10..1..3} {01..03} {-01..02} {1..003} {a..i..3} {5..1..-2} {1..3..0} x{0..2}y`,
+		`echo "${x/a/b}" "${x/#a/b}" "${x/%c/b}" "${x//./-}" "${x/#./z}"`,
+		`echo "${!arr[@]}" ${!arr[*]} "${arr[@]:1:2}" "${#arr[@]}"`,
+		`echo "${x@Q}" "${x@U}" "${x@u}" "${none:-$x}" ${none:-$n.txt} "${none-${x}}"`,
+		`echo "${none:+$x}" "${x:+$n}"`,
+		`echo $((2**10)) $((16#ff)) $((010)) $((0x1f + n))`,
+		`echo before; echo "${none:?not set}"; echo after`,
+		`for v in 12 a1 v1.2 1.2 'a b'; do [[ $v =~ ^[0-9]+$ ]] && echo "$v number"; [[ $v =~ ^v?[0-9]+\.[0-9]+$ ]] && echo "$v version"; [[ $v =~ ^(a|b)[[:digit:]]{1,2}$ ]] && echo "${BASH_REMATCH[1]}"; done`,
+		`[[ a.b =~ a\.b ]] && echo dot; [[ axb =~ a\.b ]] || echo none; [[ /usr/bin =~ ^/usr/(bin|lib)$ ]] && echo path`,
+	} {
+		s, err := Parse(text, Limits{})
+		if err != nil || len(s.Issues()) > 0 {
+			t.Errorf("%q: %v %v", text, err, s.Issues())
+			continue
+		}
+		want, _ := exec.Command("bash", "-c", setup+text).Output()
+		got, _ := exec.Command("bash", "-c", setup+s.Emit()).Output()
+		if !bytes.Equal(got, want) {
+			t.Errorf("%q gives %q, emitted as %q it gives %q", text, want, s.Emit(), got)
 		}
 	}
 }

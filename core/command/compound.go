@@ -342,12 +342,26 @@ func (b *builder) operand(e syntax.TestExpr) {
 	b.arith(&syntax.Word{Parts: parts})
 }
 
+// plainRegex reports whether both shells and the parser take a regular expression as one word with no meaning beyond it:
+// no quotes, blanks or expansions, and parentheses that close.
 func plainRegex(s string) bool {
+	open := 0
 	for i := 0; i < len(s); i++ {
 		c := s[i]
-		if !(letter(c) || c >= '0' && c <= '9' || strings.IndexByte("_.^*+?-", c) >= 0 || c == '$' && i == len(s)-1) {
+		last := i == len(s)-1
+		switch {
+		case letter(c) || c >= '0' && c <= '9' || strings.IndexByte("_.^*+?-:,=@%/[]{}", c) >= 0:
+		case c == '$' && (last || s[i+1] == ')' || s[i+1] == '|'):
+		case c == '|' && open > 0:
+		case c == '(':
+			open++
+		case c == ')' && open > 0:
+			open--
+		case c == '\\' && !last && strings.IndexByte(".^*+?-/$[]{}()|", s[i+1]) >= 0:
+			i++
+		default:
 			return false
 		}
 	}
-	return s != ""
+	return s != "" && open == 0
 }

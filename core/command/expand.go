@@ -101,8 +101,11 @@ func (b *builder) param(p *syntax.ParamExp, w *Word, quoted bool, q string) {
 		name = p.Param.Value
 	}
 	part := Part{Param: name, Quoted: quoted}
-	if p.Length {
+	switch {
+	case p.Length:
 		part = Part{Param: "((", Quoted: true}
+	case p.Exp != nil || p.Repl != nil || p.Slice != nil || p.Index != nil:
+		part.Param = "${" + name // "${HOME:+-delete}" is not the home directory
 	}
 	w.Parts = append(w.Parts, part)
 	if !isName(name) && !special(name) {
@@ -110,13 +113,17 @@ func (b *builder) param(p *syntax.ParamExp, w *Word, quoted bool, q string) {
 			b.issue(p, "an expansion of a name that is not plain")
 		}
 	}
-	if p.Excl || p.Width || p.IsSet || p.Flags != nil || p.NestedParam != nil || p.Names != 0 || len(p.Modifiers) > 0 ||
+	keys := p.Excl && listSubscript(p.Index) && p.Exp == nil && p.Repl == nil && p.Slice == nil && !p.Length // ${!array[@]}
+	if p.Excl && !keys || p.Width || p.IsSet || p.Flags != nil || p.NestedParam != nil || p.Names != 0 || len(p.Modifiers) > 0 ||
 		p.Split != 0 || p.GlobSubst != 0 || p.RcExpand != 0 {
 		b.issue(p, "an indirect expansion")
 	}
 	b.put(q + "${")
-	if p.Length {
+	switch {
+	case p.Length:
 		b.put("#")
+	case keys:
+		b.put("!")
 	}
 	b.put(name)
 	if p.Index != nil {
@@ -155,7 +162,7 @@ func (b *builder) param(p *syntax.ParamExp, w *Word, quoted bool, q string) {
 		if p.Repl.All {
 			b.put("/")
 		}
-		b.inner(p, p.Repl.Orig)
+		b.inner(p, anchored(b, p.Repl.Orig))
 		b.put("/")
 		if p.Repl.With != nil {
 			b.inner(p, p.Repl.With)
@@ -165,8 +172,14 @@ func (b *builder) param(p *syntax.ParamExp, w *Word, quoted bool, q string) {
 		case syntax.AlternateUnset, syntax.AlternateUnsetOrNull, syntax.DefaultUnset, syntax.DefaultUnsetOrNull,
 			syntax.RemSmallPrefix, syntax.RemLargePrefix, syntax.RemSmallSuffix, syntax.RemLargeSuffix:
 			b.put(op.String())
-		case syntax.UpperFirst, syntax.UpperAll, syntax.LowerFirst, syntax.LowerAll:
+		case syntax.UpperFirst, syntax.UpperAll, syntax.LowerFirst, syntax.LowerAll, syntax.ErrorUnset, syntax.ErrorUnsetOrNull:
 			b.put(op.String())
+		case syntax.OtherParamOps:
+			// All but P, which runs the value as a prompt, and E and A, whose results are meant to be evaluated.
+			if p.Exp.Word == nil || len(p.Exp.Word.Lit()) != 1 || !strings.Contains("QULuak", p.Exp.Word.Lit()) {
+				b.issue(p, "the expansion ${…@}")
+			}
+			b.put("@")
 		default:
 			b.issue(p, "the expansion ${…%s}", op)
 		}
@@ -175,27 +188,61 @@ func (b *builder) param(p *syntax.ParamExp, w *Word, quoted bool, q string) {
 	b.put("}" + q)
 }
 
+// listSubscript reports whether a subscript is @ or *.
+func listSubscript(e syntax.ArithmExpr) bool {
+	w, ok := e.(*syntax.Word)
+	return ok && (w.Lit() == "@" || w.Lit() == "*")
+}
+
+// anchored emits the # or % that binds a replaced pattern to an end of the value, and returns the rest of the pattern.
+func anchored(b *builder, w *syntax.Word) *syntax.Word {
+	if w == nil || len(w.Parts) == 0 {
+		return w
+	}
+	l, ok := w.Parts[0].(*syntax.Lit)
+	if !ok || l.Value == "" || l.Value[0] != '#' && l.Value[0] != '%' {
+		return w
+	}
+	b.put(l.Value[:1])
+	rest := *l
+	rest.Value = l.Value[1:]
+	return &syntax.Word{Parts: append([]syntax.WordPart{&rest}, w.Parts[1:]...)}
+}
+
 // inner visits the word inside ${…}. Quotes mean different things there to different shells, and bash runs $(…) that
-// the parser takes for quoted text; so only characters without any meaning pass.
+// the parser takes for quoted text; so only characters without any meaning and the values of other variables pass.
 func (b *builder) inner(p *syntax.ParamExp, w *syntax.Word) {
 	if w == nil {
 		return
 	}
 	for _, part := range w.Parts {
-		l, ok := part.(*syntax.Lit)
-		if !ok {
-			b.issue(p, "an expansion or quotes inside ${…}")
-			b.quietly(func() { b.word(&syntax.Word{Parts: []syntax.WordPart{part}}, modeAssign) })
-			continue
-		}
-		for i := 0; i < len(l.Value); i++ {
-			if c := l.Value[i]; !(letter(c) || c >= '0' && c <= '9' || strings.IndexByte("_.,:=+-*?/@ ", c) >= 0) {
+		switch part := part.(type) {
+		case *syntax.Lit:
+			if !plainInside(part.Value) {
 				b.issue(p, "a character with a meaning of its own inside ${…}")
 				return
 			}
+			b.put(part.Value)
+			continue
+		case *syntax.ParamExp:
+			if part.Param != nil && isName(part.Param.Value) && part.Exp == nil && part.Repl == nil && part.Slice == nil && part.Index == nil && !part.Excl && !part.Length {
+				b.param(part, &Word{}, true, "")
+				continue
+			}
 		}
-		b.put(l.Value)
+		b.issue(p, "an expansion or quotes inside ${…}")
+		b.quietly(func() { b.word(&syntax.Word{Parts: []syntax.WordPart{part}}, modeAssign) })
 	}
+}
+
+// plainInside reports whether a text holds only characters that mean nothing inside ${…}.
+func plainInside(s string) bool {
+	for i := 0; i < len(s); i++ {
+		if c := s[i]; !(letter(c) || c >= '0' && c <= '9' || strings.IndexByte("_.,:=+-*?/@ ", c) >= 0) {
+			return false
+		}
+	}
+	return true
 }
 
 // quietly collects the commands of a part whose emitted form is not wanted, because there is an issue already.
@@ -210,7 +257,7 @@ func (b *builder) arith(e syntax.ArithmExpr) {
 	defer func() { b.depth-- }()
 	switch e := e.(type) {
 	case *syntax.Word:
-		if lit := e.Lit(); lit != "" && (isInt(lit) || isName(lit)) {
+		if lit := e.Lit(); lit != "" && (isInt(lit) || isConstant(lit) || isName(lit)) {
 			if isName(lit) {
 				b.s.arithNames(lit, spanOf(e))
 			}
@@ -257,6 +304,23 @@ func (b *builder) arith(e syntax.ArithmExpr) {
 	default:
 		b.issue(e, "arithmetic that is not known")
 	}
+}
+
+// isConstant reports whether lit is a number in another base: 010, 0x1f or 16#1f.
+func isConstant(lit string) bool {
+	base, digits, ok := strings.Cut(lit, "#")
+	if !ok {
+		base, digits = "10", strings.TrimPrefix(strings.TrimPrefix(lit, "0x"), "0X")
+	}
+	if !isInt(base) || base[0] == '-' || len(base) > 2 || digits == "" || len(digits) > 16 || lit[0] < '0' || lit[0] > '9' {
+		return false
+	}
+	for i := 0; i < len(digits); i++ {
+		if c := digits[i]; !(letter(c) || c >= '0' && c <= '9') {
+			return false
+		}
+	}
+	return true
 }
 
 // arithWords finds the commands inside an expression that is refused anyway.

@@ -1,6 +1,7 @@
 package command
 
 import (
+	"fmt"
 	"strings"
 
 	"mvdan.cc/sh/v3/syntax"
@@ -94,44 +95,49 @@ func braces(parts []syntax.WordPart) ([][]syntax.WordPart, bool) {
 	return alts, true
 }
 
+// sequence expands {from..to} and {from..to..step} as bash does (Brace Expansion in its manual).
 func sequence(elems []*syntax.Word) ([]string, bool) {
-	if len(elems) != 2 {
+	if len(elems) != 2 && len(elems) != 3 {
 		return nil, false
 	}
-	from, to := elems[0].Lit(), elems[1].Lit()
+	from, to, step := elems[0].Lit(), elems[1].Lit(), 1
+	if len(elems) == 3 {
+		lit := elems[2].Lit()
+		if !isInt(lit) || len(lit) > 7 {
+			return nil, false
+		}
+		step = max(atoi(strings.TrimPrefix(lit, "-")), 1) // bash takes the sign that leads to the end, and 0 for 1
+	}
 	if len(from) == 1 && len(to) == 1 && letter(from[0]) && letter(to[0]) && from[0]&0x20 == to[0]&0x20 {
-		var out []string
-		for c := int(from[0]); ; {
-			out = append(out, string(rune(c)))
-			if c == int(to[0]) {
-				return out, true
-			}
-			if c < int(to[0]) {
-				c++
-			} else {
-				c--
-			}
+		return steps(int(from[0]), int(to[0]), step, func(n int) string { return string(rune(n)) })
+	}
+	width := 0
+	for _, end := range []string{from, to} {
+		digits := strings.TrimPrefix(end, "-")
+		if strings.Trim(digits, "0123456789") != "" || digits == "" || len(digits) > 7 {
+			return nil, false
+		}
+		if len(digits) > 1 && digits[0] == '0' {
+			width = max(len(from), len(to))
 		}
 	}
-	if !isInt(from) || !isInt(to) || len(from) > 7 || len(to) > 7 {
+	return steps(atoi(from), atoi(to), step, func(n int) string { return fmt.Sprintf("%0*d", width, n) })
+}
+
+func steps(from, to, step int, text func(int) string) (out []string, ok bool) {
+	if (max(from, to)-min(from, to))/step > maxBraces {
 		return nil, false
 	}
-	a, z := atoi(from), atoi(to)
-	if a-z > maxBraces || z-a > maxBraces {
-		return nil, false
-	}
-	var out []string
-	for {
-		out = append(out, itoa(a))
-		if a == z {
-			return out, true
+	if from > to {
+		for n := from; n >= to; n -= step {
+			out = append(out, text(n))
 		}
-		if a < z {
-			a++
-		} else {
-			a--
-		}
+		return out, true
 	}
+	for n := from; n <= to; n += step {
+		out = append(out, text(n))
+	}
+	return out, true
 }
 
 func letter(c byte) bool { return c|0x20 >= 'a' && c|0x20 <= 'z' }

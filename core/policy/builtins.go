@@ -57,7 +57,7 @@ func (c *check) target(w command.Word, exported bool) string {
 }
 
 func declRule(c *check, words []command.Word) string {
-	exported := words[0].Value == "export"
+	exported, list := words[0].Value == "export", false
 	for _, w := range words[1:] {
 		if !w.Static && w.Prefix == "" {
 			return "what is declared is not known"
@@ -69,7 +69,9 @@ func declRule(c *check, words []command.Word) string {
 		if strings.HasPrefix(v, "-") || strings.HasPrefix(v, "+") {
 			for _, f := range v[1:] {
 				switch f {
-				case 'p', 'r', 'g', 'a', '-':
+				case 'p', 'r', 'g', '-':
+				case 'a':
+					list = true
 				case 'x':
 					exported = true
 				default:
@@ -84,11 +86,30 @@ func declRule(c *check, words []command.Word) string {
 		if !w.Static && !has {
 			return "what is declared is not known"
 		}
+		if has && c.compound(w, list || c.arrays[name]) {
+			return "text is assigned to an array, and bash evaluates it as a list"
+		}
 		if why := c.target(command.Word{Static: true, Value: name}, true); why != "" && (exported || c.target(command.Word{Static: true, Value: name}, false) != "") {
 			return why
 		}
 	}
 	return ""
+}
+
+// compound reports whether NAME=VALUE may be text that bash evaluates as (…), which a declaration does for an array. A list
+// in the command itself is vetted like any other words.
+func (c *check) compound(w command.Word, list bool) bool {
+	for _, a := range c.sc.Commands()[c.cur].Assigns {
+		if a.Array && a.Span == w.Span {
+			return false
+		}
+	}
+	known := w.Prefix
+	if w.Static {
+		known = w.Value
+	}
+	_, value, _ := strings.Cut(known, "=")
+	return strings.HasPrefix(value, "(") || list && !w.Static && value == ""
 }
 
 var unaryTests = "abcdefghknoprstuwxzGLNOS"
@@ -190,22 +211,25 @@ func mapfileRule(c *check, words []command.Word) string {
 	return ""
 }
 
+// printfRule looks at every -v: bash takes the last one.
 func printfRule(c *check, words []command.Word) string {
-	if len(words) < 2 {
-		return ""
-	}
-	w := words[1]
-	if !w.Static {
-		if !safePrefix(w) && (w.Prefix == "" || w.Prefix[0] == '-') {
-			return "the format may turn out to be -v"
+	for i := 1; i < len(words); i += 2 {
+		w := words[i]
+		if !w.Static {
+			if !safePrefix(w) && (w.Prefix == "" || w.Prefix[0] == '-') {
+				return "the format may turn out to be -v"
+			}
+			return ""
 		}
-		return ""
-	}
-	if strings.HasPrefix(w.Value, "-v") {
-		if w.Value != "-v" || len(words) < 3 {
+		if !strings.HasPrefix(w.Value, "-v") {
+			return ""
+		}
+		if w.Value != "-v" || i+1 >= len(words) {
 			return "an unusual form of printf -v"
 		}
-		return c.target(words[2], false)
+		if why := c.target(words[i+1], false); why != "" {
+			return why
+		}
 	}
 	return ""
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/execkit/execkit/core/command"
@@ -22,6 +23,8 @@ type check struct {
 	deep int
 	// cur is the number of the command that is judged.
 	cur int
+	// arrays are the variables that may be arrays.
+	arrays map[string]bool
 }
 
 func newCheck(p *Policy, s *Session, sc *command.Script, text string) *check {
@@ -108,13 +111,17 @@ func (c *check) fence() {
 			own.assign(a)
 		}
 		if len(cmds[i].Words) > 0 && cmds[i].Words[0].Static {
-			for _, n := range targets(cmds[i].Words) {
-				own.vars[n] |= holdsText
-			}
+			own.fills(cmds[i].Words)
 		}
 	}
 	for _, n := range sc.ArithSets() {
 		own.vars[n] |= holdsInt
+	}
+	c.arrays = map[string]bool{"PIPESTATUS": true, "COPROC": true, "MAPFILE": true, "GROUPS": true, "DIRSTACK": true, "FUNCNAME": true}
+	for _, vars := range []map[string]varKind{own.vars, c.s.vars} {
+		for name, kind := range vars {
+			c.arrays[name] = c.arrays[name] || kind&holdsList != 0
+		}
 	}
 	for _, a := range sc.ArithNames() {
 		if k := own.vars[a.Name] | c.s.vars[a.Name]; k != holdsInt {
@@ -157,7 +164,7 @@ var builtinNames = set(`: . [ alias bg bind break builtin caller cd command comp
 func (c *check) command(cmd *command.Command) {
 	for _, a := range cmd.Assigns {
 		exported := a.Declared && cmd.Words[0].Value == "export" || !a.Declared && len(cmd.Words) > 0
-		if why := c.p.assignReason(a.Name, exported); why != "" {
+		if why := c.p.assignReason(a.Name, exported); why != "" && !(exported && !a.Declared && c.p.settles(a)) {
 			c.add("env."+a.Name, Deny, why, a.Span)
 		}
 	}
@@ -234,9 +241,14 @@ func (c *check) grant(words []command.Word, cmd *command.Command) (id, decision,
 	var refused string
 	var from *entry
 	best := -1
+	plain := withoutGlobals(words)
 	for _, list := range []index{c.p.allow, c.p.ask} {
 		for _, e := range list[n] {
-			if !e.grants(words) {
+			judged := plain
+			if len(e.words) > 1 && strings.HasPrefix(e.words[1], "-") {
+				judged = words // the entry spells out options of its own
+			}
+			if !e.grants(judged) {
 				continue
 			}
 			if e.refuses(words) {
@@ -244,7 +256,7 @@ func (c *check) grant(words []command.Word, cmd *command.Command) (id, decision,
 				continue
 			}
 			if len(e.words) > best {
-				if why := c.arguments(words, len(e.words)); why != "" {
+				if why := c.arguments(judged, len(e.words)); why != "" {
 					from, refused = e, why
 					continue
 				}
@@ -281,6 +293,9 @@ func (c *check) arguments(words []command.Word, granted int) string {
 		return c.launch(l, words, granted)
 	}
 	if interpreters[base] {
+		if len(words) == 2 && words[1].Static && words[1].Value == "--version" {
+			return ""
+		}
 		if granted < 2 {
 			return base + " runs any program it is given; only a full command line can be granted"
 		}
@@ -307,7 +322,7 @@ func optionsOnly(words []command.Word) bool {
 }
 
 func (c *check) launch(l launcher, words []command.Word, granted int) string {
-	at, why := l.inner(c.p, words, granted)
+	at, why := l.inner(c.p, words, granted, c.s.cd || c.changesDir())
 	if why != "" {
 		return why
 	}
@@ -318,7 +333,13 @@ func (c *check) launch(l launcher, words []command.Word, granted int) string {
 		return words[0].Value + " without a command"
 	}
 	inner := words[at:]
-	if l.dynamic {
+	if mark := replaced(words[:at]); l.dynamic && mark != "" {
+		inner = slices.Clone(inner)
+		for i := range inner {
+			inner[i] = placeholder(inner[i], mark, "")
+		}
+	}
+	if l.dynamic && appends(words[1:at]) {
 		inner = append(append([]command.Word{}, inner...), command.Word{Reason: "words from the input", Parts: []command.Part{{Subst: true}}})
 	}
 	if path.Base(words[0].Value) == "watch" && !watchesDirectly(words[1:at]) {
@@ -341,6 +362,31 @@ func (c *check) launch(l launcher, words []command.Word, granted int) string {
 		return orElse(why, "what it starts is not granted")
 	}
 	return ""
+}
+
+// replaced returns what xargs -I replaces by a line of its input; "" where it appends words.
+func replaced(options []command.Word) (mark string) {
+	for i, w := range options {
+		if at := strings.IndexByte(w.Value, 'I'); at > 0 && strings.Trim(w.Value[1:at], "0rtx") == "" && w.Value[0] == '-' {
+			if mark = w.Value[at+1:]; mark == "" && i+1 < len(options) {
+				mark = options[i+1].Value
+			}
+		}
+	}
+	return mark
+}
+
+// appends reports whether xargs may add words at the end: with -I it does not, but -n and -L take -I back.
+func appends(options []command.Word) bool {
+	if replaced(options) == "" {
+		return true
+	}
+	for _, w := range options {
+		if strings.HasPrefix(w.Value, "--") || strings.HasPrefix(w.Value, "-") && strings.ContainsAny(w.Value, "nLl") {
+			return true
+		}
+	}
+	return false
 }
 
 // watchesDirectly reports whether watch starts its command without a shell.

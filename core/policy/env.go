@@ -2,7 +2,10 @@ package policy
 
 import (
 	"path"
+	"regexp"
 	"strings"
+
+	"github.com/execkit/execkit/core/command"
 )
 
 // shellNames are variables that bash itself reads, or that turn an assignment into an evaluation (SECONDS is
@@ -38,6 +41,9 @@ func (p *Policy) assignReason(name string, exported bool) string {
 			return "the policy refuses the variable " + name
 		}
 	}
+	if harmlessNames[name] {
+		return ""
+	}
 	if shellNames[name] {
 		return name + " changes how the shell or every program works"
 	}
@@ -58,6 +64,32 @@ func (p *Policy) assignReason(name string, exported bool) string {
 		}
 	}
 	return ""
+}
+
+// harmlessNames begin or end like the others and only say how much a program prints, or which of its own modes it takes.
+var harmlessNames = set(`NODE_ENV CGO_ENABLED RUST_LOG RUST_BACKTRACE PYTHONUNBUFFERED PYTHONDONTWRITEBYTECODE PYTHONHASHSEED GIT_TERMINAL_PROMPT
+	DOCKER_BUILDKIT CARGO_TERM_COLOR PIP_NO_INPUT PIP_DISABLE_PIP_VERSION_CHECK TF_IN_AUTOMATION TF_INPUT`)
+
+// harmlessValues are values that may stand before one command in a variable that is refused otherwise.
+var harmlessValues = map[string]*regexp.Regexp{
+	"PAGER": noPager, "GIT_PAGER": noPager, "AWS_PAGER": noPager, "SYSTEMD_PAGER": noPager, "MANPAGER": noPager,
+	"TERM":        regexp.MustCompile(`^(dumb|linux|vt100|xterm(-256color)?)$`),
+	"AWS_REGION":  regexp.MustCompile(`^[a-z]+(-[a-z]+)+-[0-9]$`), // more would end up in the name of the host
+	"GOTOOLCHAIN": regexp.MustCompile(`^local$`),
+	"GOFLAGS":     regexp.MustCompile(`^-mod=(readonly|vendor)$`),
+}
+
+var noPager = regexp.MustCompile(`^(cat)?$`)
+
+// settles reports whether a variable that is refused holds a harmless value.
+func (p *Policy) settles(a command.Assign) bool {
+	for _, re := range p.envDeny {
+		if re.MatchString(a.Name) {
+			return false
+		}
+	}
+	values := harmlessValues[strings.Replace(a.Name, "AWS_DEFAULT_", "AWS_", 1)]
+	return values != nil && a.Value.Static && !a.Append && !a.Array && values.MatchString(a.Value.Value)
 }
 
 // writeReason says why a file may not be written, or "".

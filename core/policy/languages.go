@@ -2,6 +2,7 @@ package policy
 
 import (
 	"path"
+	"regexp"
 	"strings"
 
 	"github.com/execkit/execkit/core/command"
@@ -9,267 +10,59 @@ import (
 
 // The functions here judge arguments that are programs of their own or that need more than a table.
 
-// findArgs refuses words that could be an action. A glob becomes file names, and a file may be called -delete.
-func findArgs(_ *check, words []command.Word, _ int) string {
-	for _, w := range words[1:] {
-		if !w.Static && !safePrefix(w) {
+// findArgs refuses words that could be an action. A glob becomes file names, and a file may be called -delete. What -exec
+// starts must be granted as well.
+func findArgs(c *check, words []command.Word, granted int) string {
+	for i := 1; i < len(words); i++ {
+		w := words[i]
+		switch {
+		case !w.Static && !safePrefix(w):
 			return "an argument of find that is not known could be an action"
-		}
-		if w.Static && strings.HasPrefix(w.Value, "-files0-from") {
+		case w.Static && strings.HasPrefix(w.Value, "-files0-from"):
 			return "find -files0-from takes its arguments from a file"
-		}
-	}
-	return ""
-}
-
-// awkArgs admits a static program without system(), pipes, redirections, getline and dynamic features.
-func awkArgs(_ *check, words []command.Word, granted int) string {
-	for i := 1; i < len(words); i++ {
-		w := words[i]
-		if !w.Static {
-			return "the program of awk is not known"
-		}
-		switch v := w.Value; {
-		case v == "-F" || v == "-v":
-			i++
-			if i < len(words) && !words[i].Static && !words[i].Quoted {
-				return "an argument of awk that is not known could be its program"
-			}
-			continue
-		case strings.HasPrefix(v, "-F") || strings.HasPrefix(v, "-v"):
-			continue
-		case v == "--":
-			continue
-		case strings.HasPrefix(v, "-") && len(v) > 1:
-			if i < granted {
-				continue
-			}
-			return "the option " + v + " of awk is not granted"
-		default:
-			for _, rest := range words[i+1:] {
-				if !rest.Static && !rest.Quoted && !rest.Glob {
-					continue
-				}
-			}
-			return awkProgram(v)
-		}
-	}
-	return ""
-}
-
-// awkProgram looks at the program outside strings and regular expressions.
-func awkProgram(src string) string {
-	var b strings.Builder // the program with strings and patterns blanked
-	prev := byte('\n')
-	for i := 0; i < len(src); i++ {
-		c := src[i]
-		switch {
-		case c == '"':
-			for i++; i < len(src) && src[i] != '"'; i++ {
-				if src[i] == '\\' {
-					i++
-				}
-			}
-			b.WriteString(`""`)
-			prev = '"'
-			continue
-		case c == '#':
-			for i < len(src) && src[i] != '\n' {
-				i++
-			}
-			b.WriteByte('\n')
-			continue
-		case c == '/' && strings.IndexByte("\n(,{};!~&|", prev) >= 0:
-			for i++; i < len(src) && src[i] != '/'; i++ {
-				if src[i] == '\\' {
-					i++
-				}
-				if i < len(src) && src[i] == '\n' {
-					return "a pattern of awk that cannot be read"
-				}
-			}
-			b.WriteString("1")
-			prev = '1'
-			continue
-		}
-		b.WriteByte(c)
-		if c != ' ' && c != '\t' {
-			prev = c
-		}
-	}
-	code := b.String()
-	for _, bad := range []string{"system", "getline", "@", "|&", "ENVIRON[", "PROCINFO", "printf >", "close"} {
-		if strings.Contains(code, bad) {
-			return "the awk program uses " + bad
-		}
-	}
-	if strings.Contains(strings.ReplaceAll(code, "||", ""), "|") {
-		return "the awk program starts a command"
-	}
-	// print > file writes; a comparison stands in a condition or in parentheses.
-	for _, stmt := range strings.FieldsFunc(code, func(r rune) bool { return r == ';' || r == '{' || r == '}' || r == '\n' }) {
-		if at := strings.Index(stmt, "print"); at >= 0 {
-			depth := 0
-			for _, r := range stmt[at:] {
-				switch r {
-				case '(':
-					depth++
-				case ')':
-					depth--
-				case '>':
-					if depth <= 0 {
-						return "the awk program writes to a file"
-					}
-				}
-			}
-		}
-	}
-	return ""
-}
-
-// sedArgs admits static scripts of commands that neither write nor execute.
-func sedArgs(_ *check, words []command.Word, granted int) string {
-	script, seen := "", false
-	for i := 1; i < len(words); i++ {
-		w := words[i]
-		if !w.Static {
-			if seen && (safePrefix(w)) {
-				continue
-			}
-			if i == 1 || !seen {
-				return "the script of sed is not known"
-			}
-			return "an argument of sed that is not known could be an option"
-		}
-		v := w.Value
-		switch {
-		case strings.HasPrefix(v, "--"):
-			name, val, eq := strings.Cut(v, "=")
-			switch name {
-			case "--quiet", "--silent", "--regexp-extended", "--null-data", "--separate", "--unbuffered", "--posix", "--sandbox", "--debug", "--":
-			case "--expression":
-				if !eq {
-					if i++; i >= len(words) || !words[i].Static {
-						return "the script of sed is not known"
-					}
-					val = words[i].Value
-				}
-				script, seen = val, true
-				if why := sedScript(script); why != "" {
-					return why
-				}
-			default:
-				return "the option " + v + " of sed is not granted"
-			}
-		case strings.HasPrefix(v, "-") && len(v) > 1:
-			for k := 1; k < len(v); k++ {
-				if v[k] == 'e' {
-					val := v[k+1:]
-					if val == "" {
-						if i++; i >= len(words) || !words[i].Static {
-							return "the script of sed is not known"
-						}
-						val = words[i].Value
-					}
-					seen = true
-					if why := sedScript(val); why != "" {
-						return why
-					}
-					break
-				}
-				if strings.IndexByte("nErszu", v[k]) < 0 && i >= granted {
-					return "the option " + v + " of sed is not granted"
-				}
-			}
-		case !seen:
-			seen = true
-			if why := sedScript(v); why != "" {
+		case w.Static && w.Value == "-exec" && i >= granted:
+			end, why := c.findExec(words, i+1)
+			if why != "" {
 				return why
 			}
+			i = end
 		}
 	}
 	return ""
 }
 
-// sedScript reads a script command by command; what it does not know is refused.
-func sedScript(s string) string {
-	const refused = "the sed script holds a command that is not known to be harmless"
-	i := 0
-	delimited := func(d byte) bool {
-		for i < len(s) && s[i] != d {
-			if s[i] == '\\' {
-				i++
-			} else if s[i] == '[' {
-				// A delimiter inside a bracket counts as text in some seds only.
-				if j := strings.IndexByte(s[i+1:], ']'); j >= 0 && strings.IndexByte(s[i+1:i+1+j], d) >= 0 {
-					return false
-				}
+// findExec judges the command after -exec and returns where it ends. {} becomes the paths of files, which begin with a
+// starting point of the search and so with no dash.
+func (c *check) findExec(words []command.Word, at int) (end int, why string) {
+	var inner []command.Word
+	for end = at; end < len(words); end++ {
+		w := words[end]
+		if w.Static && (w.Value == ";" || w.Value == "+" && end > at && words[end-1].Value == "{}") {
+			if len(inner) == 0 {
+				break
 			}
-			i++
+			_, d, why := c.grant(inner, nil)
+			if d != Allow {
+				return end, orElse(why, "what find -exec starts is not granted")
+			}
+			return end, ""
 		}
-		i++
-		return i <= len(s)
+		if !w.Static {
+			return end, "what find -exec starts is not known"
+		}
+		inner = append(inner, placeholder(w, "{}", "./"))
 	}
-	for i < len(s) {
-		for i < len(s) && strings.IndexByte(" \t\n;{}", s[i]) >= 0 {
-			i++
-		}
-		// addresses
-		for i < len(s) {
-			switch c := s[i]; {
-			case c >= '0' && c <= '9' || strings.IndexByte("$,~+! \t", c) >= 0:
-				i++
-				continue
-			case c == '/':
-				i++
-				if !delimited('/') {
-					return refused
-				}
-				for i < len(s) && (s[i] == 'I' || s[i] == 'M') {
-					i++
-				}
-				continue
-			}
-			break
-		}
-		if i >= len(s) {
-			return ""
-		}
-		switch c := s[i]; c {
-		case 'p', 'd', 'D', 'P', 'n', 'N', 'g', 'G', 'h', 'H', 'x', '=', 'z', 'l', '{', '}':
-			i++
-		case 'q', 'Q':
-			for i++; i < len(s) && s[i] >= '0' && s[i] <= '9'; i++ {
-			}
-		case 's', 'y':
-			if i+1 >= len(s) {
-				return refused
-			}
-			d := s[i+1]
-			if d == '\\' || d == '\n' || d >= 0x80 {
-				return refused
-			}
-			i += 2
-			// The pattern, then what replaces it.
-			for range 2 {
-				if !delimited(d) {
-					return refused
-				}
-			}
-			for i < len(s) && (s[i] == 'g' || s[i] == 'p' || s[i] == 'i' || s[i] == 'I' || s[i] == 'm' || s[i] == 'M' || s[i] >= '0' && s[i] <= '9') {
-				i++
-			}
-		default:
-			return refused
-		}
-		for i < len(s) && (s[i] == ' ' || s[i] == '\t') {
-			i++
-		}
-		if i < len(s) && strings.IndexByte(";\n}", s[i]) < 0 && s[i-1] != '{' {
-			return refused
-		}
+	return end, "find -exec without an end"
+}
+
+// placeholder returns the word that a launcher puts text in the place of mark into; the text begins with first, "" if
+// that is not known.
+func placeholder(w command.Word, mark, first string) command.Word {
+	before, _, found := strings.Cut(w.Value, mark)
+	if !found || mark == "" {
+		return w
 	}
-	return ""
+	return command.Word{Reason: "a name from elsewhere", Prefix: before + first, Parts: []command.Part{{Lit: before + first, Quoted: true}, {Subst: true, Quoted: true}}, Quoted: true, Span: w.Span}
 }
 
 // tarArgs: listing reads; every other mode writes, and only where the entry names it or the archive is granted.
@@ -351,7 +144,13 @@ func curlArgs(_ *check, words []command.Word, granted int) string {
 		if w.Static && i >= granted && (strings.Contains(w.Value, "%output{") || strings.Contains(w.Value, "%{output") || strings.HasPrefix(w.Value, "-w@")) {
 			return "the output format of curl may write a file"
 		}
-		if w.Static && (w.Value == "-w" || w.Value == "--write-out") && i+1 < len(words) && (!words[i+1].Static || strings.HasPrefix(words[i+1].Value, "@")) {
+		if !w.Static || i < granted {
+			continue
+		}
+		// -sSw FORMAT, -sSwFORMAT or --write-out FORMAT, of which curl takes every beginning.
+		cluster, format, found := strings.Cut(w.Value, "w")
+		option := strings.HasPrefix(w.Value, "-") && !strings.HasPrefix(w.Value, "--") && found && !strings.Contains(cluster, " ")
+		if option && strings.HasPrefix(format, "@") || (option && format == "" || longMatches(w.Value, "write-out")) && i+1 < len(words) && (!words[i+1].Static || strings.HasPrefix(words[i+1].Value, "@")) {
 			return "the output format of curl is not known"
 		}
 	}
@@ -496,13 +295,16 @@ func sqlArgs(_ *check, words []command.Word, granted int) string {
 			return "an argument of " + base + " that is not known may hold a command"
 		}
 		v, low := w.Value, strings.ToLower(w.Value)
-		for _, bad := range []string{`\`, "program", "outfile", "dumpfile", "load_extension", "pg_read_file", "lo_export", "writefile", "edit(", "system", "source ", "load_file", "pager ", "tee ", "copy ", "attach ", "vacuum "} {
-			if strings.Contains(low, bad) {
-				return "the statement for " + base + " holds " + strings.TrimSpace(bad)
+		if strings.Contains(v, `\`) {
+			return "the statement for " + base + " holds a backslash"
+		}
+		for _, word := range strings.FieldsFunc(low, func(r rune) bool { return r < 0x80 && !wordByte(byte(r)) }) {
+			if sqlActs[word] {
+				return "the statement for " + base + " holds " + word
 			}
 		}
-		if base == "sqlite3" && strings.HasPrefix(strings.TrimSpace(v), ".") {
-			return "a dot command of sqlite3"
+		if base == "sqlite3" && strings.HasPrefix(strings.TrimSpace(v), ".") && !sqliteReads.MatchString(v) {
+			return "a dot command of sqlite3 that is not known to read"
 		}
 		if v == "-c" || v == "-e" || strings.HasPrefix(v, "-c") || strings.HasPrefix(v, "-e") || v == "-l" || v == "--command" || v == "--execute" || strings.HasPrefix(v, "--command=") || strings.HasPrefix(v, "--execute=") || v == "--version" || base == "sqlite3" && i > 0 {
 			statement = true
@@ -513,6 +315,12 @@ func sqlArgs(_ *check, words []command.Word, granted int) string {
 	}
 	return ""
 }
+
+// sqlActs are words of statements and client commands that write files, start programs or load code.
+var sqlActs = set(`program outfile dumpfile load_extension pg_read_file pg_read_binary_file pg_ls_dir lo_export lo_import writefile readfile edit system source
+	load_file pager nopager tee notee copy attach vacuum infile xp_cmdshell dblink dblink_exec fts3_tokenizer delimiter do call`)
+
+var sqliteReads = regexp.MustCompile(`^\s*\.(tables|schema|databases|indexes|indices|fullschema|show|headers? (on|off)|mode (csv|column|json|line|list|table|box|markdown|html|quote|tabs))( [A-Za-z0-9_%]+)?\s*$`)
 
 // xxdArgs counts what follows the first operand as a file to write, whatever it looks like: xxd reads no options there.
 func xxdArgs(_ *check, words []command.Word, granted int) string {

@@ -13,6 +13,7 @@ type launcher struct {
 	values  string // short options with one
 	longs   string // long options, those with a value end in =
 	skip    int    // words between the options and the command
+	makes   bool   // the skipped word is a file that it makes
 	assigns bool   // NAME=value words may come first
 	dynamic bool   // words come from elsewhere and are appended (xargs)
 	alone   bool   // does something harmless when it is given no command
@@ -20,7 +21,7 @@ type launcher struct {
 
 var launchers = map[string]launcher{
 	"env":     {flags: "i0v", values: "u", longs: "ignore-environment null debug unset=", assigns: true, alone: true},
-	"xargs":   {flags: "0rtx", values: "nLPsd", longs: "null no-run-if-empty verbose exit max-args= max-lines= max-procs= max-chars= delimiter=", dynamic: true, alone: true},
+	"xargs":   {flags: "0rtx", values: "nLPsdI", longs: "null no-run-if-empty verbose exit max-args= max-lines= max-procs= max-chars= delimiter=", dynamic: true, alone: true},
 	"timeout": {flags: "v", values: "sk", longs: "foreground preserve-status verbose signal= kill-after=", skip: 1},
 	"nice":    {flags: "0123456789", values: "n", longs: "adjustment=", alone: true},
 	"ionice":  {flags: "t", values: "cn", longs: "ignore class= classdata="},
@@ -37,7 +38,7 @@ var launchers = map[string]launcher{
 	"doas":    {flags: "n"},
 	"chronic": {}, "unbuffer": {}, "caffeinate": {},
 	"watch": {flags: "dtbecgx", values: "n", longs: "differences no-title interval= exec"},
-	"flock": {flags: "nsxu", values: "w", longs: "nonblock shared exclusive timeout=", skip: 1},
+	"flock": {flags: "nsxu", values: "w", longs: "nonblock shared exclusive timeout=", skip: 1, makes: true},
 	"exec":  {}, "catchsegv": {}, "eatmydata": {}, "fakeroot": {}, "faketime": {skip: 1}, "strace": {}, "ltrace": {},
 	"unshare": {}, "nsenter": {}, "chroot": {skip: 1}, "runuser": {}, "su": {}, "script": {}, "parallel": {}, "rlwrap": {},
 	"systemd-run": {}, "systemd-inhibit": {}, "prlimit": {}, "numactl": {}, "setpriv": {}, "firejail": {}, "bwrap": {}, "dbus-run-session": {},
@@ -45,8 +46,8 @@ var launchers = map[string]launcher{
 }
 
 // inner returns where the inner command of a launcher begins, or a reason why that cannot be told. At len(args) there
-// is none.
-func (l launcher) inner(p *Policy, words []command.Word, granted int) (int, string) {
+// is none. cdUsed says that a relative path may not be what it seems.
+func (l launcher) inner(p *Policy, words []command.Word, granted int, cdUsed bool) (int, string) {
 	i := 1
 	skip := l.skip
 	for i < len(words) {
@@ -95,6 +96,11 @@ func (l launcher) inner(p *Policy, words []command.Word, granted int) (int, stri
 				}
 			}
 		case skip > 0:
+			if l.makes && i >= granted {
+				if why := p.writeReason(v, cdUsed); why != "" {
+					return 0, why
+				}
+			}
 			skip--
 		default:
 			return i, ""

@@ -114,7 +114,7 @@ func (n *Needs) entry(p *Policy, id string, words []string, programs map[string]
 		}
 	}
 	if l, ok := launchers[base]; ok && len(words) > 1 {
-		if at, why := l.inner(p, staticWords(words), len(words)); why == "" && at > 0 && at < len(words) {
+		if at, why := l.inner(p, staticWords(words), len(words), false); why == "" && at > 0 && at < len(words) {
 			n.entry(p, id, words[at:], programs)
 		}
 	}

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"regexp"
 	"strings"
 
 	"github.com/execkit/execkit/core/command"
@@ -22,6 +23,8 @@ type profile struct {
 	wshort, wlong string
 	// dash programs write to their standard output where that file is "-"; to a shell and to others it is a name.
 	dash bool
+	// longFine are harmless long options that begin like one of the others.
+	longFine string
 	// longVals are long options that take the next word, needed where operands are counted.
 	longVals string
 	// operands is the greatest number of operands, when a later one is written to; 0 means any, -1 none.
@@ -30,6 +33,8 @@ type profile struct {
 	// out by the entry because they start or change other things.
 	subs         map[string]*profile
 	known, named string
+	// reads recognises a use of a named subcommand that changes nothing.
+	reads func(words []command.Word) bool
 	// loose programs may take an argument from the output of the same program.
 	loose bool
 	// why refuses every use that the entry does not spell out.
@@ -113,7 +118,7 @@ func (pr *profile) scan(c *check, name string, words []command.Word, at, granted
 				}
 				continue
 			}
-			if !own && hasLong(pr.long, v) {
+			if !own && hasLong(pr.long, v) && !has(pr.longFine, v[2:]) {
 				return "the option " + v + " of " + name + " is not granted"
 			}
 			if !strings.Contains(v, "=") && (has(pr.longVals, v[2:]) || globalValues[name][v]) {
@@ -176,13 +181,51 @@ func (pr *profile) unknown(c *check, name string, w command.Word, ended bool) st
 	if safePrefix(w) || ended && (w.Quoted || w.Glob || pr.operands == 0) {
 		return ""
 	}
-	if pr.loose && len(w.Substs) > 0 {
-		// kubectl logs $(kubectl get pods -o name): names that the program itself prints are no options.
-		if ws := c.sc.Commands()[w.Substs[0]].Words; len(ws) > 0 && ws[0].Static && ws[0].Value == name {
-			return ""
-		}
+	if pr.loose && len(w.Substs) > 0 && printsNames(c.sc.Commands()[w.Substs[0]].Words, name) && c.passesNames(w.Substs[1:]) {
+		return ""
 	}
 	return "an argument of " + name + " that is not known could be an option that runs or writes something; put -- before it or a fixed beginning"
+}
+
+// printsNames recognises kubectl get pods -o name: names that the program itself prints are no options. Other formats
+// print text of the caller's choice.
+func printsNames(words []command.Word, name string) bool {
+	if len(words) == 0 || !words[0].Static || words[0].Value != name {
+		return false
+	}
+	names := false
+	for i, w := range words {
+		v := w.Value
+		switch {
+		case !w.Static:
+			return false
+		case v == "-o" || v == "--output":
+			if i+1 >= len(words) || !namesFormat.MatchString(words[i+1].Value) {
+				return false
+			}
+			names = true
+		case strings.HasPrefix(v, "-o") || strings.HasPrefix(v, "--o") || strings.HasPrefix(v, "--template"):
+			if format := strings.TrimPrefix(strings.TrimPrefix(v, "-o"), "--output="); !namesFormat.MatchString(strings.TrimPrefix(format, "=")) {
+				return false
+			}
+			names = true
+		}
+	}
+	return names
+}
+
+// namesFormat is an output format of kubectl that prints nothing but names, which begin with a letter or a digit.
+var namesFormat = regexp.MustCompile(`^(name|jsonpath=\{\.items\[([0-9]+|\*)\]\.metadata\.name\})$`)
+
+// passesNames reports whether the commands of a pipeline pass whole lines on.
+func (c *check) passesNames(commands []int) bool {
+	for _, i := range commands {
+		words := c.sc.Commands()[i].Words
+		if len(words) == 0 || !words[0].Static || !has("head tail sort uniq grep", words[0].Value) || words[0].Value == "grep" && len(words) != 2 {
+			return false
+		}
+	}
+	return true
 }
 
 func (pr *profile) dynamicRest(c *check, name string, words []command.Word, i int) string {
@@ -191,7 +234,7 @@ func (pr *profile) dynamicRest(c *check, name string, words []command.Word, i in
 
 func (pr *profile) sub(c *check, name string, words []command.Word, i, granted int) string {
 	v := words[i].Value
-	if granted <= i {
+	if granted <= i && !(pr.reads != nil && pr.reads(words[i:])) {
 		if has(pr.named, v) {
 			return name + " " + v + " is granted only by an entry that names it"
 		}
@@ -227,7 +270,7 @@ func startsAny(list, arg string) bool {
 
 // tidy makes every list of the table one line with single spaces, which is what the look-ups split at.
 func (pr *profile) tidy() {
-	for _, l := range []*string{&pr.long, &pr.exact, &pr.starts, &pr.wlong, &pr.longVals, &pr.known, &pr.named} {
+	for _, l := range []*string{&pr.long, &pr.exact, &pr.starts, &pr.wlong, &pr.longVals, &pr.longFine, &pr.known, &pr.named} {
 		*l = strings.Join(strings.Fields(*l), " ")
 	}
 	for _, s := range pr.subs {

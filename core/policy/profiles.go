@@ -57,13 +57,13 @@ var profileTable = map[string]*profile{
 	"split": {why: "writes files"}, "csplit": {why: "writes files"}, "unzip": {why: "writes files"}, "gunzip": {why: "writes files"}, "gzip": {why: "writes files"},
 	"tee":   {operands: 0, long: "output-error", more: everyOperandWritten},
 	"yq":    {short: "is", long: "inplace in-place split-exp split-exp-file"},
-	"jq":    {long: "in-place from-file rawfile slurpfile library-path", short: "fL"},
+	"jq":    {longFine: "slurp", long: "in-place from-file rawfile slurpfile library-path", short: "fL"},
 	"sdiff": {short: "o", long: "output diff-program"},
 	"diff":  {},
-	"find":  {exact: "-delete -exec -execdir -ok -okdir -fprint -fprint0 -fprintf -fls", more: findArgs},
+	"find":  {exact: "-delete -execdir -ok -okdir -fprint -fprint0 -fprintf -fls", more: findArgs},
 	"awk":   {more: awkArgs}, "gawk": {more: awkArgs}, "mawk": {more: awkArgs}, "nawk": {more: awkArgs},
 	"sed": {more: sedArgs}, "gsed": {more: sedArgs},
-	"tar": {long: "to-command checkpoint-action use-compress-program rsh-command rmt-command info-script new-volume-script index-file listed-incremental volno-file", short: "IFg", more: tarArgs},
+	"tar": {long: "to-command checkpoint-action use-compress-program rsh-command rmt-command info-script new-volume-script index-file listed-incremental volno-file", short: "IFg", longFine: "list", more: tarArgs},
 	"ar":  {long: "plugin output", why: "writes files unless the entry names a reading operation"},
 	"curl": {dash: true, short: "cDJKOQ", wshort: "o", vals: "AbCdeEFHmPrtTuUwxXyYz", long: `config dump-header cookie-jar remote-name remote-name-all remote-header-name
 		stderr trace trace-ascii libcurl hsts alt-svc etag-save engine output-dir quote telnet-option unix-socket abstract-unix-socket proxy preproxy netrc-file`, wlong: "output", more: curlArgs},
@@ -71,7 +71,7 @@ var profileTable = map[string]*profile{
 	"rsync": {short: "eM", long: "rsh rsync-path daemon config log-file write-batch only-write-batch remote-option delete remove-source-files backup-dir temp-dir partial-dir", vals: "fBT", more: copyArgs},
 	"scp":   {short: "SoFDi", long: "", vals: "cJlPX", more: copyArgs},
 	"ssh":   {short: "FEIoLRDwSOWJtA", vals: "bceilmpQB"},
-	"docker": {short: "H", long: "host context config tlscacert tlscert tlskey", known: `ps logs images inspect stats version info top port diff history events search pull rm rmi start stop restart
+	"docker": {reads: dockerReads, short: "H", long: "host context config tlscacert tlscert tlskey", known: `ps logs images inspect stats version info top port diff history events search pull rm rmi start stop restart
 		kill pause unpause wait rename tag push update volume network system compose image container node secret manifest login logout`,
 		named: "run exec build buildx cp save export load import plugin context create stack service swarm debug init commit attach compose container image builder", subs: map[string]*profile{
 			"*": {short: "H", long: "host context config"}, "compose": {short: "f", long: "file env-file project-directory"}, "build": {short: "o", long: "output iidfile metadata-file cidfile"}, "save": {short: "o", long: "output"}, "export": {short: "o", long: "output"}}},
@@ -122,6 +122,7 @@ var cc = &profile{starts: "-wrapper -B -fplugin -specs --specs -fuse-ld -Xlinker
 var gitRead = &profile{exact: "--output", long: "output ext-diff textconv exec upload-pack"}
 
 var gitProfile = &profile{
+	reads: gitReads,
 	// -c, --exec-path and their kin choose programs; --git-dir and --work-tree bring another repository's settings.
 	short: "cp", vals: "C", long: "help exec-path git-dir work-tree config-env paginate super-prefix namespace attr-source",
 	known: `status log diff show branch rev-parse ls-files grep blame remote fetch stash tag describe shortlog reflog cat-file merge-base ls-tree ls-remote name-rev rev-list
@@ -134,7 +135,7 @@ var gitProfile = &profile{
 		"grep":      {short: "O", vals: "efABCm", long: "open-files-in-pager ext-grep textconv"},
 		"clone":     {short: "uc", long: "upload-pack config template", vals: "bo", starts: "ext:: fd::"},
 		"fetch":     {long: "upload-pack server-option recurse-submodules", starts: "ext:: fd::"},
-		"pull":      {long: "upload-pack rebase exec", starts: "ext:: fd::"},
+		"pull":      {long: "upload-pack exec", starts: "ext:: fd::"},
 		"ls-remote": {long: "upload-pack exec", starts: "ext:: fd::"},
 		"push":      {long: "receive-pack exec", starts: "ext:: fd::"},
 		"remote":    {starts: "ext:: fd::"},

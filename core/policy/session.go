@@ -1,6 +1,8 @@
 package policy
 
 import (
+	"strings"
+
 	"github.com/execkit/execkit/core/command"
 	"github.com/execkit/execkit/core/wire"
 )
@@ -24,6 +26,7 @@ type varKind uint8
 const (
 	holdsInt varKind = 1 << iota
 	holdsText
+	holdsList
 )
 
 // NewSession starts with a shell that nothing has changed.
@@ -91,9 +94,7 @@ func (s *Session) observe(sc *command.Script, text string) {
 				s.poison("an earlier " + name + " changed the shell: " + why)
 			}
 		}
-		for _, n := range targets(cmd.Words) {
-			s.vars[n] |= holdsText
-		}
+		s.fills(cmd.Words)
 		switch name {
 		case "cd", "pushd", "popd":
 			s.cd = true
@@ -105,6 +106,9 @@ func (s *Session) observe(sc *command.Script, text string) {
 }
 
 func (s *Session) assign(a command.Assign) {
+	if a.Array {
+		s.vars[a.Name] |= holdsList
+	}
 	if a.Naked {
 		return
 	}
@@ -118,6 +122,33 @@ func (s *Session) assign(a command.Assign) {
 	} else {
 		delete(s.values, a.Name)
 	}
+}
+
+// fills notes what a builtin stores in variables.
+func (s *Session) fills(words []command.Word) {
+	for _, n := range targets(words) {
+		s.vars[n] |= holdsText
+	}
+	for _, n := range arrays(words) {
+		s.vars[n] |= holdsList
+	}
+}
+
+// arrays are the names that a command makes arrays of.
+func arrays(words []command.Word) (names []string) {
+	list := has("mapfile readarray", words[0].Value)
+	for _, w := range words[1:] {
+		list = list || w.Static && strings.HasPrefix(w.Value, "-") && strings.Contains(w.Value, "a")
+	}
+	if !list || !has("mapfile readarray read declare typeset local readonly export", words[0].Value) {
+		return nil
+	}
+	for _, w := range words[1:] {
+		if name, _, _ := strings.Cut(w.Value, "="); plainName(name) {
+			names = append(names, name)
+		}
+	}
+	return names
 }
 
 // targets are the names that a builtin stores text in.

@@ -131,11 +131,11 @@ func TestHalfOpenLink(t *testing.T) {
 	t.Parallel()
 	s := sshtest.Start(t, sshtest.Options{})
 	o := optionsFor(s)
-	o.SSH.KeepaliveMS = 200
+	o.SSH.KeepaliveMS = 1000 // with three misses, far longer than a busy machine holds a process up
 	tr := connect(t, o)
 	p := hold(t, tr, 1)[0]
 	echoes(t, p, "before")
-	time.Sleep(time.Second) // several intervals: an idle link that lives must stay
+	time.Sleep(3500 * time.Millisecond) // several intervals: an idle link that lives must stay
 	echoes(t, p, "still")
 	s.Freeze()
 	_, err := p.Stdout().Read(make([]byte, 1))
