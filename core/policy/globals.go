@@ -68,24 +68,25 @@ func cut(words []command.Word, at int) []command.Word {
 	return append([]command.Word{words[0]}, words[at:]...)
 }
 
-// gitReads recognises git config --get NAME, git config --list and git submodule status.
+// gitReads recognises git config --get NAME and git config --list.
 func gitReads(words []command.Word) bool {
 	const quiet = "--global --system --local --worktree --show-origin --show-scope --name-only -z --null --includes --no-includes --bool --int --path"
 	action := false
+	if words[0].Value != "config" {
+		return false
+	}
 	for _, w := range words[1:] {
 		if !w.Static {
 			return false
 		}
 		switch v := w.Value; {
-		case words[0].Value == "config" && has("--get --get-all --get-regexp --get-urlmatch --list -l", v):
-			action = true
-		case words[0].Value == "submodule" && v == "status":
+		case has("--get --get-all --get-regexp --get-urlmatch --list -l", v):
 			action = true
 		case strings.HasPrefix(v, "-") && !has(quiet, v):
 			return false
 		}
 	}
-	return action && has("config submodule", words[0].Value)
+	return action
 }
 
 // dockerReads recognises docker image ls and its kin.
