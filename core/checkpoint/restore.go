@@ -2,6 +2,8 @@ package checkpoint
 
 import (
 	"context"
+	"slices"
+	"time"
 
 	"github.com/execkit/execkit/core/errdefs"
 )
@@ -36,18 +38,18 @@ func (w *Workspace) Preview(ctx context.Context, id string, o RestoreOptions) (p
 		if err != nil {
 			return err
 		}
-		plan, err = w.planFor(r, s, w.author(o.Busy, false), o)
+		wanted, err := w.store.entries(r)
+		if err != nil {
+			return err
+		}
+		plan, err = w.planFor(r, wanted, s, w.author(o.Busy, false), o)
 		return err
 	})
 	return plan, err
 }
 
 // planFor plans a restore. by says whose the changes are that the ledger does not hold yet.
-func (w *Workspace) planFor(r *Record, s *sight, by By, o RestoreOptions) (*Plan, error) {
-	wanted, err := w.store.entries(r)
-	if err != nil {
-		return nil, err
-	}
+func (w *Workspace) planFor(r *Record, wanted []Entry, s *sight, by By, o RestoreOptions) (*Plan, error) {
 	then, err := newMatcher(r.Ignore, r.Paths)
 	if err != nil {
 		return nil, err
@@ -76,7 +78,11 @@ func (w *Workspace) Restore(ctx context.Context, id string, o RestoreOptions) (r
 			return err
 		}
 		s.changed = nil // they are in the ledger now
-		plan, err := w.planFor(r, s, by, o)
+		wanted, err := w.store.entries(r)
+		if err != nil {
+			return err
+		}
+		plan, err := w.planFor(r, wanted, s, by, o)
 		if err != nil {
 			return err
 		}
@@ -84,18 +90,22 @@ func (w *Workspace) Restore(ctx context.Context, id string, o RestoreOptions) (r
 			return errdefs.New(errdefs.Blocked, "the workspace changed after the restore was approved").
 				WithHint("nothing was restored; ask again").WithDetail("source", "approver")
 		}
-		if s, err = w.makeReadable(ctx, plan, r, s); err != nil {
+		readable, err := w.makeReadable(ctx, plan, wanted, s)
+		if err != nil {
 			return err
+		}
+		if readable != s {
+			s = readable
+			if plan, err = w.planFor(r, wanted, s, by, o); err != nil {
+				return err
+			}
 		}
 		saved, err := w.record(s, Record{Label: "before restoring " + labelOf(r), Auto: true})
 		if err != nil {
 			return err
 		}
-		if plan, err = w.planFor(r, s, by, o); err != nil {
-			return err
-		}
 		result = &Restored{Plan: *plan, Saved: saved}
-		return w.apply(ctx, r, result)
+		return w.apply(ctx, r, s, result)
 	})
 	return result, err
 }
@@ -109,11 +119,7 @@ func labelOf(r *Record) string {
 
 // makeReadable gives back the modes of what a command made unreadable, so that it can be compared and saved before it is
 // replaced.
-func (w *Workspace) makeReadable(ctx context.Context, plan *Plan, r *Record, s *sight) (*sight, error) {
-	wanted, err := w.store.entries(r)
-	if err != nil {
-		return nil, err
-	}
+func (w *Workspace) makeReadable(ctx context.Context, plan *Plan, wanted []Entry, s *sight) (*sight, error) {
 	closed := make(map[string]bool)
 	for _, n := range plan.Conflicts {
 		if n.Why == WhyUnreadable {
@@ -132,16 +138,16 @@ func (w *Workspace) makeReadable(ctx context.Context, plan *Plan, r *Record, s *
 	if err := w.files.Apply(ctx, ops, w.store.packs.get, func(int, error) {}); err != nil {
 		return nil, w.fail(err)
 	}
-	s, err = w.look(ctx, ByRestore, true)
+	again, err := w.look(ctx, ByRestore, true)
 	if err != nil {
 		return nil, err
 	}
-	s.changed = nil
-	return s, nil
+	again.changed = nil
+	return again, nil
 }
 
-// apply does the plan of a restore.
-func (w *Workspace) apply(ctx context.Context, r *Record, result *Restored) error {
+// apply does the plan of a restore in the workspace as s has it.
+func (w *Workspace) apply(ctx context.Context, r *Record, s *sight, result *Restored) error {
 	errs := make(map[string]error)
 	applied := w.files.Apply(ctx, result.ops, w.store.packs.get, func(i int, err error) {
 		if path := result.ops[i].Path; err != nil && errs[path] == nil {
@@ -156,7 +162,7 @@ func (w *Workspace) apply(ctx context.Context, r *Record, result *Restored) erro
 		}
 	}
 	// Even a restore that was cut short has to be known as ours.
-	if _, err := w.look(context.WithoutCancel(ctx), ByRestore, false); err != nil {
+	if err := w.lookAgain(context.WithoutCancel(ctx), s, result.ops); err != nil {
 		return err
 	}
 	if applied != nil {
@@ -168,4 +174,46 @@ func (w *Workspace) apply(ctx context.Context, r *Record, result *Restored) erro
 		return unusable(err)
 	}
 	return nil
+}
+
+// lookAgain looks at the paths that a restore touched, and at nothing else: what changed elsewhere meanwhile is not the
+// restore's, and the next look will find it.
+func (w *Workspace) lookAgain(ctx context.Context, s *sight, ops []Op) error {
+	touched, above := make(map[string]bool), make(map[string]bool)
+	for i := range ops {
+		touched[ops[i].Path] = true
+		for up := parent(ops[i].Path); up != "" && !above[up]; up = parent(up) {
+			above[up] = true
+		}
+	}
+	now := &sight{at: time.Now()}
+	err := w.files.Scan(ctx, func(path string, dir bool) bool {
+		return !touched[path] && !above[path] || w.match.ignored(path, dir)
+	}, func(e Entry) error {
+		if e.Kind == File && e.Size > w.options.MaxFileBytes {
+			e = e.unsaved(whyTooLarge)
+		}
+		if touched[e.Path] {
+			now.entries = append(now.entries, e)
+		}
+		return nil
+	})
+	if err != nil {
+		return w.fail(err)
+	}
+	w.sawAt(now)
+	slices.SortFunc(now.entries, compareEntries)
+	if err := w.readContents(ctx, now, w.known(now.entries, s.entries, false), false); err != nil {
+		return w.fail(err)
+	}
+	before := s.entries
+	// The rest was seen earlier, and what had just changed then may have changed once more.
+	kept := slices.DeleteFunc(slices.Clone(before), func(e Entry) bool { return touched[e.Path] })
+	markRecent(kept, s.at)
+	all := &sight{entries: append(kept, now.entries...), at: now.at}
+	slices.SortFunc(all.entries, compareEntries)
+	if err := w.store.note(ByRestore, changedPaths(before, all.entries)); err != nil {
+		return unusable(err)
+	}
+	return w.writeIndex(all)
 }

@@ -28,9 +28,7 @@ func (w *Workspace) scan(ctx context.Context, before []Entry, save bool) (*sight
 	if err != nil {
 		return nil, err
 	}
-	if clock, ok := w.files.(Clock); ok {
-		s.at = clock.Scanned()
-	}
+	w.sawAt(s)
 	slices.SortFunc(s.entries, compareEntries)
 	todo := w.known(s.entries, before, save)
 	if len(todo) == 0 {
@@ -38,6 +36,13 @@ func (w *Workspace) scan(ctx context.Context, before []Entry, save bool) (*sight
 	}
 	s.fresh = true
 	return s, w.readContents(ctx, s, todo, save)
+}
+
+// sawAt sets when a sight was, by the clock of the files.
+func (w *Workspace) sawAt(s *sight) {
+	if clock, ok := w.files.(Clock); ok {
+		s.at = clock.Scanned()
+	}
 }
 
 // known takes the contents over that the index knows and returns the numbers of the entries that have to be read.
