@@ -105,6 +105,36 @@ func TestAuditCommand(t *testing.T) {
 	}
 }
 
+// A command that had a directory of its own has it again: below the session's the one of the copy, elsewhere the same.
+func TestReplayInItsDirectory(t *testing.T) {
+	dir, other, again := t.TempDir(), t.TempDir(), t.TempDir()
+	log := filepath.Join(t.TempDir(), "log")
+	s, err := execkit.Open(t.Context(), "local", execkit.Config{Cwd: dir, Audit: &execkit.AuditOptions{Options: audit.Options{Path: log}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, step := range []struct{ command, cwd string }{
+		{"mkdir -p sub/deep; cd sub", ""}, {"touch below", "deep"}, {"touch back", ""}, {"touch other", other},
+		{"cd ..", ""}, {"touch top", dir}, {"touch " + dir + "/sub/deep/../sideways", filepath.Join(dir, "sub")},
+	} {
+		if r, err := s.Exec(t.Context(), step.command, execkit.ExecOptions{Cwd: step.cwd}); err != nil || *r.ExitCode != 0 {
+			t.Fatalf("%s: %+v, %v", step.command, r, err)
+		}
+	}
+	s.Close()
+	if err := os.Remove(filepath.Join(other, "other")); err != nil {
+		t.Fatal(err)
+	}
+	if status, out, errs := runLine(t, "replay", "--run", log, "--cwd", again); status != 0 {
+		t.Fatalf("status %d, %q, %q", status, out, errs)
+	}
+	for _, made := range []string{again + "/sub/deep/below", again + "/sub/back", again + "/top", other + "/other"} {
+		if _, err := os.Stat(made); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 func TestReplayRuns(t *testing.T) {
 	log, _ := record(t, "echo one", "cd /", "cat", "false")
 	status, out, errs := runLine(t, "replay", "--run", log, "--cwd", t.TempDir())

@@ -92,23 +92,28 @@ func (f *sessionFlags) request() (map[string]any, error) {
 
 // open makes a session and returns its id.
 func (f *sessionFlags) open(a *app, server *rpc.Server) (string, error) {
+	info, err := f.openSession(a, server)
+	return info.SessionID, err
+}
+
+func (f *sessionFlags) openSession(a *app, server *rpc.Server) (info wire.SessionInfo, err error) {
 	request, err := f.request()
 	if err != nil {
-		return "", err
+		return info, err
 	}
 	params, err := wire.Encode(request)
 	if err != nil {
-		return "", err
+		return info, err
 	}
 	result, err := server.Do(a.ctx, "session.create", params)
 	if err != nil {
-		return "", err
+		return info, err
 	}
 	info, ok := result.(wire.SessionInfo)
 	if !ok {
-		return "", errdefs.New(errdefs.Internal, "session.create returned %T", result)
+		return info, errdefs.New(errdefs.Internal, "session.create returned %T", result)
 	}
-	return info.SessionID, nil
+	return info, nil
 }
 
 // execute runs one command in a session, and asks at the terminal where the policy wants a person.

@@ -3,6 +3,7 @@ package cli
 import (
 	"flag"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -154,17 +155,20 @@ func rerun(a *app, f *sessionFlags, steps []step, keepGoing bool) (int, error) {
 	}
 	server := rpc.NewServer()
 	defer server.Close()
-	id, err := f.open(a, server)
+	session, err := f.openSession(a, server)
 	if err != nil {
 		return 0, err
 	}
+	places := newPlaces(steps, session.Cwd)
 	status := exitOK
 	var done []repeat
 	for _, s := range steps {
 		if s.Intent == nil {
+			places.passed(s)
 			continue
 		}
-		r := runStep(a, server, id, s)
+		r := runStep(a, server, session.SessionID, s, places.own(s.Intent))
+		places.passed(s)
 		done = append(done, r)
 		if !a.json {
 			printRepeat(a, r)
@@ -201,7 +205,8 @@ func repeatable(s step) error {
 		return nil
 	case r.CommandBytes > 0:
 		return refuse(r.Seq, "the command was too long to be recorded whole")
-	case strings.Contains(r.Command, replayMark), strings.Contains(r.Stdin, replayMark), strings.Contains(strings.Join(r.Env, " "), replayMark):
+	case strings.Contains(r.Command, replayMark), strings.Contains(r.Stdin, replayMark), strings.Contains(r.Cwd, replayMark),
+		strings.Contains(strings.Join(r.Env, " "), replayMark):
 		return refuse(r.Seq, "a secret was hidden in it")
 	case r.StdinBytes != len(r.Stdin):
 		return refuse(r.Seq, "its input was too long, or no text, and is not recorded whole")
@@ -209,9 +214,47 @@ func repeatable(s step) error {
 	return nil
 }
 
-func runStep(a *app, server *rpc.Server, id string, s step) repeat {
+// places follows where the recorded session stood, to tell a command that had a directory of its own.
+type places struct {
+	first string // where it opened
+	at    string
+	now   string // where the new session opened
+}
+
+func newPlaces(steps []step, now string) *places {
+	p := &places{now: now}
+	for _, s := range steps {
+		for _, r := range s.Others {
+			if r.Kind == audit.Open && p.first == "" {
+				p.first, p.at = r.Cwd, r.Cwd
+			}
+		}
+	}
+	return p
+}
+
+// passed notes where a step left the session.
+func (p *places) passed(s step) {
+	if s.Outcome != nil && s.Outcome.Cwd != "" {
+		p.at = s.Outcome.Cwd
+	}
+}
+
+// own returns the directory that a command had for itself, or "". One below the directory in which the session opened is taken
+// below the new session's: a copy is repeated in the copy.
+func (p *places) own(r *audit.Record) string {
+	if r.Cwd == "" || r.Cwd == p.at || p.at == "" {
+		return ""
+	}
+	if below, err := filepath.Rel(p.first, r.Cwd); err == nil && filepath.IsLocal(below) {
+		return filepath.Join(p.now, below)
+	}
+	return r.Cwd
+}
+
+func runStep(a *app, server *rpc.Server, id string, s step, cwd string) repeat {
 	r := repeat{Seq: s.Intent.Seq, Command: s.Intent.Command}
-	request := wire.Exec{SessionID: id, Command: s.Intent.Command, TimeoutMS: &s.Intent.TimeoutMS}
+	request := wire.Exec{SessionID: id, Command: s.Intent.Command, TimeoutMS: &s.Intent.TimeoutMS, Cwd: cwd}
 	if s.Intent.StdinBytes > 0 {
 		request.Stdin = &s.Intent.Stdin
 	}
