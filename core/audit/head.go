@@ -68,11 +68,11 @@ func (h Head) check() error {
 }
 
 // A headFile keeps the head beside the log in three files: HEAD, the announced one HEAD.next, and with a key the
-// signature HEAD.sig. A crash between two of the writes leaves HEAD or HEAD.next as the end of the log.
+// signature HEAD.sig or HEAD.minisig. A crash between two of the writes leaves HEAD or HEAD.next as the end of the log.
 type headFile struct {
 	path            string
 	head, next, sig file
-	key             *signingKey
+	key             signer
 	last            []byte // what HEAD holds as far as we know
 	known           *Head  // the same, read
 }
@@ -82,14 +82,14 @@ const (
 	sigSuffix  = ".sig"
 )
 
-func openHead(path string, key *signingKey, open opener) (*headFile, error) {
+func openHead(path string, key signer, open opener) (*headFile, error) {
 	h := &headFile{path: path, key: key}
 	var err error
 	if h.head, err = open(path, os.O_RDWR|os.O_CREATE); err != nil {
 		return nil, err
 	}
 	if h.next, err = open(path+nextSuffix, os.O_RDWR|os.O_CREATE); err == nil && key != nil {
-		h.sig, err = open(path+sigSuffix, os.O_RDWR|os.O_CREATE)
+		h.sig, err = open(path+key.suffix(), os.O_RDWR|os.O_CREATE)
 	}
 	if err != nil {
 		h.close()

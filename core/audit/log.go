@@ -26,7 +26,8 @@ type Options struct {
 	// HeadPath is a second file for the head, best on another machine's disk or under another user.
 	HeadPath string
 	// SignKey is the path of an Ed25519 private key of OpenSSH without a passphrase; HEAD.sig is then a signature of the
-	// head file that ssh-keygen -Y verify checks, with the namespace execkit-audit.
+	// head file that ssh-keygen -Y verify checks, with the namespace execkit-audit. Or it is a secret key of minisign, also
+	// without a passphrase; then HEAD.minisig is one that minisign -V checks, with that word as the trusted comment.
 	SignKey string
 	// Fsync has every record but an outcome on the disk before the append returns.
 	Fsync bool
@@ -58,7 +59,7 @@ const (
 // or another, take turns with it.
 type Writer struct {
 	o    Options
-	key  *signingKey
+	key  signer
 	mu   sync.Mutex // guards what follows
 	file file
 	head *headFile
@@ -124,7 +125,8 @@ func (o *Options) prepare() error {
 		}
 		*path = full
 	}
-	if o.HeadPath != "" && slices.Contains([]string{o.Path, o.Path + nextSuffix, o.Path + sigSuffix}, o.HeadPath) || o.HeadPath+nextSuffix == o.Path || o.HeadPath+sigSuffix == o.Path {
+	if o.HeadPath != "" && slices.Contains([]string{o.Path, o.Path + nextSuffix, o.Path + sigSuffix, o.Path + minisigSuffix}, o.HeadPath) ||
+		slices.Contains([]string{o.HeadPath + nextSuffix, o.HeadPath + sigSuffix, o.HeadPath + minisigSuffix}, o.Path) {
 		return bad("head_path and path name the same file").WithHint("keep the head in another place, best on another disk")
 	}
 	if o.RotateBytes == 0 {

@@ -24,7 +24,7 @@ const (
 // A publisher sends the newest head to a command or to syslog, aside from the appends.
 type publisher struct {
 	o    *Options
-	key  *signingKey
+	key  signer
 	mu   sync.Mutex
 	head *Head // waits
 	err  error // of the last try
@@ -34,7 +34,7 @@ type publisher struct {
 	once sync.Once
 }
 
-func newPublisher(o *Options, key *signingKey) *publisher {
+func newPublisher(o *Options, key signer) *publisher {
 	p := &publisher{o: o, key: key, wake: make(chan struct{}, 1), end: make(chan struct{}), over: make(chan struct{})}
 	go p.run()
 	return p

@@ -26,17 +26,25 @@ const (
 	signatureTag = "SSH SIGNATURE"
 )
 
+// A signer makes signatures over heads. They are kept beside the head in a file with a suffix of their kind.
+type signer interface {
+	sign(text []byte) []byte
+	suffix() string
+}
+
 // A signingKey makes signatures in the format of ssh-keygen -Y sign (OpenSSH's PROTOCOL.sshsig).
 type signingKey struct {
 	private ed25519.PrivateKey
 	public  []byte // in the wire form of SSH
 }
 
-// readKey reads an Ed25519 private key as ssh-keygen writes it, without a passphrase.
-func readKey(path string) (*signingKey, error) {
+func (*signingKey) suffix() string { return sigSuffix }
+
+// readKey reads an Ed25519 private key as ssh-keygen or minisign write it, without a passphrase.
+func readKey(path string) (signer, error) {
 	bad := func(format string, args ...any) error {
 		return errdefs.New(errdefs.InvalidArgument, "audit: sign_key: "+format, args...).
-			WithHint("make one with: ssh-keygen -t ed25519 -N '' -f audit_key").WithDetail("field", "audit")
+			WithHint("make one with: ssh-keygen -t ed25519 -N '' -f audit_key, or minisign -G -W -s audit.key").WithDetail("field", "audit")
 	}
 	info, err := os.Stat(path)
 	if err != nil {
@@ -50,7 +58,12 @@ func readKey(path string) (*signingKey, error) {
 	if err != nil {
 		return nil, bad("%v", err)
 	}
-	key, err := parseKey(text)
+	var key signer
+	if isMinisign(text) {
+		key, err = parseMinisign(text)
+	} else {
+		key, err = parseKey(text)
+	}
 	if err != nil {
 		return nil, bad("%s: %v", errdefs.Quote(path), err)
 	}
@@ -156,17 +169,27 @@ func verifySignature(text, armored []byte, keys [][]byte) error {
 	return errors.New("it is by another key")
 }
 
-// publicKeys reads a public key, or a file of them: a .pub file, authorized_keys or allowed_signers.
-func publicKeys(text string) ([][]byte, error) {
+// signers are the public keys of which one must have signed.
+type signers struct {
+	ssh      [][]byte // in the wire form of SSH
+	minisign []minisignPoint
+}
+
+// publicKeys reads a public key, or a file of them: a .pub file, authorized_keys or allowed_signers, or a public key of
+// minisign's.
+func publicKeys(text string) (keys signers, err error) {
+	if keys.minisign = minisignPoints(text); len(keys.minisign) > 0 {
+		return keys, nil
+	}
 	if !strings.HasPrefix(text, ed25519Type+" ") {
 		file, err := os.ReadFile(text)
 		if err != nil {
-			return nil, errdefs.New(errdefs.InvalidArgument, "public_key: %v", err).
+			return keys, errdefs.New(errdefs.InvalidArgument, "public_key: %v", err).
 				WithHint("give the line of a .pub file, or the path of one")
 		}
 		text = string(file)
 	}
-	var keys [][]byte
+	keys.minisign = minisignPoints(text)
 	for entry := range strings.Lines(text) {
 		words := strings.Fields(entry)
 		for i := range words {
@@ -174,15 +197,23 @@ func publicKeys(text string) ([][]byte, error) {
 				continue
 			}
 			if key, err := base64.StdEncoding.DecodeString(words[i+1]); err == nil {
-				keys = append(keys, key)
+				keys.ssh = append(keys.ssh, key)
 			}
 		}
 	}
-	if len(keys) == 0 {
-		return nil, errdefs.New(errdefs.InvalidArgument, "public_key: there is no %s key", ed25519Type).
+	if len(keys.ssh)+len(keys.minisign) == 0 {
+		return keys, errdefs.New(errdefs.InvalidArgument, "public_key: there is no %s key and none of minisign", ed25519Type).
 			WithHint("give the line of a .pub file, or the path of one")
 	}
 	return keys, nil
+}
+
+// verify reports whether one of the keys signed the text. minisign says of which kind the signature is.
+func (k *signers) verify(text, signature []byte, minisign bool) error {
+	if minisign {
+		return verifyMinisign(text, signature, k.minisign)
+	}
+	return verifySignature(text, signature, k.ssh)
 }
 
 // checkSignature checks the signature of a head file. A crash may have come between the signature of an announced head
@@ -192,24 +223,49 @@ func (h *heads) checkSignature(o *VerifyOptions) (*Damage, error) {
 	if err != nil {
 		return nil, err
 	}
-	signature, err := os.ReadFile(o.HeadPath + sigSuffix)
-	if err != nil {
-		return &Damage{File: o.HeadPath, Kind: BadSignature, Message: fmt.Sprintf("there is no signature: %v", err)}, nil
+	var first *Damage
+	for _, suffix := range keys.suffixes() {
+		damage := checkSigned(o.HeadPath, suffix, &keys)
+		if damage == nil {
+			h.signed = true
+			return nil, nil
+		}
+		if first == nil {
+			first = damage
+		}
 	}
-	why := errors.New("")
-	for _, name := range []string{o.HeadPath, o.HeadPath + nextSuffix} {
+	return first, nil
+}
+
+// suffixes are those of the signatures that the keys can have made.
+func (k *signers) suffixes() (list []string) {
+	if len(k.ssh) > 0 {
+		list = append(list, sigSuffix)
+	}
+	if len(k.minisign) > 0 {
+		list = append(list, minisigSuffix)
+	}
+	return list
+}
+
+func checkSigned(head, suffix string, keys *signers) *Damage {
+	signature, err := os.ReadFile(head + suffix)
+	if err != nil {
+		return &Damage{File: head, Kind: BadSignature, Message: fmt.Sprintf("there is no signature: %v", err)}
+	}
+	why := ""
+	for _, name := range []string{head, head + nextSuffix} {
 		text, err := os.ReadFile(name)
 		if err != nil {
 			continue
 		}
-		if err = verifySignature(text, signature, keys); err == nil {
-			h.signed = true
-			return nil, nil
-		} else if why.Error() == "" {
-			why = err
+		if err = keys.verify(text, signature, suffix == minisigSuffix); err == nil {
+			return nil
+		} else if why == "" {
+			why = err.Error()
 		}
 	}
-	return &Damage{File: o.HeadPath + sigSuffix, Kind: BadSignature, Message: "the signature of the head is not good: " + why.Error()}, nil
+	return &Damage{File: head + suffix, Kind: BadSignature, Message: "the signature of the head is not good: " + why}
 }
 
 // An sshReader reads the strings and numbers of SSH's wire format. After the first one that is cut, bad is set.

@@ -18,7 +18,7 @@ type VerifyOptions struct {
 	Head *Head
 	// HeadPath is the head file that the writers of the log keep: the log must end there.
 	HeadPath string
-	// PublicKey is the OpenSSH public key, or the path of a file with one or more of them, that must have signed the
+	// PublicKey is the public key of OpenSSH or minisign, or the path of a file with one or more of them, that must have signed the
 	// head file.
 	PublicKey string
 }
