@@ -103,7 +103,7 @@ func tarArgs(c *check, words []command.Word, granted int) string {
 			switch {
 			case strings.IndexByte("xcruA", l) >= 0 && i >= granted:
 				mode = l
-			case strings.IndexByte("IFg", l) >= 0 && i >= granted:
+			case strings.IndexByte("IFgT", l) >= 0 && i >= granted:
 				return "the option -" + string(l) + " of tar is not granted"
 			case l == 'f':
 				file, fileKnown = letters[k+1:], true
@@ -239,12 +239,29 @@ func sshArgs(c *check, words []command.Word, granted int) string {
 	return ""
 }
 
-// makeArgs: assignments on the command line choose programs (SHELL=, CC=).
+// makeArgs: assignments on the command line choose programs (SHELL=, CC=), and an entry that names a target grants no
+// other one.
 func makeArgs(_ *check, words []command.Word, granted int) string {
 	for i := max(granted, 1); i < len(words); i++ {
-		if w := words[i]; w.Static && strings.Contains(w.Value, "=") && !strings.HasPrefix(w.Value, "-") {
+		w := words[i]
+		switch {
+		case !w.Static || strings.HasPrefix(w.Value, "-"):
+		case strings.Contains(w.Value, "="):
 			return "a variable of make may be a command"
+		case granted > 1 && words[i-1].Value != "-j" && words[i-1].Value != "-l":
+			return "another target of make than the entry names"
 		}
+	}
+	return ""
+}
+
+// ipArgs admits what reads: ip takes every beginning of its verbs, so flu is flush.
+func ipArgs(_ *check, words []command.Word, granted int) string {
+	if len(words) < 2 || granted > 1 {
+		return ""
+	}
+	if w := words[1]; !w.Static || !has("show list lst ls get help sh", w.Value) {
+		return "a verb of ip that is not known to read"
 	}
 	return ""
 }

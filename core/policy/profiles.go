@@ -63,7 +63,7 @@ var profileTable = map[string]*profile{
 	"find":  {exact: "-delete -execdir -ok -okdir -fprint -fprint0 -fprintf -fls", more: findArgs},
 	"awk":   {more: awkArgs}, "gawk": {more: awkArgs}, "mawk": {more: awkArgs}, "nawk": {more: awkArgs},
 	"sed": {more: sedArgs}, "gsed": {more: sedArgs},
-	"tar": {long: "to-command checkpoint-action use-compress-program rsh-command rmt-command info-script new-volume-script index-file listed-incremental volno-file", short: "IFg", longFine: "list", more: tarArgs},
+	"tar": {long: "to-command checkpoint-action use-compress-program rsh-command rmt-command info-script new-volume-script index-file listed-incremental volno-file files-from", short: "IFgT", longFine: "list", more: tarArgs},
 	"ar":  {long: "plugin output", why: "writes files unless the entry names a reading operation"},
 	"curl": {dash: true, short: "cDJKOQ", wshort: "o", vals: "AbCdeEFHmPrtTuUwxXyYz", long: `config dump-header cookie-jar remote-name remote-name-all remote-header-name
 		stderr trace trace-ascii libcurl hsts alt-svc etag-save engine output-dir quote telnet-option unix-socket abstract-unix-socket proxy preproxy netrc-file`, wlong: "output", more: curlArgs},
@@ -97,11 +97,10 @@ var profileTable = map[string]*profile{
 	"terraform": {starts: "-chdir", known: "plan validate show output version providers graph fmt state workspace get init", named: "apply destroy import taint console state workspace init get",
 		subs: map[string]*profile{"*": {starts: "-out --out -state --state -backend-config -plugin-dir -chdir -generate-config-out"}}},
 	"aws":    {long: "endpoint-url ca-bundle profile", subs: map[string]*profile{"*": {long: "endpoint-url ca-bundle cli-input-json cli-input-yaml profile"}}, named: "configure"},
-	"pytest": {short: "pco", vals: "kmnrW", long: "rootdir override-ini confcutdir basetemp junitxml junit-xml log-file pastebin pdbcls pdb import-mode ignore-glob config-file debug cov-config"},
-	"openssl": {subs: map[string]*profile{"*": {exact: "-out -engine -provider -provider-path -config -CAserial -CAcreateserial -writerand -keyout -passin -passout", starts: "-out= -engine= --out --engine --provider --config"}},
+	"pytest": {short: "pco", vals: "kmnrW", long: "rootdir override-ini confcutdir basetemp junitxml junit-xml log-file pastebin pdbcls pdb import-mode ignore-glob config-file debug cov-config cov-report report-log html json-report-file durations-path"},
+	"openssl": {subs: map[string]*profile{"*": {exact: "-out -engine -provider -provider-path -config -CAserial -CAcreateserial -writerand -keyout -passin -passout -sess_out -msgfile -keylogfile -proxy -early_data", starts: "-out= -engine= --out --engine --provider --config"}},
 		known: "x509 version s_client verify req crl rsa pkey ec asn1parse ciphers dgst", named: "engine s_server"},
-	"ip": {short: "bn", long: "batch netns", known: "addr address a link l route r neigh n rule -s maddr", named: "netns vrf", subs: map[string]*profile{
-		"*": {exact: "add del delete set change replace append flush exec save restore"}}},
+	"ip": {short: "bn", long: "batch netns", exact: "-batch -netns -n -b", known: "addr address a link l route r neigh n rule -s maddr", named: "netns vrf", subs: map[string]*profile{"*": {more: ipArgs}}},
 	"nmap":  {starts: "-o --script --datadir --resume --stylesheet --servicedb --versiondb --append-output -sC -A", short: ""},
 	"psql":  {short: "oLfv", wshort: "", long: "output log-file file set variable", vals: "dhpUF", more: sqlArgs},
 	"mysql": {long: "pager tee init-command defaults-file defaults-extra-file plugin-dir", exact: "", more: sqlArgs}, "mariadb": {long: "pager tee init-command", more: sqlArgs},
