@@ -120,9 +120,15 @@ func join(words []command.Word) string {
 	return b.String()
 }
 
+// parse reads a command text that is handed to a shell. What is not known in it stays so, and does not keep the rest from
+// being read: rm -rf $x destroys whatever x is.
+func parse(s string) (*command.Script, error) {
+	return command.Parse(strings.ReplaceAll(s, unknown, "${__unknown}"), command.Limits{})
+}
+
 // text parses a command text that is handed to a shell.
 func text(s string) [][]command.Word {
-	sc, err := command.Parse(s, command.Limits{})
+	sc, err := parse(s)
 	if err != nil {
 		return nil
 	}

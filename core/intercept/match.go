@@ -108,7 +108,7 @@ func (m *matcher) script(sc *command.Script, at *command.Span) {
 			}
 		}
 		m.call(c, sp, 0)
-		m.downloaded(argvs[i], downloads, sp)
+		m.downloaded(cmd, argvs[i], downloads, sp)
 		for _, body := range m.facts.Functions[argvs[i][0]] {
 			if fs, err := command.Parse(body, command.Limits{}); err == nil && m.depth < 3 {
 				m.script(fs, &sp)
@@ -184,7 +184,7 @@ func (m *matcher) call(c call, sp command.Span, depth int) {
 	words := wordsOf(full)
 	if shells[c.name] {
 		if s, ok := shellScript(words); ok {
-			if sc, err := command.Parse(s, command.Limits{}); err == nil {
+			if sc, err := parse(s); err == nil {
 				m.script(sc, &sp)
 			}
 			return
@@ -215,17 +215,22 @@ func (m *matcher) fedShell(c call, sp command.Span) {
 		}
 	}
 	for _, t := range texts {
-		if sc, err := command.Parse(t, command.Limits{}); err == nil {
+		if sc, err := parse(t); err == nil {
 			m.script(sc, &sp)
 		}
 	}
 }
 
 // downloaded notices a file that one command fetches and a later one runs.
-func (m *matcher) downloaded(args []string, files map[string]bool, sp command.Span) {
+func (m *matcher) downloaded(cmd *command.Command, args []string, files map[string]bool, sp command.Span) {
 	name := path.Base(args[0])
 	switch name {
 	case "curl", "wget":
+		for _, r := range cmd.Redirs {
+			if r.Target.Static && strings.HasPrefix(r.Op, ">") {
+				files[path.Base(r.Target.Value)] = true
+			}
+		}
 		for i, a := range args {
 			if (a == "-o" || a == "-O" || a == "--output" || a == "--output-document") && i+1 < len(args) {
 				files[path.Base(args[i+1])] = true

@@ -11,7 +11,7 @@ var hostRules = []Rule{
 	{ID: "init-script", Reason: "stops or restarts a service", match: func(c *call) bool {
 		return c.cmd != nil && len(c.cmd.Words) > 0 && strings.HasPrefix(c.cmd.Words[0].Value, "/etc/init.d/") && c.has("stop", "restart", "force-reload", "kill")
 	}, Hits: []string{"/etc/init.d/nginx stop"}, Passes: []string{"/etc/init.d/nginx status", "cat /etc/init.d/nginx"}},
-	{ID: "mass-kill", Reason: "kills processes by name or in mass", names: set("killall pkill skill kill fuser xkill"), match: func(c *call) bool {
+	{ID: "mass-kill", Reason: "kills processes by name or in mass", names: set("killall killall5 pkill skill kill fuser xkill"), match: func(c *call) bool {
 		switch c.name {
 		case "kill":
 			ws := c.words()
@@ -22,7 +22,7 @@ var hostRules = []Rule{
 			return !c.flag("l", "list") && !c.has("-0")
 		}
 		return !c.has("-0", "-l")
-	}, Hits: []string{"killall -9 python3", "pkill -9 -u app", "kill -9 -1"}, Passes: []string{"kill -0 1234", "pgrep -f api", "kill 1234"}},
+	}, Hits: []string{"killall -9 python3", "pkill -9 -u app", "kill -9 -1", "killall5"}, Passes: []string{"kill -0 1234", "pgrep -f api", "kill 1234"}},
 	{ID: "firewall-network", Reason: "changes the firewall or cuts the network", names: set("iptables ip6tables iptables-restore ip6tables-restore nft ufw firewall-cmd ip ifconfig ifdown route nmcli tc ebtables arptables pfctl netsh nmtui ifup netplan rfkill"), match: network,
 		Hits: []string{"iptables -t nat -F", "ip link set eth0 down", "ufw disable"}, Passes: []string{"iptables -S", "ip link show", "ufw status"}},
 	{ID: "kernel", Reason: "changes the running kernel or its protection", names: set("rmmod modprobe insmod setenforce sysctl aa-teardown aa-disable apparmor_parser grub-install update-grub efibootmgr mokutil"), match: func(c *call) bool {
@@ -40,10 +40,12 @@ var hostRules = []Rule{
 		}
 		return len(c.args) > 0
 	}, Hits: []string{"rmmod nvme", "setenforce 0"}, Passes: []string{"sysctl -a", "lsmod"}},
-	{ID: "accounts", Reason: "changes accounts, passwords or keys", names: set("userdel groupdel usermod deluser delgroup passwd chpasswd chage gpasswd adduser-admin vipw vigr gpg gpg2 kdestroy ssh-keygen ssh-add newusers realm faillock visudo"), match: func(c *call) bool {
+	{ID: "accounts", Reason: "changes accounts, passwords or keys", names: set("useradd adduser userdel groupdel usermod deluser delgroup passwd chpasswd chage gpasswd adduser-admin vipw vigr gpg gpg2 kdestroy ssh-keygen ssh-add newusers realm faillock visudo"), match: func(c *call) bool {
 		switch c.name {
 		case "passwd":
 			return !c.flag("S", "status")
+		case "useradd", "adduser":
+			return c.flag("o", "non-unique") || c.has("sudo", "wheel", "root", "0") // an account that is another root
 		case "chage":
 			return !c.flag("l", "list")
 		case "gpg", "gpg2":
@@ -58,7 +60,7 @@ var hostRules = []Rule{
 			return c.has("--reset")
 		}
 		return true
-	}, Hits: []string{"userdel app", "passwd -d root", "usermod -aG sudo a"}, Passes: []string{"chage -l app", "getent passwd app", "ssh-add -l"}},
+	}, Hits: []string{"userdel app", "useradd -o -u 0 x", "passwd -d root", "usermod -aG sudo a"}, Passes: []string{"useradd app", "chage -l app", "getent passwd app", "ssh-add -l"}},
 	{ID: "history-audit", Reason: "wipes history, logs or the audit trail", names: set("history set unset export journalctl auditctl dmesg wevtutil logrotate ausearch last utmpdump fc shopt service-audit rm shred truncate"), match: func(c *call) bool {
 		switch c.name {
 		case "history":
