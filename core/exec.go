@@ -266,6 +266,11 @@ func (p *proposal) admit(ctx context.Context, approve Approver) (_ *job, err err
 		return nil, err
 	}
 	s.redact.LearnCommand(p.command)
+	for name, value := range p.options.Env {
+		if value != nil {
+			learnEnv(s.redact, map[string]string{name: *value})
+		}
+	}
 	raw := p.options.Raw
 	j := &job{session: s, shell: shell, command: first, undo: undo, raw: raw, mark: mark, trace: p.trace,
 		asked: p.command, script: p.verdict.script, decision: p.verdict.decision, limits: p.limits,
