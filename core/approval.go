@@ -227,7 +227,7 @@ func (p *proposal) edit(command string) error {
 	if err := checkCommand(command); err != nil {
 		return p.refused("the edited command cannot run: "+errdefs.From(err).Message, err)
 	}
-	v, err := p.session.guard.judge(command)
+	v, err := p.session.guard.judgeIn(command, p.apart())
 	if err != nil {
 		return errdefs.From(err).WithDetail("edited", true)
 	}

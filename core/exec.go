@@ -117,6 +117,7 @@ type job struct {
 	script         *command.Script // asked as it was parsed; see verdict
 	decision       wire.Decision
 	command        engine.Command
+	apart          bool            // it runs in another shell than the session's
 	undo           *engine.Command // takes back what held for this command only; nil for nothing
 	raw            bool
 	stdout, stderr *capture
@@ -202,7 +203,7 @@ func (s *Session) propose(command string, o ExecOptions) (_ *proposal, err error
 		}
 	}
 	// Nothing of a command reaches a shell before the policy has let it through.
-	if p.verdict, err = s.guard.judge(command); err != nil {
+	if p.verdict, err = s.guard.judgeIn(command, p.apart()); err != nil {
 		return nil, s.hideSecrets(err)
 	}
 	if p.options.Stdin, err = s.guard.judgeStdin(&p.verdict, o.Stdin); err != nil {
@@ -218,6 +219,9 @@ func (p *proposal) run(ctx context.Context) (*Result, error) {
 	}
 	return job.run(ctx)
 }
+
+// apart says that the command runs in another shell than the session's.
+func (p *proposal) apart() bool { return p.session.target.apart(&p.options) }
 
 // asks reports whether a person has to be asked first.
 func (p *proposal) asks() bool { return p.verdict.decision.Decision == policy.Ask }
@@ -260,6 +264,9 @@ func (p *proposal) admit(ctx context.Context, approve Approver) (_ *job, err err
 	if err != nil {
 		return nil, s.hideSecrets(err)
 	}
+	if p.apart() {
+		undo = nil // it lasts for the command alone
+	}
 	first.Prelude = prelude + first.Prelude
 	mark, err := s.beforeCommand(ctx, p.command, p.options.Env)
 	if err != nil {
@@ -272,7 +279,7 @@ func (p *proposal) admit(ctx context.Context, approve Approver) (_ *job, err err
 		}
 	}
 	raw := p.options.Raw
-	j := &job{session: s, shell: shell, command: first, undo: undo, raw: raw, mark: mark, trace: p.trace,
+	j := &job{session: s, shell: shell, command: first, undo: undo, raw: raw, mark: mark, trace: p.trace, apart: p.apart(),
 		asked: p.command, script: p.verdict.script, decision: p.verdict.decision, limits: p.limits,
 		stdout: newCapture(limitsOf(p.limits, "stdout"), s.redact, raw), stderr: newCapture(limitsOf(p.limits, "stderr"), s.redact, raw)}
 	j.watch(p.tell)
@@ -338,7 +345,7 @@ func (j *job) runSoon(ctx context.Context) (r *Result, rest func() (*Result, err
 
 // finish takes over what the command changed and says what it came to.
 func (j *job) finish(ctx context.Context, out engine.Outcome) (*Result, error) {
-	if !out.NotRun {
+	if !out.NotRun && !j.apart {
 		j.session.guard.ran(j.asked, j.script)
 	}
 	if !j.settle() {

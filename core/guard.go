@@ -164,13 +164,24 @@ type verdict struct {
 
 // judge decides on a command. What is denied comes back as an error; what a person has to decide comes back with the
 // decision ask.
-func (g *guard) judge(command string) (verdict, error) {
+func (g *guard) judge(command string) (verdict, error) { return g.judgeIn(command, false) }
+
+// judgeIn decides on a command for the session's shell, or for one apart, to which no function or alias of the session's
+// shell stands in for a program.
+func (g *guard) judgeIn(command string, apart bool) (verdict, error) {
 	if !g.judges {
 		return verdict{decision: wire.Decision{Decision: policy.Allow}}, nil
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	d, script := check(g.sessions, command)
+	sessions := g.sessions
+	if apart {
+		sessions = make([]*policy.Session, len(g.sessions))
+		for i, s := range g.sessions {
+			sessions[i] = s.Apart()
+		}
+	}
+	d, script := check(sessions, command)
 	if script == nil {
 		d = g.reread(d, command)
 	}

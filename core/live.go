@@ -41,6 +41,7 @@ type livePart struct {
 
 	mu      sync.Mutex
 	driver  driver // nil until the command is handed to a shell, and when it has ended
+	over    bool   // it has
 	waiting *wire.Waiting
 }
 
@@ -81,13 +82,11 @@ func (r *Running) drive() (driver, error) {
 	if r.live.driver != nil {
 		return r.live.driver, nil
 	}
-	select {
-	case <-r.done:
+	if r.live.over || r.isOver() {
 		return nil, notAttached("it has ended")
-	default:
-		return nil, errdefs.New(errdefs.Unsupported, "the command cannot be driven: it waits for approval, or its target has no such power").
-			WithHint("wait for the started event")
 	}
+	return nil, errdefs.New(errdefs.Unsupported, "the command cannot be driven: it waits for approval, or its target has no such power").
+		WithHint("wait for the started event")
 }
 
 // WriteOptions say where input goes and what it is.
@@ -183,7 +182,10 @@ func (r *Running) typed(ctx context.Context, d driver, p []byte, secret bool) er
 	}()
 	select {
 	case err := <-done:
+		var refused *errdefs.Error
 		switch {
+		case errors.As(err, &refused):
+			return refused
 		case errors.Is(err, engine.ErrLineTooLong):
 			return errdefs.New(errdefs.InvalidArgument, "%v", err).WithHint("send shorter lines, or run the command with stdin \"open\" and without a tty")
 		case err != nil:
@@ -320,8 +322,11 @@ func (r *Running) Resize(size TTY) error {
 		return err
 	}
 	for err := d.Resize(engine.TTY(*full)); err != nil; err = d.Resize(engine.TTY(*full)) {
-		if r.isOver() {
+		switch {
+		case r.isOver():
 			return notAttached("it has ended")
+		case !errors.Is(err, engine.ErrNoTerminal):
+			return errdefs.From(err)
 		}
 		time.Sleep(time.Millisecond) // the shell was not given the command yet
 	}
@@ -441,7 +446,7 @@ func (r *Running) begin(j *job) {
 
 func (r *Running) ended() {
 	r.live.mu.Lock()
-	r.live.driver, r.live.waiting = nil, nil
+	r.live.driver, r.live.waiting, r.live.over = nil, nil, true
 	r.live.mu.Unlock()
 	if r.live.input != nil {
 		r.live.input.end()

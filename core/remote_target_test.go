@@ -245,14 +245,113 @@ func TestRemoteSignal(t *testing.T) {
 	}
 }
 
-// A terminal is refused by name, and nothing runs.
+// A terminal on a target is a program of its own, with the session's directory and environment; what is told of it is
+// what is told here.
 func TestRemoteTerminal(t *testing.T) {
-	s, _ := far(t, execkit.Config{})
-	_, err := s.Start(context.Background(), "touch ran", execkit.ExecOptions{TTY: &execkit.TTY{}})
-	if !errors.Is(err, execkit.ErrUnsupported) || errdefs.From(err).Details["field"] != "tty" {
+	s, _ := far(t, execkit.Config{Policy: trusting(t)})
+	ctx := context.Background()
+	do(t, s, "cd /usr; export W=kept; f() { :; }")
+	f := startLive(t, s, "stty size; pwd; echo $W $TERM; read -r a; stty size; cat; cd /; export W=lost", execkit.ExecOptions{TTY: &execkit.TTY{Rows: 12, Cols: 50}, Timeout: patience})
+	f.shows("tty", "kept xterm-256color")
+	if err := f.r.Resize(execkit.TTY{Rows: 10000, Cols: 10000}); !errors.Is(err, execkit.ErrInvalidArgument) {
 		t.Errorf("%v", err)
 	}
-	if r := do(t, s, "ls"); strings.Contains(r.Stdout, "ran") {
+	if err := f.r.Resize(execkit.TTY{Rows: 20, Cols: 60}); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.r.Keys(ctx, "a", "enter"); err != nil {
+		t.Fatal(err)
+	}
+	f.shows("tty", "20 60")
+	f.write("hunter22x\n", execkit.WriteOptions{Secret: true})
+	f.write("plain\n", execkit.WriteOptions{})
+	f.until("the echo and the answer", func() bool { return strings.Count(f.text["tty"], "plain") == 2 })
+	m, err := f.r.Screen()
+	if err != nil || m.Rows != 20 || m.Cols != 60 || !strings.Contains(strings.Join(m.Lines(), "\n"), "plain\nplain") || strings.Contains(strings.Join(m.Lines(), "\n"), "hunter22x") {
+		t.Errorf("%v %v", m, err)
+	}
+	if err := f.r.CloseStdin(ctx); err != nil {
+		t.Fatal(err)
+	}
+	r := f.end()
+	if !strings.HasPrefix(r.Stdout, "12 50\n/usr\nkept xterm-256color\n") || strings.Contains(r.Stdout+f.text["tty"], "hunter22x") || *r.ExitCode != 0 || r.Cwd != "/usr" || r.EnvDelta != nil && len(r.EnvDelta.Set) > 0 {
+		t.Errorf("%+v", r)
+	}
+	if err := f.r.Write(ctx, []byte("x"), execkit.WriteOptions{}); !errors.Is(err, execkit.ErrStdinNotAttached) {
+		t.Errorf("%v", err)
+	}
+	if err := f.r.Resize(execkit.TTY{}); !errors.Is(err, execkit.ErrStdinNotAttached) {
+		t.Errorf("%v", err)
+	}
+	if r := do(t, s, "f && echo $W; pwd"); r.Stdout != "kept\n/usr\n" {
+		t.Errorf("%+v", r)
+	}
+}
+
+// A function of the session is nothing to a command on a terminal, and one of a terminal nothing to the session; the
+// policy knows both.
+func TestRemoteTerminalIsJudgedApart(t *testing.T) {
+	p, err := execkit.LoadPolicy(json.RawMessage(`{"default":"deny","allow":["echo","ls"],"interactive":true}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, _ := far(t, execkit.Config{Policy: p})
+	start := func(command string) error {
+		r, err := s.Start(context.Background(), command, execkit.ExecOptions{TTY: &execkit.TTY{}, Timeout: patience})
+		if err == nil {
+			_, err = r.Wait(context.Background())
+		}
+		return err
+	}
+	earlier := "an earlier command defined"
+	do(t, s, "greet() { echo hi; }")
+	if _, err := s.Exec(context.Background(), "greet", execkit.ExecOptions{}); err == nil || !strings.Contains(err.Error(), earlier) {
+		t.Errorf("%v", err)
+	}
+	if err := start("greet"); !errors.Is(err, execkit.ErrBlocked) || strings.Contains(err.Error(), earlier) {
+		t.Errorf("a function of the session: %v", err)
+	}
+	if err := start("part() { echo hi; }"); err != nil {
+		t.Errorf("%v", err)
+	}
+	if _, err := s.Exec(context.Background(), "part", execkit.ExecOptions{}); !errors.Is(err, execkit.ErrBlocked) || strings.Contains(err.Error(), earlier) {
+		t.Errorf("a function of a terminal: %v", err)
+	}
+	fence, err := execkit.LoadPolicy(json.RawMessage(`{"default":"deny","allow":["echo"]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, _ = far(t, execkit.Config{Policy: fence})
+	if err := start("echo a"); !errors.Is(err, execkit.ErrBlocked) {
+		t.Errorf("a fence lets a terminal through: %v", err)
+	}
+}
+
+// A REPL and an editor on a target.
+func TestRemotePrograms(t *testing.T) {
+	s, _ := far(t, execkit.Config{Policy: trusting(t)})
+	f := startLive(t, s, "python3 -q", execkit.ExecOptions{TTY: &execkit.TTY{}, Timeout: patience})
+	f.shows("tty", ">>>")
+	f.write("print(6*7)\n", execkit.WriteOptions{})
+	f.shows("tty", "\n42")
+	f.write("exit(3)\n", execkit.WriteOptions{})
+	if r := f.end(); *r.ExitCode != 3 {
+		t.Errorf("%+v", r)
+	}
+	f = startLive(t, s, "busybox vi f", execkit.ExecOptions{TTY: &execkit.TTY{}, Timeout: patience})
+	f.until("an empty screen", func() bool { m, err := f.r.Screen(); return err == nil && strings.HasPrefix(m.Lines()[1], "~") })
+	f.write("iword", execkit.WriteOptions{})
+	f.until("the word", func() bool { m, err := f.r.Screen(); return err == nil && strings.HasPrefix(m.Lines()[0], "word") })
+	if err := f.r.Keys(context.Background(), "escape"); err != nil {
+		t.Fatal(err)
+	}
+	// An escape that a colon follows at once would be another key.
+	f.until("the end of typing", func() bool { m, err := f.r.Screen(); return err == nil && strings.HasPrefix(m.Lines()[23], "- f") })
+	f.write(":wq\n", execkit.WriteOptions{})
+	if r := f.end(); *r.ExitCode != 0 {
+		t.Errorf("%+v", r)
+	}
+	if r := do(t, s, "cat f"); r.Stdout != "word\n" {
 		t.Errorf("%+v", r)
 	}
 }

@@ -45,6 +45,9 @@ type target interface {
 	firstDir() string
 	// running returns which of these processes still run, as far as that can be told.
 	running(pids []int) map[int]bool
+	// apart says that a command runs in a shell of its own, which has the session's directory and environment and nothing
+	// else of what earlier commands left, and leaves nothing to later ones.
+	apart(o *ExecOptions) bool
 	// describe fills in what a session tells about its target.
 	describe(info *wire.SessionInfo)
 	close() error
@@ -146,6 +149,8 @@ func (*localTarget) running(pids []int) map[int]bool {
 	}
 	return found
 }
+
+func (*localTarget) apart(*ExecOptions) bool { return false }
 
 func (t *localTarget) describe(info *wire.SessionInfo) {
 	info.Transport, info.Target, info.Shell = "local", "local", t.shell

@@ -172,21 +172,19 @@ func (*remoteTarget) checkDir(ctx context.Context, sh shell, dir string) error {
 }
 
 func (t *remoteTarget) drives(o *ExecOptions) error {
-	switch {
-	case o.TTY != nil:
-		return errdefs.New(errdefs.Unsupported, "terminals are for sessions on this machine in this version").
-			WithHint("give each program its options for running without a terminal").WithDetail("field", "tty")
-	case o.StdinOpen && !t.host.Lends():
+	if o.StdinOpen && o.TTY == nil && !t.host.Lends() {
 		return errdefs.New(errdefs.Unsupported, "the target cannot keep a command's input open: it has no /proc through which programs share a pipe").
-			WithHint("put the input into the command, as a here-document").WithDetail("field", "stdin")
+			WithHint("run it on a tty, or put the input into the command, as a here-document").WithDetail("field", "stdin")
 	}
 	return nil
 }
 
+func (*remoteTarget) apart(o *ExecOptions) bool { return o.TTY != nil }
+
 func (t *remoteTarget) describe(info *wire.SessionInfo) {
 	i := t.transport.Info()
 	info.Transport, info.Target, info.Shell = i.Scheme, i.Target, t.shell
-	info.Capabilities = append([]string{"split_streams", "env_delta", "jobs", "signals"}, i.Capabilities...)
+	info.Capabilities = append([]string{"split_streams", "env_delta", "jobs", "signals", "tty"}, i.Capabilities...)
 	if t.host.Lends() {
 		info.Capabilities = append(info.Capabilities, "stdin_open")
 	}

@@ -17,6 +17,22 @@ const MaxTTY = 500
 // ErrNoTerminal says that no command runs that has a terminal to type at.
 var ErrNoTerminal = errors.New("no command runs on a terminal")
 
+// MaxTerminalLine is what a terminal that takes lines accepts of one; the kernel drops the rest (n_tty).
+const MaxTerminalLine = 4095
+
+// LongestLine returns how long the longest line is that is typed with p.
+func LongestLine(p []byte) (longest int) {
+	run := 0
+	for _, c := range p {
+		run++
+		if c == '\n' || c == '\r' {
+			run = 0
+		}
+		longest = max(longest, run)
+	}
+	return longest
+}
+
 // ErrLineTooLong says that a terminal that takes whole lines would drop the end of this one.
 var ErrLineTooLong = errors.New("a terminal takes lines of at most 4095 bytes")
 

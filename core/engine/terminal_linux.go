@@ -187,9 +187,6 @@ func (t *terminal) settings() (lines, echo bool, err error) {
 	return lines, echo, err
 }
 
-// maxTerminalLine is what a terminal that takes lines accepts of one; the kernel drops the rest (n_tty).
-const maxTerminalLine = 4095
-
 // write types p for a command; secret keeps the terminal from showing it. It waits where the terminal is full, until the
 // command has ended.
 func (t *terminal) write(now *live, p []byte, secret bool) (n int, err error) {
@@ -202,7 +199,7 @@ func (t *terminal) write(now *live, p []byte, secret bool) (n int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	if lines && longestLine(p) > maxTerminalLine {
+	if lines && LongestLine(p) > MaxTerminalLine {
 		return 0, ErrLineTooLong
 	}
 	if secret && echo {
@@ -225,18 +222,6 @@ func (t *terminal) stopTyping(now *live) {
 
 // settle waits until the kernel has taken what was typed: its own work queue does that, in microseconds.
 func (t *terminal) settle() { time.Sleep(5 * time.Millisecond) }
-
-func longestLine(p []byte) (longest int) {
-	run := 0
-	for _, c := range p {
-		run++
-		if c == '\n' || c == '\r' {
-			run = 0
-		}
-		longest = max(longest, run)
-	}
-	return longest
-}
 
 func (t *terminal) setEcho(on bool) {
 	_ = t.control(func(fd int) error {

@@ -58,6 +58,13 @@ func (s *Session) Renew() {
 	*s = Session{p: s.p, vars: map[string]varKind{}, values: map[string]string{}, funcs: map[string][]string{}, cd: s.cd}
 }
 
+// Apart returns what another shell is to the policy that starts in the directory of this one.
+func (s *Session) Apart() *Session {
+	other := *s
+	other.Renew()
+	return &other
+}
+
 // Defined reports whether an earlier command defined a function of this name.
 func (s *Session) Defined(name string) bool { return s.funcs[name] != nil }
 

@@ -31,11 +31,7 @@ const notOurs = "ENV BASH_ENV PROMPT_COMMAND PS1 TIMEFORMAT POSIXLY_CORRECT OLDP
 func supervise(shells []string, hello, exit uint64) string {
 	var find strings.Builder
 	for _, shell := range shells {
-		applet := ""
-		if shell == "busybox" || strings.HasSuffix(shell, "/busybox") {
-			applet = "sh"
-		}
-		fmt.Fprintf(&find, `ek_try %s %s||`, engine.Quote(shell), applet)
+		fmt.Fprintf(&find, `ek_try %s %s||`, engine.Quote(shell), appletOf(shell))
 	}
 	return `ek_tell() { printf "%s%s$1\n" $2; }; ` +
 		`ek_try() { ek_s=$(command -v "$1" 2>/dev/null) && ek_v=$("$ek_s" $2 -c 'if [ "$BASH_VERSION" ]; then echo "v$BASH_VERSION"; else echo "v$(echo -e)"; fi' 2>/dev/null </dev/null) && ek_a=$2; }; ` +
@@ -47,6 +43,14 @@ func supervise(shells []string, hello, exit uint64) string {
 		`ek_m=$("$ek_s" $ek_a -c 'trap : ` + caught + `;"$@" >/dev/null 2>/dev/null 8>&3 9>&4 3>&- 4>&-;exit $?' sh "$ek_s" $ek_a $ek_o 2>&1); ek_r=$?; ` +
 		`[ "$ek_m" ] && [ $ek_r -gt 128 ] && ek_r=$((ek_r+256)); ` +
 		`ek_r=$(printf %03d $ek_r); ek_tell $ek_r "` + halves(exit) + `" >&4; ek_tell $ek_r "` + halves(exit) + `"` + "\n"
+}
+
+// appletOf is the argument that makes a program a shell, "" where it is one.
+func appletOf(shell string) string {
+	if shell == "busybox" || strings.HasSuffix(shell, "/busybox") {
+		return "sh"
+	}
+	return ""
 }
 
 // signalled is what the supervisor adds to a status that a signal made.

@@ -31,6 +31,12 @@
 // target, in which no command ever runs. It also is the watchdog: when the host goes away its input ends, and it ends
 // every process of the session.
 //
+// # Terminals
+//
+// A command on a terminal is a program of its own, which the steward signals, looks for and ends like a session's shell.
+// What is read there are two marks from before the command begins; how it ends is told by the protocol, so that nothing
+// that the command prints can say it.
+//
 // # Threats
 //
 // The command is hostile, and so is the target: what it sends is searched for nonces and otherwise only passed on, held

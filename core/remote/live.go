@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -13,7 +15,10 @@ import (
 )
 
 // A driven is the command that runs now, to those who drive it.
-type driven struct{}
+type driven struct {
+	onTerminal bool
+	terminal   *terminal // nil until it is open
+}
 
 // errNoTerminal says that a command has no terminal and will get none.
 var errNoTerminal = errors.New("the command has no terminal")
@@ -26,11 +31,38 @@ func (s *Shell) drive(now *driven) {
 	s.driving.Unlock()
 }
 
-// Type is for commands on a terminal.
-func (s *Shell) Type([]byte, bool) error { return errNoTerminal }
+// keyboard returns the terminal of the command that runs now.
+func (s *Shell) keyboard() (*terminal, error) {
+	s.driving.Lock()
+	defer s.driving.Unlock()
+	switch now := s.now; {
+	case now == nil || now.onTerminal && now.terminal == nil:
+		return nil, engine.ErrNoTerminal // not yet
+	case now.terminal == nil:
+		return nil, errNoTerminal
+	default:
+		return now.terminal, nil
+	}
+}
 
-// Resize is for commands on a terminal.
-func (s *Shell) Resize(engine.TTY) error { return errNoTerminal }
+// Type writes to the terminal of the running command, as a person's keys would. secret keeps the terminal from showing
+// it. It waits while the terminal is full.
+func (s *Shell) Type(p []byte, secret bool) error {
+	t, err := s.keyboard()
+	if err != nil {
+		return err
+	}
+	return t.typeKeys(p, secret)
+}
+
+// Resize changes the size of the running command's terminal.
+func (s *Shell) Resize(size engine.TTY) error {
+	t, err := s.keyboard()
+	if err != nil {
+		return err
+	}
+	return t.resize(size)
+}
 
 // Waiting has no evidence.
 func (s *Shell) Waiting() (engine.Wait, bool) { return engine.Wait{}, false }
@@ -47,14 +79,10 @@ func (s *Shell) Signal(name string) (reached int, err error) {
 	ctx, cancel := s.within(stewardTimeout)
 	defer cancel()
 	name = engine.SignalName(name)
-	st, err := s.host.steer(ctx)
+	targets, err := s.targets(ctx, name)
 	if err == nil {
-		var all []process
-		if all, err = st.processes(ctx); err == nil {
-			targets := s.foreground(all)
-			if name == "INT" {
-				targets = append(targets, s.pid)
-			}
+		var st *steward
+		if st, err = s.host.steer(ctx); err == nil {
 			reached, err = st.reach(ctx, name, targets)
 		}
 	}
@@ -63,6 +91,31 @@ func (s *Shell) Signal(name string) (reached int, err error) {
 	}
 	s.noteSignal()
 	return reached, nil
+}
+
+// targets are the processes of the running command that a signal is for. Its shell is one only where an interrupt has to
+// end a loop of its own, or where there is nothing else.
+func (s *Shell) targets(ctx context.Context, name string) ([]int, error) {
+	if t := s.now.terminal; t != nil {
+		found, _, err := t.members(ctx)
+		if name != "INT" && len(found) > 1 {
+			found = slices.DeleteFunc(found, func(pid int) bool { return pid == t.pid })
+		}
+		return found, err
+	}
+	if s.now.onTerminal {
+		return nil, nil
+	}
+	st, err := s.host.steer(ctx)
+	if err != nil {
+		return nil, err
+	}
+	all, err := st.processes(ctx)
+	found := s.foreground(all)
+	if name == "INT" {
+		found = append(found, s.pid)
+	}
+	return found, err
 }
 
 // noteSignal has the watch look whether the signal took a line that asks for the report.
@@ -99,4 +152,24 @@ func (st *steward) reach(ctx context.Context, name string, pids []int) (reached 
 		return 0, err
 	}
 	return strconv.Atoi(strings.TrimSpace(text))
+}
+
+// keepTerminal notes that a process session is to be ended with the shell, or takes that back.
+func (s *Shell) keepTerminal(session int, kept bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !kept {
+		delete(s.terminals, session)
+		return
+	}
+	if s.terminals == nil {
+		s.terminals = make(map[int]bool)
+	}
+	s.terminals[session] = true
+}
+
+func (s *Shell) keptTerminals() []int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Collect(maps.Keys(s.terminals))
 }

@@ -19,6 +19,9 @@ func (s *Shell) Run(ctx context.Context, c engine.Command) engine.Outcome {
 		s.noteLoss()
 		return engine.Outcome{Exited: true, Lost: s.Lost(), NotRun: true, Cwd: s.cwd, Env: s.env}
 	}
+	if c.TTY != nil {
+		return s.runOnTerminal(ctx, c)
+	}
 	to, lent, err := s.lendStreams(ctx, c)
 	if err != nil {
 		return s.cannotFeed(c, err)

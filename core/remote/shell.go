@@ -38,12 +38,13 @@ type Shell struct {
 	sides     []*side
 	roundTrip time.Duration
 
-	closing sync.Once
-	running sync.Mutex // held by Run
-	mu      sync.Mutex // guards ending
-	ending  ending
-	lost    atomic.Bool
-	sending atomic.Bool // a large line is on its way; nothing else may be written
+	closing   sync.Once
+	running   sync.Mutex // held by Run
+	mu        sync.Mutex // guards ending and terminals
+	ending    ending
+	terminals map[int]bool // the process sessions of commands on terminals that are kept
+	lost      atomic.Bool
+	sending   atomic.Bool // a large line is on its way; nothing else may be written
 
 	driving   sync.Mutex    // held while something is done to the command from outside
 	now       *driven       // what runs; nil between commands. Guarded by driving
@@ -391,6 +392,11 @@ func (s *Shell) end() (confirmed bool) {
 			if st, err := s.host.steer(ctx); err == nil {
 				confirmed, _ = st.end(ctx, s.greeting.pid)
 				_ = s.host.release(ctx, s.greeting.pid)
+				for _, session := range s.keptTerminals() {
+					gone, _ := st.end(ctx, session)
+					confirmed = confirmed && gone
+					_ = s.host.release(ctx, session)
+				}
 			}
 			go func() {
 				// A Run that Close interrupts still uses them.

@@ -112,18 +112,31 @@ func (st *steward) alive() bool {
 
 // processes returns what /proc shows, or nothing where there is none.
 func (st *steward) processes(ctx context.Context) ([]process, error) {
-	text, err := st.ask(ctx, "ek_all")
-	if err != nil {
-		return nil, err
+	all, _, err := st.survey(ctx, "")
+	return all, err
+}
+
+// survey also tells which processes have a tag in their environment.
+func (st *steward) survey(ctx context.Context, tag string) (all []process, tagged map[int]bool, err error) {
+	line := "ek_all"
+	if tag != "" {
+		line += "; (ek_tag=" + engine.Quote(tagName+"="+tag) + "; ek_tagged)"
 	}
-	var all []process
+	text, err := st.ask(ctx, line)
+	if err != nil {
+		return nil, nil, err
+	}
+	tagged = make(map[int]bool)
 	for line := range strings.Lines(text) {
 		var p process
-		if n, _ := fmt.Sscanf(line, "%d %1s %d %d %d", &p.pid, &p.state, &p.parent, &p.group, &p.session); n == 5 {
+		switch n, _ := fmt.Sscanf(line, "%d %1s %d %d %d", &p.pid, &p.state, &p.parent, &p.group, &p.session); n {
+		case 5:
 			all = append(all, p)
+		case 1:
+			tagged[p.pid] = true
 		}
 	}
-	return all, nil
+	return all, tagged, nil
 }
 
 // signal sends a signal to processes, or to groups given as negative numbers.

@@ -2,6 +2,7 @@ package transporttest
 
 import (
 	"context"
+	"errors"
 	"io"
 	"time"
 
@@ -42,6 +43,14 @@ type faulty struct {
 func (f *faulty) Stdin() io.WriteCloser { return f.in }
 func (f *faulty) Stdout() io.Reader     { return f.out }
 func (f *faulty) Stderr() io.Reader     { return f.err }
+
+// Resize implements transport.Resizer where the program does.
+func (f *faulty) Resize(s transport.Size) error {
+	if r, ok := f.Process.(transport.Resizer); ok {
+		return r.Resize(s)
+	}
+	return errors.New("no terminal")
+}
 
 // Wait implements transport.Process.
 func (f *faulty) Wait(ctx context.Context) (transport.Exit, error) { return f.Process.Wait(ctx) }

@@ -35,7 +35,7 @@ type Local struct {
 func (l *Local) Open(_ context.Context, o transport.OpenOptions) (transport.Process, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	p := &process{ended: make(chan struct{})}
+	p := &process{ended: make(chan struct{}), broken: make(chan struct{})}
 	l.opened = append(l.opened, p)
 	if l.Refuse != nil {
 		if err := l.Refuse(len(l.opened)); err != nil {
@@ -50,7 +50,12 @@ func (l *Local) Open(_ context.Context, o transport.OpenOptions) (transport.Proc
 	if err != nil {
 		return nil, errdefs.New(errdefs.ShellNotFound, "no %s", o.Argv[0])
 	}
-	if err := p.start(path, o.Argv, l.Dir, l.Env); err != nil {
+	if o.TTY != nil {
+		err = p.startOnTerminal(path, o.Argv, l.Dir, l.Env, *o.TTY)
+	} else {
+		err = p.start(path, o.Argv, l.Dir, l.Env)
+	}
+	if err != nil {
 		return nil, err
 	}
 	if l.Wrap != nil {
@@ -86,11 +91,12 @@ func (l *Local) Cut() {
 
 type process struct {
 	in, out, err *os.File
+	tty          bool // in and out are one terminal
 	ended        chan struct{}
 	exit         transport.Exit
 	closing      sync.Once
-	mu           sync.Mutex
-	broken       bool
+	broken       chan struct{} // closed when the connection is
+	breaking     sync.Once
 }
 
 func (p *process) start(path string, argv []string, dir string, env []string) (err error) {
@@ -111,7 +117,11 @@ func (p *process) start(path string, argv []string, dir string, env []string) (e
 	if p.err, theirs[2], err = os.Pipe(); err != nil {
 		return err
 	}
-	child, err := os.StartProcess(path, argv, &os.ProcAttr{Dir: dir, Env: env, Files: theirs[:], Sys: &syscall.SysProcAttr{Setsid: true}})
+	return p.run(path, argv, &os.ProcAttr{Dir: dir, Env: env, Files: theirs[:], Sys: &syscall.SysProcAttr{Setsid: true}})
+}
+
+func (p *process) run(path string, argv []string, attributes *os.ProcAttr) error {
+	child, err := os.StartProcess(path, argv, attributes)
 	if err != nil {
 		return err
 	}
@@ -140,6 +150,9 @@ type reader struct {
 
 func (r *reader) Read(b []byte) (int, error) {
 	n, err := r.f.Read(b)
+	if r.p.tty && errors.Is(err, syscall.EIO) {
+		return n, io.EOF // every program has closed it
+	}
 	if err != nil && err != io.EOF {
 		err = errdefs.New(errdefs.ConnectionLost, "the connection broke")
 	}
@@ -147,24 +160,22 @@ func (r *reader) Read(b []byte) (int, error) {
 }
 
 func (p *process) Wait(ctx context.Context) (transport.Exit, error) {
-	p.mu.Lock()
-	broken := p.broken
-	p.mu.Unlock()
-	if broken {
-		return transport.Exit{Missing: true}, nil
-	}
 	select {
 	case <-p.ended:
-		return p.exit, nil
+	case <-p.broken:
 	case <-ctx.Done():
 		return transport.Exit{Missing: true}, errors.New("it runs on")
+	}
+	select {
+	case <-p.broken: // it may have ended by that
+		return transport.Exit{Missing: true}, nil
+	default:
+		return p.exit, nil
 	}
 }
 
 func (p *process) cut() {
-	p.mu.Lock()
-	p.broken = true
-	p.mu.Unlock()
+	p.breaking.Do(func() { close(p.broken) })
 	_ = p.Close()
 }
 

@@ -1,0 +1,91 @@
+package k8s
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	execkit "github.com/execkit/execkit/core"
+	"github.com/execkit/execkit/core/wire"
+)
+
+// says waits until a running command has said a text.
+func says(t *testing.T, r *execkit.Running, said *strings.Builder, text string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	for !strings.Contains(said.String(), text) {
+		events, done := r.Events(ctx, 0)
+		for _, e := range events {
+			said.WriteString(e.Data)
+		}
+		if (done || ctx.Err() != nil) && !strings.Contains(said.String(), text) {
+			t.Fatalf("it never said %q: %q", text, said)
+		}
+	}
+}
+
+// Open input and terminals in pods, over both protocols.
+func TestLive(t *testing.T) {
+	p, err := execkit.LoadPolicy([]byte(`{"default":"allow","intercept":"off","interactive":true}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, protocol := range []string{"websocket", "spdy"} {
+		t.Run(protocol, func(t *testing.T) {
+			s := session(t, "default/pod-plain", execkit.Config{Policy: p, K8s: wire.K8sOptions{Protocol: protocol}})
+			write := func(r *execkit.Running, text string) {
+				t.Helper()
+				if err := r.Write(t.Context(), []byte(text), execkit.WriteOptions{}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			do(t, s, "cd /tmp; export W=kept")
+			r, err := s.Start(t.Context(), "read a; echo got $a; cat; exit 3", execkit.ExecOptions{StdinOpen: true, Timeout: 2 * time.Minute})
+			if err != nil {
+				t.Fatal(err)
+			}
+			var said strings.Builder
+			write(r, "one\n")
+			says(t, r, &said, "got one\n")
+			write(r, "two")
+			if err := r.CloseStdin(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if result, err := r.Wait(t.Context()); err != nil || result.Stdout != "got one\ntwo" || *result.ExitCode != 3 {
+				t.Errorf("%+v %v", result, err)
+			}
+			mark := fmt.Sprintf("32%d", time.Now().UnixNano())
+			r, err = s.Start(t.Context(), "stty size; pwd; echo $W; read a; stty size; setsid sleep "+mark+" <>/dev/null >&0 2>&0 & exec sleep "+mark,
+				execkit.ExecOptions{TTY: &execkit.TTY{Rows: 9, Cols: 41}, Timeout: 2 * time.Minute})
+			if err != nil {
+				t.Fatal(err)
+			}
+			said.Reset()
+			says(t, r, &said, "9 41\n/tmp\nkept\n")
+			if err := r.Resize(execkit.TTY{Rows: 30, Cols: 100}); err != nil {
+				t.Fatal(err)
+			}
+			write(r, "a\n")
+			says(t, r, &said, "30 100\n")
+			for deadline := time.Now().Add(time.Minute); marked("sleep\x00"+mark) < 2; time.Sleep(50 * time.Millisecond) {
+				if time.Now().After(deadline) {
+					t.Fatal("they do not sleep")
+				}
+			}
+			if err := r.Keys(t.Context(), "ctrl-c"); err != nil {
+				t.Fatal(err)
+			}
+			if result, err := r.Wait(t.Context()); err != nil || *result.ExitCode != 130 {
+				t.Errorf("%+v %v", result, err)
+			}
+			if r := do(t, s, "echo $W"); r.Stdout != "kept\n" {
+				t.Errorf("%+v", r)
+			}
+			_ = s.Close()
+			gone(t, mark)
+		})
+	}
+}
