@@ -100,7 +100,7 @@ var profileTable = map[string]*profile{
 	"pytest": {short: "pco", vals: "kmnrW", long: "rootdir override-ini confcutdir basetemp junitxml junit-xml log-file pastebin pdbcls pdb import-mode ignore-glob config-file debug cov-config cov-report report-log html json-report-file durations-path"},
 	"openssl": {subs: map[string]*profile{"*": {exact: "-out -engine -provider -provider-path -config -CAserial -CAcreateserial -writerand -keyout -passin -passout -sess_out -msgfile -keylogfile -proxy -early_data", starts: "-out= -engine= --out --engine --provider --config"}},
 		known: "x509 version s_client verify req crl rsa pkey ec asn1parse ciphers dgst", named: "engine s_server"},
-	"ip": {short: "bn", long: "batch netns", exact: "-batch -netns -n -b", known: "addr address a link l route r neigh n rule -s maddr", named: "netns vrf", subs: map[string]*profile{"*": {more: ipArgs}}},
+	"ip":    {short: "bn", long: "batch netns", exact: "-batch -netns -n -b", known: "addr address a link l route r neigh n rule -s maddr", named: "netns vrf", subs: map[string]*profile{"*": {more: ipArgs}}},
 	"nmap":  {starts: "-o --script --datadir --resume --stylesheet --servicedb --versiondb --append-output -sC -A", short: ""},
 	"psql":  {short: "oLfv", wshort: "", long: "output log-file file set variable", vals: "dhpUF", more: sqlArgs},
 	"mysql": {long: "pager tee init-command defaults-file defaults-extra-file plugin-dir", exact: "", more: sqlArgs}, "mariadb": {long: "pager tee init-command", more: sqlArgs},
