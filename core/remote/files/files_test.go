@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"maps"
 	"os"
@@ -14,6 +15,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/execkit/execkit/core/checkpoint"
 	"github.com/execkit/execkit/core/remote"
@@ -270,6 +272,118 @@ func TestSaveAndRestore(t *testing.T) {
 		samePhoto(t, want, photo(t, root))
 		if st := (syscall.Stat_t{}); b.sparse() && (syscall.Stat(filepath.Join(root, "sparse"), &st) != nil || st.Blocks*512 > 2<<20) {
 			t.Errorf("the holes are filled: %d blocks", st.Blocks)
+		}
+	})
+}
+
+// A counter counts the files that are read.
+type counter struct {
+	checkpoint.Files
+	read int
+}
+
+func (c *counter) Read(ctx context.Context, files []checkpoint.Entry, each func(int, io.Reader, error) error) error {
+	c.read += len(files)
+	return c.Files.Read(ctx, files, each)
+}
+
+func (c *counter) Scanned() time.Time { return c.Files.(checkpoint.Clock).Scanned() }
+
+// What did not change is not read again, once the clock has moved on from its change; a changed file is, even where its
+// size and the time of its content are the same.
+func TestOnlyWhatChangedIsRead(t *testing.T) {
+	everywhere(t, func(t *testing.T, b bench) {
+		ctx, root := context.Background(), t.TempDir()
+		for i := range 20 {
+			write(t, filepath.Join(root, fmt.Sprint(i)), "same size")
+		}
+		target, _ := b.there(t)
+		c := &counter{Files: target.Workspace(root)}
+		w, err := checkpoint.Open(checkpoint.Options{Root: root, Wide: true, Target: "there", Files: c, Store: filepath.Join(t.TempDir(), "store")})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer w.Close()
+		again := func() int {
+			c.read = 0
+			if _, err := w.Save(ctx, "", false); err != nil {
+				t.Fatal(err)
+			}
+			return c.read
+		}
+		if n := again(); n != 20 {
+			t.Fatalf("%d of 20 were read", n)
+		}
+		if b.name == "posix alone" { // nobody tells when exactly they changed
+			if n := again(); n != 20 {
+				t.Fatalf("%d of 20 were read", n)
+			}
+			return
+		}
+		until(t, "files are read again and again", func() bool { return again() == 0 })
+		path := filepath.Join(root, "7")
+		info, err := os.Stat(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		write(t, path, "same-size")
+		if err := os.Chtimes(path, info.ModTime(), info.ModTime()); err != nil {
+			t.Fatal(err)
+		}
+		if n := again(); n != 1 {
+			t.Errorf("%d were read of one that changed", n)
+		}
+	})
+}
+
+// Changes from outside are conflicts, what only others made is kept, and what is too large or ignored is left alone.
+func TestOnlyItsOwnIsTakenBack(t *testing.T) {
+	everywhere(t, func(t *testing.T, b bench) {
+		ctx, root := context.Background(), t.TempDir()
+		at := func(name string) string { return filepath.Join(root, name) }
+		for _, name := range []string{"ours", "both", "build/out", "big"} {
+			write(t, at(name), strings.Repeat(name, 100))
+		}
+		target, _ := b.there(t)
+		w, err := checkpoint.Open(checkpoint.Options{
+			Root: root, Wide: true, Target: "there", Files: target.Workspace(root), Store: filepath.Join(t.TempDir(), "store"),
+			Ignore: []string{"build/"}, MaxFileBytes: 1000,
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer w.Close()
+		write(t, at("big"), strings.Repeat("x", 1001))
+		r, err := w.Save(ctx, "", false)
+		if err != nil || r.Files != 2 || r.Unsaved != 1 {
+			t.Fatalf("%+v, %v", r, err)
+		}
+		command(t, w, func() {
+			write(t, at("ours"), "command")
+			write(t, at("both"), "command")
+			write(t, at("made/here"), "command")
+			write(t, at("build/out"), "command")
+			write(t, at("big"), "command")
+		})
+		write(t, at("both"), "outside")
+		write(t, at("made/theirs"), "outside")
+		plan, err := w.Preview(ctx, r.ID, checkpoint.RestoreOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		before := photo(t, root)
+		done, err := w.Restore(ctx, r.ID, checkpoint.RestoreOptions{Digest: plan.Digest})
+		if err != nil || len(done.Failed) > 0 {
+			t.Fatalf("%+v, %v", done, err)
+		}
+		if len(done.Conflicts) != 1 || done.Conflicts[0].Path != "both" || len(done.Kept) != 3 { // big, made and what they made in it
+			t.Errorf("%+v, %+v", done.Conflicts, done.Kept)
+		}
+		after := photo(t, root)
+		for name := range before {
+			if same := after[name] == before[name]; same == (name == "ours" || name == "made/here") {
+				t.Errorf("%s: %s, and before %s", name, after[name], before[name])
+			}
 		}
 	})
 }
