@@ -184,7 +184,7 @@ func (sc *scanner) assignment(s, e int, kind string, c class, flag bool) int {
 	}
 	if op == ':' && v.tight && !quotedName && s > 0 && (b[s-1] == '"' || b[s-1] == '\'') {
 		// "passwd:gecos": a string of two words is a name of its own.
-		if k := bytes.IndexByte(b[i:min(len(b), i+maxJudge)], b[s-1]); k > 0 && wordy(string(b[i:i+k])) && bytes.IndexAny(b[i:i+k], "0123456789") < 0 {
+		if k := bytes.IndexByte(b[i:min(len(b), i+maxJudge)], b[s-1]); k > 0 && wordy(string(b[i:i+k])) && !bytes.ContainsAny(b[i:i+k], "0123456789") {
 			return -1
 		}
 	}

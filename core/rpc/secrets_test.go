@@ -7,7 +7,6 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
-	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -275,7 +274,7 @@ func TestNoSecretGetsOut(t *testing.T) {
 		t.Error("there is no telemetry")
 	}
 	p.search()
-	if !strings.Contains(fmt.Sprintf("%s", p.said["session.exec"]), "[REDACTED]") {
+	if !strings.Contains(string(p.said["session.exec"]), "[REDACTED]") {
 		t.Error("nothing is redacted")
 	}
 }

@@ -39,9 +39,6 @@ func (s *State) IsDir() bool { return s.Kind() == kindDir }
 // IsLink says that it is a symbolic link.
 func (s *State) IsLink() bool { return s.Kind() == kindLink }
 
-// sameFile says that two states are of one file that did not change in between.
-func (s *State) sameFile(o *State) bool { return *s == *o && s.Change != 0 }
-
 // A Named is a name and its state.
 type Named struct {
 	Name string

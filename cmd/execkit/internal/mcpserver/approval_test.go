@@ -122,6 +122,7 @@ func TestAnswersAreBound(t *testing.T) {
 		{"of another command", s.remember(question{"e", later}), "d", yes, false},
 		{"without an answer", s.remember(question{"d", later}), "d", nil, false},
 		{"under another name", s.remember(question{"d", later}), "d", mcp.InputResponseMap{"x": &mcp.ElicitResult{Action: "accept"}}, false},
+		//lint:ignore SA1019 a client may still send it, and the server must not take it for an answer
 		{"of another kind", s.remember(question{"d", later}), "d", mcp.InputResponseMap{approvalKey: &mcp.ListRootsResult{}}, false},
 		{"as it should be", good, "d", yes, true},
 		{"again", good, "d", yes, false},

@@ -18,14 +18,13 @@ const (
 	anything             // arguments that nobody looks at
 )
 
-// A use says what a keyword means for a session.
+// A use says what a keyword means for a session: it is honoured, unless it is one of these.
 type use int
 
 const (
-	honoured use = iota
 	// idle keywords concern what a session does not do, or a convenience that changes neither the peer nor the trust
 	// in it.
-	idle
+	idle use = 1 + iota
 	// refused keywords change the peer or the trust in it, in a way that is not implemented.
 	refused
 )

@@ -51,7 +51,6 @@ type setting struct {
 type reader struct {
 	host, asked string // the host that Host blocks see; as asked for
 	local       Local
-	given       string // the user that the caller named
 	set         map[string]*setting
 	final       bool // the second pass that Match final asks for
 	again       bool // a Match final was seen

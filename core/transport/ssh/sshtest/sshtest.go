@@ -52,9 +52,18 @@ type Server struct {
 	wait     sync.WaitGroup
 }
 
-// Start runs a server until the test ends.
+func skipShort(t testing.TB) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("needs an SSH server, and -short is given")
+	}
+}
+
+// Start runs a server until the test ends. With -short the test is skipped: ./build.sh test quick is for machines without
+// servers.
 func Start(t testing.TB, o Options) *Server {
 	t.Helper()
+	skipShort(t)
 	if os.Geteuid() != 0 {
 		t.Fatal("the SSH servers of the tests need root; run the tests as root, as CI does")
 	}
@@ -407,6 +416,7 @@ var accounts sync.Mutex // useradd locks the files of the system
 // NewAccount makes a user with a login shell and removes it when the test ends, with what it still runs.
 func NewAccount(t testing.TB, shell string) Account {
 	t.Helper()
+	skipShort(t)
 	path, err := exec.LookPath(shell)
 	if err != nil {
 		t.Fatalf("the test needs %s: %v", shell, err)
