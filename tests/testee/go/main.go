@@ -16,6 +16,7 @@ import (
 	"github.com/execkit/execkit/core/errdefs"
 	"github.com/execkit/execkit/core/redact"
 	"github.com/execkit/execkit/core/rpc"
+	"github.com/execkit/execkit/core/transport/all"
 	"github.com/execkit/execkit/core/wire"
 )
 
@@ -121,7 +122,7 @@ func perform(sessions map[string]*execkit.Session, r *request) (any, error) {
 		if err != nil {
 			return nil, err
 		}
-		s, err := execkit.Open(ctx, p.Transport, execkit.Config{Quotas: quotas, IdleTimeout: time.Duration(p.Idle) * time.Millisecond, Workspace: workspace, Audit: record, Traceparent: p.Trace, Policy: policy, Redact: &hide, Shell: p.Shell, Cwd: p.Cwd, Env: p.Env})
+		s, err := execkit.Open(ctx, p.Transport, execkit.Config{Transports: all.Registry(), Quotas: quotas, IdleTimeout: time.Duration(p.Idle) * time.Millisecond, Workspace: workspace, Audit: record, Traceparent: p.Trace, Policy: policy, Redact: &hide, Shell: p.Shell, Cwd: p.Cwd, Env: p.Env})
 		if err != nil {
 			return nil, err
 		}
