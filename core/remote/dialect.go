@@ -29,6 +29,11 @@ type dialect interface {
 	// command is the line that runs c and reports; ask only reports.
 	command(c engine.Command, last report, to streams, nonce uint64) string
 	ask(last report, to streams, nonce uint64) string
+	// brief is the line that runs a command for which leavesAll holds, on the session's own streams. Where the directory is
+	// still the same it tells the status and ends stderr with nothingNew; else it reports like the others.
+	brief(c engine.Command, last report, to streams, nonce uint64) string
+	// listWords prints the names of functions and aliases, and nothing where there are none.
+	listWords() string
 	// direct are the streams of the session's own program.
 	direct() streams
 	// parse reads the sections of a report.
@@ -48,6 +53,8 @@ type bashDialect struct {
 	mayTrap bool
 	// mustSource says that the session may have something for which evaluatesAlike is not true.
 	mustSource bool
+	// briefly says that the last line was a brief one, which leaves the shell outside of POSIX mode.
+	briefly bool
 }
 
 func (*bashDialect) arguments() string {
@@ -102,7 +109,34 @@ func evaluatesAlike(text string) bool {
 		!slices.ContainsFunc(unlikeSourced, func(word string) bool { return strings.Contains(text, word) })
 }
 
+func (*bashDialect) listWords() string {
+	return `(POSIXLY_CORRECT=1;\unset -f builtin;\builtin declare -F;\builtin alias -p)`
+}
+
+// brief needs neither POSIX mode nor eval: the text is one line that parses, and no word in it is the session's own. Nor
+// does anything run between its parts.
+func (d *bashDialect) brief(c engine.Command, last report, to streams, nonce uint64) string {
+	leave := ""
+	if !d.briefly {
+		leave, d.briefly = `\eval "$__ek_l";`, true
+	}
+	return leave + "{ " + c.Text + ";}" + redirect(to) + ";" + tellStatus(nonce) + ";if [[ $PWD -ef . ]];then TIMEFORMAT=" + prefixOf(nonce) + nothingNew +
+		";{ time;} 2>&251;else " + enterPosix + ";__ek_d=" + engine.Quote(last.logical) + `;\eval "$__ek_r";fi` + "\n"
+}
+
+// enterPosix makes special builtins what they are called, whatever functions there are.
+const enterPosix = `__ek_b=$BASHOPTS POSIXLY_CORRECT=1`
+
+// tellStatus prints the nonce with the status.
+func tellStatus(nonce uint64) string {
+	return `{ time;} 2>&"$((TIMEFORMAT=` + strconv.FormatUint(nonce, 10) + `+$?,250))"`
+}
+
 func (d *bashDialect) command(c engine.Command, last report, to streams, nonce uint64) string {
+	enter := ""
+	if d.briefly {
+		enter = enterPosix + `;\unset TIMEFORMAT;`
+	}
 	d.mayTrap = d.mayTrap || engine.SetsTrap(c.Text)
 	d.mustSource = d.mustSource || !evaluatesAlike(c.Text)
 	evaluate := `\eval "$__ek_e";`
@@ -114,12 +148,13 @@ func (d *bashDialect) command(c engine.Command, last report, to streams, nonce u
 	case to != d.direct() || !d.sources:
 		evaluate = d.evaluate(to) + ";"
 	}
-	return "__ek_c=" + engine.Quote(engine.BashText(c, last.Report)) + ";" + evaluate + d.ask(last, to, nonce)
+	return enter + "__ek_c=" + engine.Quote(engine.BashText(c, last.Report)) + ";" + evaluate + d.ask(last, to, nonce)
 }
 
 // ask prints the nonce and the status before anything that a DEBUG trap or a function could stand in for, and resolves
 // no name until POSIX mode is on; traps that would run between the driver's commands are read and taken away.
 func (d *bashDialect) ask(last report, to streams, nonce uint64) string {
+	d.briefly = false
 	traps, report := "", `\eval "$__ek_r"`
 	if d.mayTrap {
 		traps = `\trap -p DEBUG ERR RETURN >&250;\trap - DEBUG ERR RETURN;`
@@ -127,8 +162,7 @@ func (d *bashDialect) ask(last report, to streams, nonce uint64) string {
 	if to != d.direct() {
 		report = reportText(to)
 	}
-	return `{ time;} 2>&"$((TIMEFORMAT=` + strconv.FormatUint(nonce, 10) + `+$?,250))";__ek_b=$BASHOPTS POSIXLY_CORRECT=1;` +
-		traps + "__ek_d=" + engine.Quote(last.logical) + ";" + report + "\n"
+	return tellStatus(nonce) + ";" + enterPosix + ";" + traps + "__ek_d=" + engine.Quote(last.logical) + ";" + report + "\n"
 }
 
 // reportText tells the state; __ek_d is the directory that the host knows. Tracing is turned off before anything is
@@ -152,7 +186,12 @@ pipe ${__ek_p-}";{ time;} 2>&250;TIMEFORMAT=$__ek_c;\unset __ek_c __ek_f __ek_p;
 		side + `\unset TIMEFORMAT __ek_d`
 }
 
-func (*bashDialect) parse(status int, sections []string, last report) report {
+func (d *bashDialect) parse(status int, sections []string, last report) report {
+	if len(sections) == 0 { // of a brief line
+		last.Status, last.PipeStatus = status, nil
+		return last
+	}
+	d.briefly = false
 	r := report{Report: engine.ReadReport(status, sections[0]), logical: last.logical}
 	if len(sections) == 1 { // the directory is the same
 		return r
@@ -201,6 +240,19 @@ func (d *shDialect) command(c engine.Command, last report, to streams, nonce uin
 		d.ask(last, to, nonce)
 }
 
+func (*shDialect) listWords() string { return "alias" }
+
+// brief needs no subshell, since no word in it is the session's own.
+func (d *shDialect) brief(c engine.Command, _ report, to streams, nonce uint64) string {
+	p, start := prefixOf(nonce), ""
+	if d.readsAhead {
+		start = `printf ` + p + commandStarts + `\\n >&8;`
+	}
+	return fmt.Sprintf(`%s{ %s;} <%s >%s 2>%s 8>&- 9>&-;printf %s%%03d\\n $? >&8;if [ "$PWD" -ef . ];then printf %s%s\\n >&9;`+
+		`else { export -p;printf %s000\\n;pwd;pwd -P;printf %s000\\n;printf %s000\\n >&9;} >&8 2>/dev/null;fi`+"\n",
+		start, c.Text, to.stdin, to.stdout, to.stderr, p, p, nothingNew, p, p, p)
+}
+
 func (*shDialect) ask(_ report, to streams, nonce uint64) string {
 	p := prefixOf(nonce)
 	side := ""
@@ -212,6 +264,10 @@ func (*shDialect) ask(_ report, to streams, nonce uint64) string {
 }
 
 func (*shDialect) parse(status int, sections []string, last report) report {
+	if len(sections) == 0 { // of a brief line
+		last.Status = status
+		return last
+	}
 	r := report{Report: engine.Report{Status: status, Env: sections[0]}}
 	r.logical, r.cwd = readDirectory(sections[1], last)
 	return r

@@ -18,6 +18,12 @@
 // redirection, and special builtins in POSIX mode; in dash and busybox it is a subshell that first forgets the
 // session's functions.
 //
+// A report of the environment is half of a quick command's time. It is left out while nothing can have changed: when a
+// command is made of nothing but literal words that name programs or harmless builtins, and no command before it could
+// give a word another meaning. The line then is the command, its status from the same keyword, and a look whether the
+// directory is the same. That is judged from the text alone, by what is surely known and not by what is surely bad; a
+// session in which one command was not of that kind reports in full from then on.
+//
 // # Completion
 //
 // A line that the shell abandons (an interrupt, ${x?}, an error in dash) prints no nonce. When a command is not done

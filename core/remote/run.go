@@ -35,10 +35,20 @@ func (s *Shell) Run(ctx context.Context, c engine.Command) engine.Outcome {
 	}
 	w.out.setSink(c.Stdout)
 	w.err.setSink(c.Stderr)
+	line := s.says.command
+	if s.leavesAll(c, w.to) {
+		line = s.says.brief
+	}
+	s.mu.Lock()
+	s.watch = w
+	s.mu.Unlock()
 	s.drive(&driven{})
-	w.turn(func(nonce uint64) string { return s.says.command(c, s.last, w.to, nonce) })
+	w.turn(func(nonce uint64) string { return line(c, s.last, w.to, nonce) })
 	rep, end := w.wait()
 	s.drive(nil)
+	s.mu.Lock()
+	s.watch = nil
+	s.mu.Unlock()
 	w.out.setSink(nil)
 	w.err.setSink(nil)
 	for _, stream := range append(w.silent, s.out) {
@@ -126,8 +136,10 @@ type turn struct {
 	status   int
 	sections []string
 	reported bool
-	marked   map[*stream]bool // where else the nonce came
+	marked   []*stream // where else the nonce came
 	started  bool
+	told     bool // the status is known
+	same     bool // and nothing else changed
 }
 
 // A watch waits for one command.
@@ -140,7 +152,7 @@ type watch struct {
 	silent      []*stream // all that end in the nonce, but for the one with the report
 	interrupted <-chan struct{}
 
-	turns               []*turn
+	turns               []*turn // guarded by the shell's lock
 	timedOut, cancelled bool
 	stopper             *stopper
 }
@@ -160,20 +172,21 @@ func (w *watch) turn(line func(nonce uint64) string) {
 	for _, stream := range append(w.silent, w.shell.out) {
 		stream.expect(nonce)
 	}
-	w.turns = append(w.turns, &turn{prefix: prefixOf(nonce), sent: time.Now(), marked: make(map[*stream]bool)})
+	w.shell.mu.Lock()
+	w.turns = append(w.turns, &turn{prefix: prefixOf(nonce), sent: time.Now()})
+	w.shell.mu.Unlock()
 	w.shell.send(line(nonce))
 }
 
 // wait returns when the last line was answered. The status is that of the first answer: lines are answered in order,
 // and an abandoned one not at all.
 func (w *watch) wait() (report, outcome) {
-	timer := time.NewTimer(w.nextLook())
-	defer timer.Stop()
 	for {
+		w.shell.lookIn(w.nextLook())
 		select {
-		case m := <-w.shell.marks:
-			w.note(m)
-		case <-timer.C:
+		case <-w.shell.wake:
+		case <-w.shell.looking.C:
+			w.shell.lookAt = time.Time{}
 		case <-w.shell.nudged:
 		case <-w.interrupted:
 			w.interrupted = nil
@@ -186,11 +199,14 @@ func (w *watch) wait() (report, outcome) {
 			w.settle()
 			return report{}, shellEnded
 		}
-		if rep, ok := w.answered(); ok {
+		w.shell.mu.Lock()
+		first := w.answered()
+		w.shell.mu.Unlock()
+		if first != nil {
 			if w.stopper != nil {
 				w.stopper.finish()
 			}
-			return rep, commandEnded
+			return w.shell.says.parse(first.status, first.sections, w.shell.last), commandEnded
 		}
 		if w.command.Timeout > 0 && w.stopper == nil && time.Since(w.begin) >= w.command.Timeout {
 			w.timedOut = true
@@ -205,7 +221,6 @@ func (w *watch) wait() (report, outcome) {
 		if w.mustAsk() {
 			w.turn(func(nonce uint64) string { return w.shell.says.ask(w.shell.last, w.to, nonce) })
 		}
-		timer.Reset(w.nextLook())
 	}
 }
 
@@ -215,7 +230,7 @@ func (w *watch) settle() {
 	defer late.Stop()
 	for !w.shell.ended().err {
 		select {
-		case <-w.shell.marks:
+		case <-w.shell.wake:
 		case <-late.C:
 			return
 		case <-w.shell.gone:
@@ -224,18 +239,22 @@ func (w *watch) settle() {
 	}
 }
 
+// note takes a mark; the shell's lock is held.
 func (w *watch) note(m mark) {
 	for _, t := range w.turns {
 		switch {
 		case m.ended:
-			t.marked[m.stream] = true // it can give no more
+			t.marked = append(t.marked, m.stream) // it can give no more
 		case m.prefix != t.prefix:
 		case m.value == commandStarts:
 			t.started = true
 		case m.stream != w.shell.out:
-			t.marked[m.stream] = true
+			t.marked = append(t.marked, m.stream)
+			t.same = t.same || m.value == nothingNew
+		case t.reported || len(t.sections) == reportSections:
 		case m.index == 1:
 			t.status, _ = strconv.Atoi(m.value)
+			t.told = true
 		default:
 			t.sections = append(t.sections, string(m.text))
 			t.reported = m.index == reportSections || m.value == reportEnds
@@ -243,18 +262,19 @@ func (w *watch) note(m mark) {
 	}
 }
 
-// answered returns the report when the last line was answered whole.
-func (w *watch) answered() (report, bool) {
+// whole says whether a turn told everything that it has to tell on the shell's stdout.
+func (t *turn) whole() bool { return t.reported || t.told && t.same }
+
+// answered returns the turn that reports when the last line was answered whole; the shell's lock is held.
+func (w *watch) answered() *turn {
+	if len(w.turns) == 0 {
+		return nil
+	}
 	last := w.turns[len(w.turns)-1]
-	if !last.reported || slices.ContainsFunc(w.silent, func(s *stream) bool { return !last.marked[s] }) {
-		return report{}, false
+	if !last.whole() || slices.ContainsFunc(w.silent, func(s *stream) bool { return !slices.Contains(last.marked, s) }) {
+		return nil
 	}
-	for _, t := range w.turns {
-		if t.reported {
-			return w.shell.says.parse(t.status, t.sections, w.shell.last), true
-		}
-	}
-	return report{}, false
+	return w.turns[slices.IndexFunc(w.turns, (*turn).whole)]
 }
 
 const (
@@ -271,6 +291,8 @@ func (w *watch) mustAsk() bool {
 	if w.shell.sending.Load() {
 		return false
 	}
+	w.shell.mu.Lock()
+	defer w.shell.mu.Unlock()
 	last := w.turns[len(w.turns)-1]
 	waited := time.Since(last.sent)
 	patience := 2*w.shell.roundTrip + askMargin

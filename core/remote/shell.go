@@ -28,20 +28,29 @@ type Shell struct {
 	exitMark string
 	pid      int
 	out, err *stream
-	marks    chan mark
+	marks    chan mark     // until the greeting is over
+	wake     chan struct{} // something that a watch waits for may have come
 	gone     chan struct{} // closed by Close
+
+	// looking is the timer of every watch. It is left running between commands, since one that is set anew for each wakes a
+	// thread that has nothing to do; lookAt is when it fires, zero when it has fired.
+	looking *time.Timer
+	lookAt  time.Time
 
 	last      report
 	cwd       string
 	env       map[string]string
 	jobs      map[int]bool // what earlier commands left behind
+	pristine  bool         // no function, alias, trap or option was ever set; see leavesAll
 	sides     []*side
 	roundTrip time.Duration
 
 	closing   sync.Once
 	running   sync.Mutex // held by Run
-	mu        sync.Mutex // guards ending and terminals
+	mu        sync.Mutex // guards what follows
 	ending    ending
+	greeted   bool
+	watch     *watch       // of the command that runs
 	terminals map[int]bool // the process sessions of commands on terminals that are kept
 	lost      atomic.Bool
 	sending   atomic.Bool // a large line is on its way; nothing else may be written
@@ -62,7 +71,9 @@ type ending struct {
 func (e ending) over() bool { return e.out }
 
 func newShell(h *Host, p transport.Process) *Shell {
-	s := &Shell{host: h, process: p, marks: make(chan mark, 64), gone: make(chan struct{}), jobs: make(map[int]bool), nudged: make(chan struct{}, 1)}
+	s := &Shell{host: h, process: p, marks: make(chan mark, 64), wake: make(chan struct{}, 1), gone: make(chan struct{}), jobs: make(map[int]bool), nudged: make(chan struct{}, 1)}
+	s.looking = time.NewTimer(time.Hour)
+	s.looking.Stop()
 	exit := engine.NewNonce()
 	s.exitMark = prefixOf(exit)
 	s.out = &stream{sections: reportSections, prefixes: []string{s.exitMark}, tell: s.tell}
@@ -70,10 +81,12 @@ func newShell(h *Host, p transport.Process) *Shell {
 	return s
 }
 
-// tell takes note of the shell's end at once, so that Alive knows it, and passes everything on to Run.
+// tell takes note of a mark in the goroutine of its stream. A watch is woken only when there is something for it to do:
+// each time that a goroutine is woken counts.
 func (s *Shell) tell(m mark) {
-	if m.ended || m.prefix == s.exitMark {
-		s.mu.Lock()
+	s.mu.Lock()
+	ends := m.ended || m.prefix == s.exitMark
+	if ends {
 		if m.prefix == s.exitMark {
 			if n, err := strconv.Atoi(m.value); err == nil {
 				s.ending.told, s.ending.status = true, n
@@ -81,11 +94,31 @@ func (s *Shell) tell(m mark) {
 		}
 		s.ending.out = s.ending.out || m.stream == s.out
 		s.ending.err = s.ending.err || m.stream == s.err
-		s.mu.Unlock()
 	}
-	select {
-	case s.marks <- m:
-	case <-s.gone:
+	if s.watch != nil {
+		s.watch.note(m)
+		ends = ends || s.watch.answered() != nil
+	}
+	greeted := s.greeted
+	s.mu.Unlock()
+	if !greeted {
+		select {
+		case s.marks <- m:
+		case <-s.gone:
+		}
+	} else if ends {
+		select {
+		case s.wake <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// lookIn has the timer of the watches fire after d, or before.
+func (s *Shell) lookIn(d time.Duration) {
+	if at := time.Now().Add(d); s.lookAt.IsZero() || at.Before(s.lookAt) {
+		s.lookAt = at
+		s.looking.Reset(d)
 	}
 }
 
@@ -142,6 +175,9 @@ func (s *Shell) greet(ctx context.Context, o Options) error {
 	}
 	s.out.forget()
 	s.greeting = g
+	s.mu.Lock()
+	s.greeted = true
+	s.mu.Unlock()
 	if g.shell == "" {
 		return errdefs.New(errdefs.ShellNotFound, "the target has no %s", strings.Join(o.Shells, " or ")).
 			WithHint("name a shell that is there, or use an image with one")
@@ -222,10 +258,11 @@ func atLeast(version string, major, minor int) bool {
 func (s *Shell) firstCommands(ctx context.Context, o Options, heard *noise) error {
 	s.send(s.says.hello())
 	begin := time.Now()
-	text, out := s.own(ctx, engine.Command{Text: "echo $$"})
+	first := engine.Command{Text: "echo $$;" + s.says.listWords()}
+	text, out := s.own(ctx, first)
 	if d, ok := s.says.(*bashDialect); ok && d.sources && out.Known && out.Status != 0 {
 		d.sources = false // no /dev/fd
-		text, out = s.own(ctx, engine.Command{Text: "echo $$"})
+		text, out = s.own(ctx, first)
 	}
 	if !out.Known || out.Status != 0 {
 		if out.Lost {
@@ -234,7 +271,8 @@ func (s *Shell) firstCommands(ctx context.Context, o Options, heard *noise) erro
 		return s.noShell(heard, s.greeting.shell+" does not work as a shell")
 	}
 	s.roundTrip = time.Since(begin)
-	if _, err := fmt.Sscanf(text, "%d", &s.pid); err != nil {
+	number, listed, _ := strings.Cut(text, "\n")
+	if _, err := fmt.Sscanf(number, "%d", &s.pid); err != nil {
 		return s.noShell(heard, s.greeting.shell+" does not work as a shell")
 	}
 	prelude := changeEnv(s.env, o) + "\\export " + tagName + "=" + s.host.tag + "\n"
@@ -246,6 +284,7 @@ func (s *Shell) firstCommands(ctx context.Context, o Options, heard *noise) erro
 	if took := time.Since(begin); took < s.roundTrip {
 		s.roundTrip = took
 	}
+	s.pristine = s.startsPlain(listed)
 	if o.Dir == "" {
 		return nil
 	}

@@ -80,23 +80,21 @@ var buffers = sync.Pool{New: func() any { b := make([]byte, 64<<10); return &b }
 // read reads r to its end.
 func (s *stream) read(r io.Reader) {
 	buf := buffers.Get().(*[]byte)
-	defer buffers.Put(buf)
-	for {
-		n, err := r.Read(*buf)
-		if n > 0 {
-			for _, m := range s.feed((*buf)[:n]) {
-				s.tell(m)
-			}
-		}
-		if err != nil {
-			s.flush()
-			if err == io.EOF {
-				err = nil
-			}
-			s.tell(mark{stream: s, ended: true, err: err})
-			return
-		}
+	// A reader that can write by itself (io.WriterTo) saves a goroutine between the connection and this stream.
+	_, err := io.CopyBuffer(feeder{s}, r, *buf)
+	buffers.Put(buf)
+	s.flush()
+	s.tell(mark{stream: s, ended: true, err: err})
+}
+
+// A feeder is a stream as a writer.
+type feeder struct{ s *stream }
+
+func (f feeder) Write(p []byte) (int, error) {
+	for _, m := range f.s.feed(p) {
+		f.s.tell(m)
 	}
+	return len(p), nil
 }
 
 // flush passes on what was held back; nothing follows that could make a mark of it.
@@ -158,6 +156,9 @@ const commandStarts = "run"
 
 // reportEnds is the value of a mark that is the last of a report, and of one that is not a status.
 const reportEnds = "end"
+
+// nothingNew is the value of stderr's mark where the command was a brief one and no report follows its status.
+const nothingNew = "eql"
 
 // next finds the first mark at or after from: its start and its end, which is 0 for one that is not whole. Without one
 // start is where a mark may begin, or len(data).

@@ -83,7 +83,7 @@ func median(b *testing.B, call func()) {
 
 // One `true` in a session that is open, beside its rivals. Those of Python are in EXECKIT_RIVAL_PYTHON, if set.
 func BenchmarkTrue(b *testing.B) {
-	server := sshtest.Start(b, sshtest.Options{})
+	server := sshtest.Start(b, sshtest.Options{Direct: true})
 	b.Run("execkit", func(b *testing.B) {
 		s := open(b, configFor(server))
 		median(b, func() { exec(b, s, "true") })
@@ -171,7 +171,7 @@ func BenchmarkFiftySessions(b *testing.B) {
 // Large output, beside ssh.
 func BenchmarkThroughput(b *testing.B) {
 	const size = 500 << 20
-	server := sshtest.Start(b, sshtest.Options{})
+	server := sshtest.Start(b, sshtest.Options{Direct: true})
 	b.Run("execkit", func(b *testing.B) {
 		s := open(b, configFor(server))
 		b.SetBytes(size)

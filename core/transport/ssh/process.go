@@ -196,10 +196,13 @@ func checkSize(s transport.Size) error {
 	return nil
 }
 
-// A stream reads one of the channel's streams. A goroutine of its own does the reading, since nothing can wake a read
-// of the library's when the process is closed.
+// A stream reads one of the channel's streams. Nothing can wake a read of the library's when the process is closed:
+// for Read a goroutine of its own does the reading, and WriteTo, which spares that, returns only when the server has
+// closed the channel too.
 type stream struct {
 	p      *process
+	from   io.Reader
+	start  sync.Once // of the goroutine
 	chunks chan []byte
 	free   chan struct{} // the chunk was consumed
 	rest   []byte
@@ -214,16 +217,40 @@ const (
 )
 
 func newStream(p *process, r io.Reader) *stream {
-	s := &stream{p: p, chunks: make(chan []byte), free: make(chan struct{})}
-	go s.pump(r)
-	return s
+	return &stream{p: p, from: r, chunks: make(chan []byte), free: make(chan struct{})}
 }
 
-func (s *stream) pump(r io.Reader) {
+// WriteTo implements [io.WriterTo]. After Close it writes nothing more.
+func (s *stream) WriteTo(w io.Writer) (written int64, _ error) {
+	buffer := make([]byte, smallRead)
+	for {
+		n, err := s.from.Read(buffer)
+		select {
+		case <-s.p.closed:
+			return written, errClosed()
+		default:
+		}
+		if n > 0 {
+			m, err := w.Write(buffer[:n])
+			written += int64(m)
+			if err != nil {
+				return written, err
+			}
+			if n == len(buffer) && n < largeRead {
+				buffer = make([]byte, largeRead)
+			}
+		}
+		if err != nil {
+			return written, s.p.intact()
+		}
+	}
+}
+
+func (s *stream) pump() {
 	defer close(s.chunks)
 	buffer := make([]byte, smallRead)
 	for {
-		n, err := r.Read(buffer)
+		n, err := s.from.Read(buffer)
 		if n > 0 {
 			select {
 			case s.chunks <- buffer[:n]:
@@ -255,6 +282,7 @@ func (s *stream) Read(b []byte) (int, error) {
 	if len(b) == 0 {
 		return 0, nil
 	}
+	s.start.Do(func() { go s.pump() })
 	if len(s.rest) == 0 {
 		select {
 		case <-s.p.closed:

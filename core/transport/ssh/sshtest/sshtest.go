@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -28,6 +29,9 @@ type Options struct {
 	Dropbear bool
 	// HostCertificate makes an authority and a certificate for the first host key, for these names.
 	HostCertificate string
+	// Direct gives a server the client's own socket, for measurements: the listener can then neither cut nor shape what
+	// passes, and Connections does not count it.
+	Direct bool
 }
 
 // A Server is a running SSH server with a client's key that it takes for every account.
@@ -49,6 +53,7 @@ type Server struct {
 	refuse   bool
 	shape    func(*Conn)
 	total    int
+	direct   []*os.Process
 	wait     sync.WaitGroup
 }
 
@@ -283,10 +288,13 @@ func (s *Server) accept() {
 
 // serve starts a server process for a connection.
 func (s *Server) serve(client *net.TCPConn, shape func(*Conn)) {
-	inner, server, err := tcpPair()
-	if err != nil {
-		s.t.Error(err)
-		return
+	inner, server := client, client
+	if !s.o.Direct {
+		var err error
+		if inner, server, err = tcpPair(); err != nil {
+			s.t.Error(err)
+			return
+		}
 	}
 	file, err := server.File()
 	_ = server.Close()
@@ -323,6 +331,18 @@ func (s *Server) serve(client *net.TCPConn, shape func(*Conn)) {
 		s.t.Error(err)
 		return
 	}
+	s.wait.Add(1)
+	go func() {
+		defer s.wait.Done()
+		_ = cmd.Wait()
+	}()
+	if s.o.Direct {
+		s.mu.Lock()
+		s.total++
+		s.direct = append(s.direct, cmd.Process)
+		s.mu.Unlock()
+		return
+	}
 	c := newConn(client, inner)
 	if shape != nil {
 		shape(c)
@@ -331,17 +351,13 @@ func (s *Server) serve(client *net.TCPConn, shape func(*Conn)) {
 	s.conns[c] = true
 	s.total++
 	s.mu.Unlock()
-	s.wait.Add(2)
+	s.wait.Add(1)
 	go func() {
 		defer s.wait.Done()
 		c.run()
 		s.mu.Lock()
 		delete(s.conns, c)
 		s.mu.Unlock()
-	}()
-	go func() {
-		defer s.wait.Done()
-		_ = cmd.Wait()
 	}()
 }
 
@@ -400,6 +416,11 @@ func (s *Server) Shape(shape func(*Conn)) {
 func (s *Server) stop() {
 	_ = s.listener.Close()
 	s.Cut()
+	s.mu.Lock()
+	for _, p := range s.direct {
+		_ = p.Signal(syscall.SIGTERM) // a client may have left its end open
+	}
+	s.mu.Unlock()
 	s.wait.Wait()
 	if s.t.Failed() {
 		s.t.Logf("the server's log:\n%s", tail(s.Log()))
