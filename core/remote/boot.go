@@ -96,9 +96,9 @@ const stewardFunctions = `ek_stat() { ek_b=; while IFS= read -r ek_p; do ek_b="$
 const havePipes = `[ -p /proc/$$/fd/0 ] && [ -p /proc/$$/fd/1 ] && [ -p /proc/$$/fd/2 ] && ek_n=yes; `
 
 // serve is the line that makes the program a steward. It tells in the place of a leader whether it has pipes. When its input ends it kills
-// what it still has in ek_g, and ends what it has in ek_c.
+// what it still has in ek_g, groups with the tags of their sessions, and ends what it has in ek_c.
 func serve(hello uint64) string {
 	return `ek_tell() { printf "%s%s000\n" $1; }; ek_g= ek_c= ek_tag=; trap "" HUP INT QUIT TERM USR1 USR2 ALRM PIPE; ` + stewardFunctions +
 		`ek_n=no; ` + havePipes + `ek_tell "` + halves(hello) + `"; echo "$$"; echo "$ek_n"; echo v; echo steward; ek_tell "` + halves(hello) + `"; ` +
-		`while IFS= read -r ek_l; do eval "$ek_l"; done; for ek_i in $ek_g; do ek_kill "$ek_i" >/dev/null; done; for ek_i in $ek_c; do kill -TERM "-$ek_i" 2>/dev/null; done` + "\n"
+		`while IFS= read -r ek_l; do eval "$ek_l"; done; for ek_i in $ek_g; do ek_tag=` + tagName + `=${ek_i#*:}; ek_kill "${ek_i%%:*}" >/dev/null; done; for ek_i in $ek_c; do kill -TERM "-$ek_i" 2>/dev/null; done` + "\n"
 }

@@ -35,7 +35,7 @@
 //
 // Signals go through the protocol where it has them, and always through the steward: a second small shell on the
 // target, in which no command ever runs. It also is the watchdog: when the host goes away its input ends, and it ends
-// every process of the session.
+// every process of the session. Sessions on one connection share it, since they are lost together.
 //
 // # Terminals
 //

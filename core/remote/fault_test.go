@@ -146,19 +146,32 @@ func TestNothingOutlivesTheClient(t *testing.T) {
 	}
 }
 
-// The session can kill what watches over it; that is noticed and mended.
+// The session can kill or stop what watches over it; that is noticed and mended, and nothing is left of the old one.
 func TestStewardIsReplaced(t *testing.T) {
-	s := start(t, "bash")
-	before := s.host.steward.pid
-	if r := run(s, fmt.Sprintf("kill -9 %d", before), quick); r.Status != 0 {
-		t.Fatalf("%+v", r)
-	}
-	r := run(s, "sleep 60", 300*time.Millisecond)
-	if !r.TimedOut || r.Exited || r.StopConfirmed == nil || !*r.StopConfirmed {
-		t.Fatalf("%+v", r.Outcome)
-	}
-	if s.host.steward.pid == before {
-		t.Fatal("the same steward")
+	for _, signal := range []string{"KILL", "STOP"} {
+		t.Run(signal, func(t *testing.T) {
+			t.Parallel()
+			s := start(t, "bash")
+			before := s.host.guardian.steward.pid
+			if r := run(s, fmt.Sprintf("kill -%s %d", signal, before), quick); r.Status != 0 {
+				t.Fatalf("%+v", r)
+			}
+			// The first stop may find that it does not answer, and then cannot be confirmed.
+			eventually(t, "a stop is confirmed", func() bool {
+				r := run(s, "sleep 60", 300*time.Millisecond)
+				if r.Exited {
+					t.Fatalf("%+v", r.Outcome)
+				}
+				return r.TimedOut && r.StopConfirmed != nil && *r.StopConfirmed
+			})
+			if s.host.guardian.steward.pid == before {
+				t.Fatal("the same steward")
+			}
+			eventually(t, "the old one is gone", func() bool {
+				_, err := os.Stat(fmt.Sprintf("/proc/%d/environ", before))
+				return err != nil
+			})
+		})
 	}
 }
 

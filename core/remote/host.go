@@ -5,8 +5,8 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -26,13 +26,13 @@ const tagName = "EXECKIT_SESSION"
 // A Host opens shells of one session on one target. Its methods may be called concurrently.
 type Host struct {
 	transport transport.Transport
-
-	mu      sync.Mutex
-	steward *steward
-	groups  map[int]bool // the process groups that the steward ends when the host goes away; true for those of clerks
 	// tag is a variable of every shell of the Host, by which a process that left its group and its parents is found.
 	tag   string
 	lends atomic.Bool
+
+	mu       sync.Mutex
+	guardian *guardian
+	groups   map[int]bool // the process groups that are ended when the host goes away; true for those of clerks
 }
 
 // NewHost makes a Host of a transport, which stays the caller's.
@@ -58,11 +58,12 @@ func (h *Host) Start(ctx context.Context, o Options) (*Shell, error) {
 	if len(o.Shells) == 0 {
 		o.Shells = []string{"bash", "sh"}
 	}
-	p, err := h.transport.Open(ctx, transport.OpenOptions{Argv: boot})
+	p, err := h.transport.Open(ctx, transport.OpenOptions{Argv: boot, Company: true})
 	if err != nil {
 		return nil, err
 	}
 	s := newShell(h, p)
+	h.join(p)
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
 	// The steward's round trips happen beside the shell's own.
@@ -85,38 +86,37 @@ func (h *Host) Start(ctx context.Context, o Options) (*Shell, error) {
 	return s, nil
 }
 
-// steer returns the steward, opening one where there is none that lives.
-func (h *Host) steer(ctx context.Context) (*steward, error) {
+// join has the guardian of a program's connection watch over this Host.
+func (h *Host) join(p transport.Process) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.steward != nil && h.steward.alive() {
-		return h.steward, nil
+	var carrier any
+	if c, ok := p.(transport.Carried); ok {
+		carrier = c.Carrier()
 	}
-	if h.steward != nil {
-		_ = h.steward.process.Close()
-		h.steward = nil
+	if h.guardian != nil {
+		if h.guardian.carrier == carrier {
+			return
+		}
+		h.guardian.leave(h)
 	}
-	st, err := openSteward(ctx, h.transport)
-	if err != nil {
-		return nil, err
-	}
-	h.steward = st
-	h.lends.Store(st.lends)
-	return st, h.tellGroups(ctx)
+	h.guardian = guardianOf(carrier)
+	h.guardian.watch(h, p, maps.Clone(h.groups))
 }
 
-func (h *Host) tellGroups(ctx context.Context) error {
-	var kill, end []string
-	for group, clerk := range h.groups {
-		if clerk {
-			end = append(end, strconv.Itoa(group))
-		} else {
-			kill = append(kill, strconv.Itoa(group))
-		}
+// steer returns the steward, opening one where there is none that answers.
+func (h *Host) steer(ctx context.Context) (*steward, error) {
+	h.mu.Lock()
+	g := h.guardian
+	h.mu.Unlock()
+	if g == nil {
+		return nil, errors.New("no shell was started")
 	}
-	slices.Sort(kill)
-	_, err := h.steward.ask(ctx, "ek_tag="+tagName+"="+h.tag+";ek_g="+engine.Quote(strings.Join(kill, " "))+";ek_c="+engine.Quote(strings.Join(end, " ")))
-	return err
+	st, err := g.steer(ctx, h.transport)
+	if err == nil {
+		h.lends.Store(st.lends)
+	}
+	return st, err
 }
 
 // keep has the group killed when the host goes away, keepClerk has it ended in a way that leaves it time to remove what it has
@@ -135,12 +135,13 @@ func (h *Host) release(ctx context.Context, group int) error {
 
 func (h *Host) change(ctx context.Context, fn func()) error {
 	h.mu.Lock()
-	defer h.mu.Unlock()
 	fn()
-	if h.steward == nil {
+	g, groups := h.guardian, maps.Clone(h.groups)
+	h.mu.Unlock()
+	if g == nil {
 		return errors.New("there is no second shell")
 	}
-	return h.tellGroups(ctx)
+	return g.keep(ctx, h, groups)
 }
 
 // runningTimeout bounds a look at processes that nothing depends on.
@@ -170,13 +171,13 @@ func (h *Host) Running(pids []int) map[int]bool {
 	return found
 }
 
-// Close ends the steward. Shells have to be closed before.
+// Close ends the steward, if no other session needs it. Shells have to be closed before.
 func (h *Host) Close() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.steward != nil {
-		h.steward.close()
-		h.steward = nil
+	if h.guardian != nil {
+		h.guardian.leave(h)
+		h.guardian = nil
 	}
 }
 

@@ -429,7 +429,7 @@ func (s *Shell) end() (confirmed bool) {
 			ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
 			defer cancel()
 			if st, err := s.host.steer(ctx); err == nil {
-				confirmed, _ = st.end(ctx, s.greeting.pid)
+				confirmed, _ = st.end(ctx, s.greeting.pid, s.host.tag)
 				_ = s.host.release(ctx, s.greeting.pid)
 				for _, session := range s.keptTerminals() {
 					gone, _ := st.end(ctx, session)

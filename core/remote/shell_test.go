@@ -202,11 +202,11 @@ func TestLateOutputStaysOut(t *testing.T) {
 		t.Run(shell, func(t *testing.T) {
 			t.Parallel()
 			s := start(t, shell)
-			r := run(s, "(sleep 1; echo late; echo late >&2) & echo now", quick)
+			r := run(s, "(sleep 3; echo late; echo late >&2) & echo now", quick)
 			if r.out != "now\n" || r.err != "" || len(r.Jobs) == 0 {
 				t.Fatalf("%q %q %v", r.out, r.err, r.Jobs)
 			}
-			if r := run(s, "sleep 2; echo next", quick); r.out != "next\n" || r.err != "" {
+			if r := run(s, "sleep 4; echo next", quick); r.out != "next\n" || r.err != "" {
 				t.Fatalf("got %q %q", r.out, r.err)
 			}
 			if r := run(s, "sleep 301 & wait_for=$!; kill $wait_for", quick); r.err != "" || r.Status != 0 {

@@ -16,8 +16,10 @@ import (
 // stewardTimeout bounds one question to a steward; looking through a thousand processes takes about 0.2 s.
 const stewardTimeout = 10 * time.Second
 
-// A steward is the second program of a session on its target: it signals, looks at processes, and ends them when the
-// host is gone.
+// deafAfter is how long a steward may leave a question unanswered before another takes its place.
+const deafAfter = 2 * time.Second
+
+// A steward is the second program on a target: it signals, looks at processes, and ends them when the host is gone.
 type steward struct {
 	process transport.Process
 	marks   chan mark
@@ -26,14 +28,15 @@ type steward struct {
 	pid     int
 	lends   bool // see Host.Lends
 
-	mu sync.Mutex // one question at a time
+	mu   sync.Mutex // one question at a time
+	deaf bool       // it did not answer in time
 }
 
-// openSteward starts a steward, within ctx and startTimeout.
-func openSteward(ctx context.Context, t transport.Transport) (*steward, error) {
+// openSteward starts a steward on the connection of another program, within ctx and startTimeout.
+func openSteward(ctx context.Context, t transport.Transport, beside transport.Process) (*steward, error) {
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
-	p, err := t.Open(ctx, transport.OpenOptions{Argv: boot})
+	p, err := t.Open(ctx, transport.OpenOptions{Argv: boot, Beside: beside})
 	if err != nil {
 		return nil, err
 	}
@@ -52,7 +55,7 @@ func openSteward(ctx context.Context, t transport.Transport) (*steward, error) {
 	}
 	go st.out.read(p.Stdout())
 	go (&stream{tell: func(mark) {}}).read(p.Stderr())
-	text, err := st.exchange(ctx, serve(hello))
+	text, err := st.exchange(ctx, hello, serve(hello))
 	if err == nil {
 		if g, ok := readGreeting(text); ok {
 			st.pid, st.lends = g.pid, g.leader
@@ -64,32 +67,32 @@ func openSteward(ctx context.Context, t transport.Transport) (*steward, error) {
 	return nil, fmt.Errorf("the session's second shell did not start: %w", err)
 }
 
-// ask has the steward run a line and returns what it printed.
+// ask has the steward run a line and returns what it printed. An answer that comes later than ctx lasts is nobody's.
 func (st *steward) ask(ctx context.Context, line string) (string, error) {
 	st.mu.Lock()
 	defer st.mu.Unlock()
-	ctx, cancel := context.WithTimeout(ctx, stewardTimeout)
-	defer cancel()
-	nonce := engine.NewNonce()
-	st.out.expect(nonce)
-	tell := `ek_tell "` + halves(nonce) + `";`
-	text, err := st.exchange(ctx, tell+line+";"+tell+"\n")
-	st.out.forget()
-	if err != nil {
-		// Its answer may still come and would be taken for another's.
-		st.process.Close()
+	if st.deaf {
+		return "", errors.New("it does not answer")
 	}
+	patience, cancel := context.WithTimeout(ctx, stewardTimeout)
+	defer cancel()
+	begin, nonce := time.Now(), engine.NewNonce()
+	st.out.expect(nonce)
+	defer st.out.forget()
+	tell := `ek_tell "` + halves(nonce) + `";`
+	text, err := st.exchange(patience, nonce, tell+line+";"+tell+"\n")
+	st.deaf = err != nil && time.Since(begin) >= deafAfter
 	return text, err
 }
 
-func (st *steward) exchange(ctx context.Context, line string) (string, error) {
+func (st *steward) exchange(ctx context.Context, nonce uint64, line string) (string, error) {
 	if _, err := st.process.Stdin().Write([]byte(line)); err != nil {
 		return "", err
 	}
 	for {
 		select {
 		case m := <-st.marks:
-			if m.index == 2 {
+			if m.index == 2 && m.prefix == prefixOf(nonce) {
 				return string(m.text), nil
 			}
 		case <-st.dead:
@@ -100,14 +103,27 @@ func (st *steward) exchange(ctx context.Context, line string) (string, error) {
 	}
 }
 
-// alive says whether the steward still listens.
+// alive says whether the steward still answers.
 func (st *steward) alive() bool {
 	select {
 	case <-st.dead:
 		return false
 	default:
-		return true
 	}
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	return !st.deaf
+}
+
+// replace ends a steward in whose place there is another, but not what it keeps. It may be stopped, or dead: then its
+// number may be somebody else's.
+func (st *steward) replace(ctx context.Context, old *steward) {
+	select {
+	case <-old.dead:
+	default:
+		_ = st.signal(ctx, "KILL", old.pid)
+	}
+	_ = old.process.Close()
 }
 
 // processes returns what /proc shows, or nothing where there is none.
@@ -152,12 +168,13 @@ func (st *steward) signal(ctx context.Context, name string, pids ...int) error {
 	return err
 }
 
-// end kills every process of a session or group, with what it started that left both, and reports whether none is left.
-func (st *steward) end(ctx context.Context, group int) (confirmed bool, err error) {
+// end kills every process of a session or group, with what it started that left both and carries the tag, and reports
+// whether none is left.
+func (st *steward) end(ctx context.Context, group int, tag string) (confirmed bool, err error) {
 	if all, err := st.processes(ctx); err == nil {
 		_ = st.signal(ctx, "KILL", below(all, group)...)
 	}
-	text, err := st.ask(ctx, fmt.Sprintf("ek_kill %d", group))
+	text, err := st.ask(ctx, fmt.Sprintf("ek_tag=%s=%s;ek_kill %d", tagName, tag, group))
 	return strings.TrimSpace(text) == "gone", err
 }
 

@@ -92,7 +92,11 @@ func (p *stopper) climb() {
 	wait := terminateAfter
 	for rung := 0; ; rung++ {
 		begin := time.Now()
-		p.step(ctx, rung)
+		if !p.step(ctx, rung) {
+			// Nothing was signalled: the steward is stopped or dead, and the next one is asked at once.
+			rung--
+			begin = time.Now()
+		}
 		if rung > 2 {
 			// Ever more time to report: an interrupt that comes then takes the report.
 			wait = min(wait*3/2, time.Second)
@@ -109,16 +113,22 @@ func (p *stopper) climb() {
 	}
 }
 
+// stepTimeout bounds one rung; a steward that needs longer is replaced.
+const stepTimeout = 4 * time.Second
+
 // step signals once: the whole group with an interrupt, which the shell itself takes for the end of the line; then what
-// the command started, one by one, since the group also holds earlier jobs and the supervisor.
-func (p *stopper) step(ctx context.Context, rung int) {
+// the command started, one by one, since the group also holds earlier jobs and the supervisor. It reports whether the
+// signals were sent.
+func (p *stopper) step(ctx context.Context, rung int) (sent bool) {
 	s := p.shell
+	ctx, cancel := context.WithTimeout(ctx, stepTimeout)
+	defer cancel()
 	if signaler, ok := s.process.(transport.Signaler); ok && rung == 0 {
 		_ = signaler.Signal("INT")
 	}
 	st, err := s.host.steer(ctx)
 	if err != nil {
-		return
+		return false
 	}
 	interrupt := rung%2 == 0
 	if rung > 0 {
@@ -136,15 +146,16 @@ func (p *stopper) step(ctx context.Context, rung int) {
 	if !s.greeting.leader {
 		group = s.pid
 	}
-	_ = st.signal(ctx, "CONT", group) // kill -STOP $$
-	if interrupt {
+	err = st.signal(ctx, "CONT", group) // kill -STOP $$
+	if err == nil && interrupt {
 		// Also after the others: a loop that ignores the interrupt starts its next program.
-		_ = st.signal(ctx, "INT", group)
+		err = st.signal(ctx, "INT", group)
 	}
 	s.signalled.Store(time.Now().UnixNano())
 	p.mu.Lock()
 	p.rungs++
 	p.mu.Unlock()
+	return err == nil
 }
 
 // foreground returns the processes below the shell that are no jobs of earlier commands.

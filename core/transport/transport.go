@@ -27,6 +27,12 @@ type OpenOptions struct {
 	Argv []string
 	// TTY, if set, starts the program on a terminal of this size; its stderr is then empty.
 	TTY *Size
+	// Company says that another program will be opened beside this one: where a connection carries several, one place on
+	// it is left for that.
+	Company bool
+	// Beside, if set, is a program on whose connection this one is opened, or on another where that has no place. The new
+	// program does not end with this Transport: whoever opened it closes it.
+	Beside Process
 }
 
 // Size is the size of a terminal in characters.
@@ -59,6 +65,12 @@ type Exit struct {
 // section 6.9. A nil error means that the request was sent, not that the target obeyed.
 type Signaler interface {
 	Signal(name string) error
+}
+
+// A Carried is a Process that shares its connection with others, which are lost with it.
+type Carried interface {
+	// Carrier is comparable and the same for all of them; nil where the connection is this program's alone.
+	Carrier() any
 }
 
 // An Explainer is a Process that can tell why it never was a program, from its exit status and the first words that it

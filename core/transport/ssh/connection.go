@@ -32,9 +32,10 @@ type connection struct {
 	once   sync.Once
 
 	// guarded by the pool's lock
-	live  int // channels, those being opened included
-	limit int
-	idle  *time.Timer
+	live   int // channels, those being opened included
+	beside int // of them, those that are beside another on purpose
+	limit  int
+	idle   *time.Timer
 }
 
 func newConnection(client *gossh.Client, below []io.Closer, v *verifier, r *route) *connection {

@@ -34,15 +34,22 @@ type attempt struct {
 
 func newPool() *pool { return &pool{accounts: make(map[string]*account)} }
 
+// A place is where a channel is wanted.
+type place struct {
+	company bool        // with room for one more beside it
+	beside  *connection // on this connection, if it can be
+}
+
 // open opens a channel on a shared connection, or on a new one. release must be called once when the server has closed
 // the channel.
-func (p *pool) open(ctx context.Context, r *route, setup func(*connection, gossh.Channel) error) (_ *connection, _ gossh.Channel, _ <-chan *gossh.Request, release func(), _ error) {
+func (p *pool) open(ctx context.Context, r *route, where place, setup func(*connection, gossh.Channel) error) (_ *connection, _ gossh.Channel, _ <-chan *gossh.Request, release func(), _ error) {
 	for tries := 0; ; tries++ {
-		c, fresh, err := p.reserve(ctx, r)
+		c, fresh, err := p.reserve(ctx, r, where)
 		if err != nil {
 			return nil, nil, nil, nil, err
 		}
-		release := func() { p.release(r, c) }
+		isBeside := c == where.beside
+		release := func() { p.release(r, c, isBeside) }
 		channel, requests, err := c.openChannel(ctx, func(ch gossh.Channel) error { return setup(c, ch) })
 		if err == nil {
 			return c, channel, requests, release, nil
@@ -61,6 +68,9 @@ func (p *pool) open(ctx context.Context, r *route, setup func(*connection, gossh
 		}
 		alone := p.refused(r, c)
 		release()
+		if isBeside {
+			where.beside = nil // there is no place
+		}
 		if alone && tries >= 3 {
 			return nil, nil, nil, nil, errdefs.New(errdefs.Unavailable, "%s opens no session: %s", errdefs.Quote(r.target().name()), errdefs.Quote(full.reason.Message)).
 				WithHint("the server's MaxSessions may be 0, or the account may not open sessions").WithDetail("phase", phaseChannel)
@@ -86,7 +96,7 @@ func hung(err error) bool {
 }
 
 // reserve takes a place on a connection; fresh says that it was made for this call.
-func (p *pool) reserve(ctx context.Context, r *route) (_ *connection, fresh bool, _ error) {
+func (p *pool) reserve(ctx context.Context, r *route, where place) (_ *connection, fresh bool, _ error) {
 	for {
 		p.mu.Lock()
 		a := p.accounts[r.key]
@@ -94,12 +104,16 @@ func (p *pool) reserve(ctx context.Context, r *route) (_ *connection, fresh bool
 			a = &account{limit: firstLimit}
 			p.accounts[r.key] = a
 		}
-		if c := a.free(); c != nil {
+		if c := a.free(where); c != nil {
 			p.mu.Unlock()
 			return c, false, nil
 		}
+		limit := a.limit
+		if where.company {
+			limit = max(limit-1, 1)
+		}
 		// Each connection that is under way will take as many as the limit says.
-		i := slices.IndexFunc(a.dialing, func(t *attempt) bool { return t.waiting < a.limit })
+		i := slices.IndexFunc(a.dialing, func(t *attempt) bool { return t.waiting < limit })
 		if i < 0 {
 			t := &attempt{waiting: 1, done: make(chan struct{})}
 			a.dialing = append(a.dialing, t)
@@ -124,20 +138,34 @@ func (p *pool) reserve(ctx context.Context, r *route) (_ *connection, fresh bool
 	}
 }
 
-// free returns a connection with a place, which it takes.
-func (a *account) free() *connection {
+// free returns a connection with a place, which it takes. Of a connection that takes several, what wants company leaves
+// the last place to what is beside it.
+func (a *account) free(where place) *connection {
 	a.connections = slices.DeleteFunc(a.connections, func(c *connection) bool { return !c.alive() })
+	if c := where.beside; c != nil && slices.Contains(a.connections, c) && c.live < min(c.limit, a.limit) {
+		c.take()
+		c.beside++
+		return c
+	}
 	for _, c := range a.connections {
-		if c.live < min(c.limit, a.limit) {
-			c.live++
-			if c.idle != nil {
-				c.idle.Stop()
-				c.idle = nil
-			}
+		limit := min(c.limit, a.limit)
+		if where.company && c.beside == 0 && limit > 1 {
+			limit--
+		}
+		if c.live < limit && c != where.beside {
+			c.take()
 			return c
 		}
 	}
 	return nil
+}
+
+func (c *connection) take() {
+	c.live++
+	if c.idle != nil {
+		c.idle.Stop()
+		c.idle = nil
+	}
 }
 
 func (p *pool) dial(ctx context.Context, r *route, a *account, t *attempt) (*connection, error) {
@@ -176,10 +204,13 @@ func (p *pool) retire(c *connection) {
 }
 
 // release gives a place back.
-func (p *pool) release(r *route, c *connection) {
+func (p *pool) release(r *route, c *connection, beside bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	c.live--
+	if beside {
+		c.beside--
+	}
 	p.rest(c)
 	if a := p.accounts[r.key]; a != nil {
 		a.connections = slices.DeleteFunc(a.connections, func(c *connection) bool { return !c.alive() })

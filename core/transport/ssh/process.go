@@ -32,6 +32,7 @@ type process struct {
 	proof   sync.Once
 	broken  error // set by proof
 	retire  func()
+	alone   bool // no other session uses the connection
 }
 
 // newProcess supervises a channel on which a program was started. release is called when the server closed it.
@@ -93,6 +94,14 @@ func readExit(r *gossh.Request) (e transport.Exit, ok bool) {
 var signals = []string{"ABRT", "ALRM", "FPE", "HUP", "ILL", "INT", "KILL", "PIPE", "QUIT", "SEGV", "TERM", "USR1", "USR2", "BUS", "SYS", "TRAP", "XCPU", "XFSZ", "INFO"}
 
 func knownSignal(name string) bool { return slices.Contains(signals, name) }
+
+// Carrier implements [transport.Carried].
+func (p *process) Carrier() any {
+	if p.alone {
+		return nil
+	}
+	return p.conn
+}
 
 // Stdin implements [transport.Process].
 func (p *process) Stdin() io.WriteCloser { return p.stdin }

@@ -240,3 +240,56 @@ func TestManySessions(t *testing.T) {
 		t.Errorf("%d connections for 12 sessions", n)
 	}
 }
+
+// programs returns how many processes of this machine have text in their arguments.
+func programs(text string) (n int) {
+	paths, _ := filepath.Glob("/proc/[0-9]*/cmdline")
+	for _, path := range paths {
+		args, _ := os.ReadFile(path)
+		if strings.Contains(strings.ReplaceAll(string(args), "\x00", " "), text) {
+			n++
+		}
+	}
+	return n
+}
+
+// Sessions on one connection share the second program, so that nine of ten places hold shells. It outlives the session
+// that opened it, ends what a session leaves, and everything when the client is gone.
+func TestSessionsShareASteward(t *testing.T) {
+	server := sshtest.Start(t, sshtest.Options{Config: "MaxSessions 10"})
+	c := configFor(server)
+	no := false
+	c.Reconnect = &no
+	var sessions []*execkit.Session
+	for range 9 {
+		sessions = append(sessions, open(t, c))
+	}
+	if n := server.Total(); n != 1 {
+		t.Fatalf("%d connections for 9 sessions", n)
+	}
+	more := open(t, c)
+	if n := server.Total(); n != 2 {
+		t.Fatalf("%d connections for 10 sessions", n)
+	}
+	stops := func(s *execkit.Session) {
+		t.Helper()
+		r, err := s.Exec(context.Background(), "sleep 600", execkit.ExecOptions{Timeout: 300 * time.Millisecond})
+		if err != nil || !r.TimedOut || r.StopConfirmed == nil || !*r.StopConfirmed {
+			t.Fatalf("%+v %v", r, err)
+		}
+	}
+	stops(sessions[0])
+	exec(t, sessions[0], "sleep 7771 & setsid sleep 7772 >/dev/null 2>&1 & echo on")
+	exec(t, sessions[1], "sleep 7773 & setsid sleep 7774 >/dev/null 2>&1 & echo on")
+	exec(t, more, "sleep 7775 & echo on")
+	until(t, "the jobs run", func() bool { return programs("sleep 777") == 5 })
+	_ = sessions[0].Close()
+	until(t, "the jobs of a closed session are gone", func() bool { return programs("sleep 7771")+programs("sleep 7772") == 0 })
+	if n := programs("sleep 777"); n != 3 {
+		t.Fatalf("%d jobs of others are left", n)
+	}
+	stops(sessions[1])
+	stops(sessions[8])
+	server.Cut()
+	until(t, "nothing outlives the connections", func() bool { return programs("sleep 777") == 0 })
+}

@@ -53,7 +53,11 @@ func (t *sshTransport) Open(ctx context.Context, o transport.OpenOptions) (trans
 	if err := t.usable(); err != nil {
 		return nil, err
 	}
-	c, channel, requests, release, err := t.pool.open(ctx, t.route, func(c *connection, ch gossh.Channel) error {
+	where := place{company: o.Company}
+	if beside, ok := o.Beside.(*process); ok {
+		where.beside = beside.conn
+	}
+	c, channel, requests, release, err := t.pool.open(ctx, t.route, where, func(c *connection, ch gossh.Channel) error {
 		if err := t.recognise(c); err != nil {
 			return err
 		}
@@ -63,9 +67,10 @@ func (t *sshTransport) Open(ctx context.Context, o transport.OpenOptions) (trans
 		return nil, err
 	}
 	p := newProcess(c, channel, requests, release, func() { t.pool.retire(c) })
+	p.alone = t.own
 	t.mu.Lock()
 	late := t.closed
-	if !late {
+	if !late && o.Beside == nil {
 		t.open[p] = true
 		go func() {
 			<-p.gone
