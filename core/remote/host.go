@@ -58,6 +58,12 @@ func (h *Host) Start(ctx context.Context, o Options) (*Shell, error) {
 	if len(o.Shells) == 0 {
 		o.Shells = []string{"bash", "sh"}
 	}
+	i := h.transport.Info()
+	leave, err := starts.enter(ctx, i.Scheme+"://"+i.Target)
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
 	p, err := h.transport.Open(ctx, transport.OpenOptions{Argv: boot, Company: true})
 	if err != nil {
 		return nil, err

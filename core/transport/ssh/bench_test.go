@@ -42,6 +42,10 @@ func dialBare(b *testing.B, s *sshtest.Server) *gossh.Client {
 func bareShell(b *testing.B, s *sshtest.Server) func() {
 	c := dialBare(b, s)
 	b.Cleanup(func() { _ = c.Close() })
+	return bareShellOn(b, c)
+}
+
+func bareShellOn(b *testing.B, c *gossh.Client) func() {
 	session, err := c.NewSession()
 	if err != nil {
 		b.Fatal(err)
@@ -149,23 +153,56 @@ func BenchmarkFarAway(b *testing.B) {
 	b.ReportMetric(float64(times[len(times)/2])/float64(roundTrip), "round-trips")
 }
 
-// Fifty sessions at once on one account, shared and apart.
+// Fifty sessions at once on one account, which share connections or have each its own, and fifty connections with a
+// shell on each and nothing else.
 func BenchmarkFiftySessions(b *testing.B) {
-	for name, pool := range map[string]bool{"pooled": true, "apart": false} {
-		b.Run(name, func(b *testing.B) {
-			server := sshtest.Start(b, sshtest.Options{})
-			for b.Loop() {
-				c := configFor(server)
-				c.SSH.Pool = &pool
-				var wait sync.WaitGroup
-				for range 50 {
-					wait.Go(func() { exec(b, open(b, c), "true") })
-				}
-				wait.Wait()
+	fifty := func(b *testing.B, open func(*sshtest.Server, execkit.Config) func()) {
+		server := sshtest.Start(b, sshtest.Options{Direct: true})
+		c := configFor(server)
+		for b.Loop() {
+			var wait sync.WaitGroup
+			var mu sync.Mutex
+			var closes []func()
+			for range 50 {
+				wait.Go(func() {
+					closing := open(server, c)
+					mu.Lock()
+					defer mu.Unlock()
+					closes = append(closes, closing)
+				})
 			}
-			b.ReportMetric(float64(server.Total())/float64(b.N), "connections")
+			wait.Wait()
+			b.StopTimer()
+			for _, closing := range closes {
+				wait.Go(closing)
+			}
+			wait.Wait()
+			b.StartTimer()
+		}
+		b.ReportMetric(float64(server.Total())/float64(b.N), "connections")
+	}
+	for _, pool := range []bool{true, false} {
+		name := map[bool]string{true: "pooled", false: "apart"}[pool]
+		b.Run(name, func(b *testing.B) {
+			fifty(b, func(_ *sshtest.Server, c execkit.Config) func() {
+				c.SSH.Pool = &pool
+				s, err := execkit.Open(context.Background(), "ssh", c)
+				if err != nil {
+					b.Error(err)
+					return func() {}
+				}
+				exec(b, s, "true")
+				return func() { _ = s.Close() }
+			})
 		})
 	}
+	b.Run("plain", func(b *testing.B) {
+		fifty(b, func(server *sshtest.Server, _ execkit.Config) func() {
+			c := dialBare(b, server)
+			bareShellOn(b, c)()
+			return func() { _ = c.Close() }
+		})
+	})
 }
 
 // Large output, beside ssh.
