@@ -97,6 +97,19 @@ func children(text string) []string {
 	return found
 }
 
+// secondPrograms returns how many programs of a session run in a directory: those of other tests are in others.
+func secondPrograms(dir string) (n int) {
+	paths, _ := filepath.Glob("/proc/[0-9]*/cmdline")
+	for _, path := range paths {
+		args, _ := os.ReadFile(path)
+		cwd, _ := os.Readlink(filepath.Join(filepath.Dir(path), "cwd"))
+		if cwd == dir && strings.Contains(string(args), "IFS= read -r ek_l") {
+			n++
+		}
+	}
+	return n
+}
+
 func eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(time.Minute); !ok(); time.Sleep(20 * time.Millisecond) {
@@ -118,6 +131,9 @@ func TestNothingOutlivesTheClient(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			if secondPrograms(l.Dir) < 2 {
+				t.Fatal("the programs of a session are not found")
+			}
 			mark := fmt.Sprintf("98%d7", i)
 			sleep := func(n int) string { return fmt.Sprintf("sleep %s%d", mark, n) }
 			if r := run(s, sleep(1)+" & setsid "+sleep(2)+" & sh -c 'setsid "+sleep(3)+" >/dev/null 2>&1 & exit'; echo on", quick); r.out != "on\n" {
@@ -136,10 +152,7 @@ func TestNothingOutlivesTheClient(t *testing.T) {
 				t.Error("it still seems to live")
 			}
 			eventually(t, "nothing is left", func() bool { return len(children("sleep "+mark)) == 0 })
-			eventually(t, "no second program is left", func() bool {
-				all := children("IFS= read -r ek_l")
-				return len(all) <= 3*len(shells) // those of the tests beside this one
-			})
+			eventually(t, "no second program is left", func() bool { return secondPrograms(l.Dir) == 0 })
 			s.Close()
 			h.Close()
 		})

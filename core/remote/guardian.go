@@ -20,13 +20,7 @@ type guardian struct {
 
 	mu      sync.Mutex
 	steward *steward
-	members map[*Host]*member
-}
-
-// A member is a session that a guardian watches over.
-type member struct {
-	program transport.Process // on the connection
-	groups  map[int]bool      // as in Host
+	members map[*Host]transport.Process // the sessions that it watches over, each with a program on the connection
 }
 
 var (
@@ -37,23 +31,23 @@ var (
 // guardianOf returns the guardian of a connection, or a new one for nil.
 func guardianOf(carrier any) *guardian {
 	if carrier == nil {
-		return &guardian{members: make(map[*Host]*member)}
+		return &guardian{members: make(map[*Host]transport.Process)}
 	}
 	guardiansMu.Lock()
 	defer guardiansMu.Unlock()
 	g := guardians[carrier]
 	if g == nil {
-		g = &guardian{carrier: carrier, members: make(map[*Host]*member)}
+		g = &guardian{carrier: carrier, members: make(map[*Host]transport.Process)}
 		guardians[carrier] = g
 	}
 	return g
 }
 
 // watch adds a session, which has a program on the connection.
-func (g *guardian) watch(h *Host, program transport.Process, groups map[int]bool) {
+func (g *guardian) watch(h *Host, program transport.Process) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.members[h] = &member{program, groups}
+	g.members[h] = program
 	if g.carrier != nil {
 		// The last of its sessions may have left meanwhile.
 		guardiansMu.Lock()
@@ -71,8 +65,8 @@ func (g *guardian) steer(ctx context.Context, t transport.Transport) (*steward, 
 	}
 	var beside transport.Process
 	if g.carrier != nil {
-		for _, m := range g.members {
-			beside = m.program
+		for _, beside = range g.members {
+			break
 		}
 	}
 	st, err := openSteward(ctx, t, beside)
@@ -92,8 +86,8 @@ func (g *guardian) tell(ctx context.Context) error {
 		return errors.New("there is no second shell")
 	}
 	var kill, end []string
-	for h, m := range g.members {
-		for group, clerk := range m.groups {
+	for h := range g.members {
+		for group, clerk := range h.kept() {
 			if clerk {
 				end = append(end, strconv.Itoa(group))
 			} else {
@@ -106,15 +100,10 @@ func (g *guardian) tell(ctx context.Context) error {
 	return err
 }
 
-// keep sets the groups of a session.
-func (g *guardian) keep(ctx context.Context, h *Host, groups map[int]bool) error {
+// changed tells the steward what a session now keeps.
+func (g *guardian) changed(ctx context.Context) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	m := g.members[h]
-	if m == nil {
-		return errors.New("the session was closed")
-	}
-	m.groups = groups
 	return g.tell(ctx)
 }
 
@@ -123,20 +112,21 @@ func (g *guardian) leave(h *Host) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if len(g.members) > 1 {
-		if m := g.members[h]; m != nil && len(m.groups) > 0 && g.steward != nil {
-			ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
-			defer cancel()
-			for group, clerk := range m.groups {
-				if clerk {
-					_ = g.steward.signal(ctx, "TERM", -group)
-				} else {
-					_, _ = g.steward.end(ctx, group, h.tag)
-				}
-			}
-			delete(g.members, h)
-			_ = g.tell(ctx)
-		}
 		delete(g.members, h)
+		kept := h.kept()
+		if len(kept) == 0 || g.steward == nil {
+			return
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
+		defer cancel()
+		for group, clerk := range kept {
+			if clerk {
+				_ = g.steward.signal(ctx, "TERM", -group)
+			} else {
+				_, _ = g.steward.end(ctx, group, h.tag)
+			}
+		}
+		_ = g.tell(ctx)
 		return
 	}
 	delete(g.members, h)

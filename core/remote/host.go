@@ -32,6 +32,8 @@ type Host struct {
 
 	mu       sync.Mutex
 	guardian *guardian
+
+	groupsMu sync.Mutex   // taken after the guardian's lock
 	groups   map[int]bool // the process groups that are ended when the host goes away; true for those of clerks
 }
 
@@ -107,7 +109,7 @@ func (h *Host) join(p transport.Process) {
 		h.guardian.leave(h)
 	}
 	h.guardian = guardianOf(carrier)
-	h.guardian.watch(h, p, maps.Clone(h.groups))
+	h.guardian.watch(h, p)
 }
 
 // steer returns the steward, opening one where there is none that answers.
@@ -140,14 +142,23 @@ func (h *Host) release(ctx context.Context, group int) error {
 }
 
 func (h *Host) change(ctx context.Context, fn func()) error {
-	h.mu.Lock()
+	h.groupsMu.Lock()
 	fn()
-	g, groups := h.guardian, maps.Clone(h.groups)
+	h.groupsMu.Unlock()
+	h.mu.Lock()
+	g := h.guardian
 	h.mu.Unlock()
 	if g == nil {
 		return errors.New("there is no second shell")
 	}
-	return g.keep(ctx, h, groups)
+	return g.changed(ctx)
+}
+
+// kept returns the groups that are ended when the host goes away.
+func (h *Host) kept() map[int]bool {
+	h.groupsMu.Lock()
+	defer h.groupsMu.Unlock()
+	return maps.Clone(h.groups)
 }
 
 // runningTimeout bounds a look at processes that nothing depends on.
