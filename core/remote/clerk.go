@@ -44,6 +44,7 @@ func (h *Host) OpenClerk(ctx context.Context, functions string) (*Clerk, error) 
 	if err != nil {
 		return nil, err
 	}
+	h.joinFirst(p)
 	key := fmt.Sprintf("%x", engine.NewNonce())
 	c := &Clerk{host: h, process: p, key: key}
 	c.out = bufio.NewReaderSize(counted{c, p.Stdout()}, 64<<10)

@@ -107,29 +107,18 @@ func (g *guardian) changed(ctx context.Context) error {
 	return g.tell(ctx)
 }
 
-// leave ends the watch over a session, and with the last one the steward, which first ends what it still keeps.
-func (g *guardian) leave(h *Host) {
+// leave ends the watch over a session, and with the last one the steward. What the session keeps is ended, unless it goes
+// to another guardian and takes it along.
+func (g *guardian) leave(h *Host, moves bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if len(g.members) > 1 {
-		delete(g.members, h)
-		kept := h.kept()
-		if len(kept) == 0 || g.steward == nil {
-			return
-		}
-		ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
-		defer cancel()
-		for group, clerk := range kept {
-			if clerk {
-				_ = g.steward.signal(ctx, "TERM", -group)
-			} else {
-				_, _ = g.steward.end(ctx, group, h.tag)
-			}
-		}
-		_ = g.tell(ctx)
+	delete(g.members, h)
+	if g.steward != nil && (moves || len(g.members) > 0) {
+		g.part(h, moves)
+	}
+	if len(g.members) > 0 {
 		return
 	}
-	delete(g.members, h)
 	if g.carrier != nil {
 		guardiansMu.Lock()
 		if guardians[g.carrier] == g {
@@ -141,4 +130,24 @@ func (g *guardian) leave(h *Host) {
 		g.steward.close()
 		g.steward = nil
 	}
+}
+
+// part has the steward forget a session; the lock is held.
+func (g *guardian) part(h *Host, moves bool) {
+	kept := h.kept()
+	if len(kept) == 0 {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
+	defer cancel()
+	for group, clerk := range kept {
+		switch {
+		case moves:
+		case clerk:
+			_ = g.steward.signal(ctx, "TERM", -group)
+		default:
+			_, _ = g.steward.end(ctx, group, h.tag)
+		}
+	}
+	_ = g.tell(ctx)
 }

@@ -106,10 +106,20 @@ func (h *Host) join(p transport.Process) {
 		if h.guardian.carrier == carrier {
 			return
 		}
-		h.guardian.leave(h)
+		h.guardian.leave(h, true)
 	}
 	h.guardian = guardianOf(carrier)
 	h.guardian.watch(h, p)
+}
+
+// joinFirst does that where there is no guardian yet.
+func (h *Host) joinFirst(p transport.Process) {
+	h.mu.Lock()
+	none := h.guardian == nil
+	h.mu.Unlock()
+	if none {
+		h.join(p)
+	}
 }
 
 // steer returns the steward, opening one where there is none that answers.
@@ -118,7 +128,7 @@ func (h *Host) steer(ctx context.Context) (*steward, error) {
 	g := h.guardian
 	h.mu.Unlock()
 	if g == nil {
-		return nil, errors.New("no shell was started")
+		return nil, errors.New("nothing was started")
 	}
 	st, err := g.steer(ctx, h.transport)
 	if err == nil {
@@ -193,7 +203,7 @@ func (h *Host) Close() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.guardian != nil {
-		h.guardian.leave(h)
+		h.guardian.leave(h, false)
 		h.guardian = nil
 	}
 }
