@@ -432,7 +432,7 @@ func (s *Shell) end() (confirmed bool) {
 				confirmed, _ = st.end(ctx, s.greeting.pid, s.host.tag)
 				_ = s.host.release(ctx, s.greeting.pid)
 				for _, session := range s.keptTerminals() {
-					gone, _ := st.end(ctx, session)
+					gone, _ := st.end(ctx, session, s.host.tag)
 					confirmed = confirmed && gone
 					_ = s.host.release(ctx, session)
 				}
