@@ -14,6 +14,10 @@
 // bash has parsed before the command starts; it is in no variable, descriptor or BASH_COMMAND that the command can
 // read. Between commands the shell is in POSIX mode, where special builtins win over functions.
 //
+// A command of plain literal words, in a shell whose words nothing has given another meaning yet, cannot change the shell's
+// environment: a program cannot change its parent, and the few builtins that are left are known. Only its status is then
+// asked for; see command.MannerOf. The directory is the kernel's to tell either way.
+//
 // # Completion
 //
 // A line that bash abandons (an interrupt, ${x?}, an unset variable under set -u) never prints its status. The engine

@@ -25,9 +25,10 @@ type driver interface {
 	// whose mark is one only where the command was begun, unless begun is false.
 	command(c Command, last report, stdinPath string, nonce uint64) string
 	ask(nonce uint64, begun bool) string
-	// marked says whether the control socket holds the mark, parse reads the report.
+	// marked says whether the control socket holds the mark. parse reads the report, of which marks may be all there is; see
+	// report.brief.
 	marked(marks []byte, nonce uint64) bool
-	parse(reported []byte, nonce uint64) (report, bool)
+	parse(marks, reported []byte, nonce uint64) (report, bool)
 }
 
 // Shells are the names of the shells that the engine can drive; sh may be any of the others.

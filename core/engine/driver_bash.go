@@ -3,6 +3,8 @@ package engine
 import (
 	"strconv"
 	"strings"
+
+	"github.com/execkit/execkit/core/command"
 )
 
 // bashDriver drives bash 4.4 and later. See the package documentation for why it looks as it does.
@@ -13,6 +15,9 @@ type bashDriver struct {
 	// watch adds the state of the shell to every report; see watchScript.
 	watch bool
 	proof uint64 // of the command that runs or ran last
+	// pristine says that nothing gave a word of the shell another meaning yet, so that what a command can change is in its
+	// text. brief says that the last one can change nothing, and that only its status is asked for.
+	pristine, brief bool
 }
 
 const (
@@ -49,7 +54,11 @@ func (d *bashDriver) start(scripts []string) string {
 	return disable + `PS1= PS2=;shopt -u checkwinsize;{ time;} 2>&"$((TIMEFORMAT=$$,251))";unset TIMEFORMAT;__ek_b=$BASHOPTS POSIXLY_CORRECT=1` + "\n"
 }
 
-func (d *bashDriver) parse(reported []byte, nonce uint64) (report, bool) {
+func (d *bashDriver) parse(marks, reported []byte, nonce uint64) (report, bool) {
+	if d.brief {
+		status, _, ok := findMark(marks, nonce)
+		return report{status: status, brief: true}, ok
+	}
 	r, ok := parseReport(reported, nonce)
 	if !ok || !d.watch {
 		return r, ok
@@ -73,7 +82,7 @@ func (*bashDriver) marked(marks []byte, nonce uint64) bool {
 // and never off. >| defeats noclobber, and every name is quoted against aliases.
 // Sourcing (and not only eval) keeps bash from printing "[1] 123" for every background job.
 func evalScript(stdoutPath, stderrPath, closes string) string {
-	return `\eval 'case ${__ek_b-} in *inherit_errexit*);;*)\shopt -u inherit_errexit;;esac;\unset __ek_b __ek_c __ek_i __ek_p POSIXLY_CORRECT;'"$__ek_c" <"${__ek_i-/dev/null}" >|` + stdoutPath + ` 2>|` + stderrPath + ` 250>&- 251>&-` + closes + `
+	return `\eval 'case ${__ek_b-inherit_errexit} in *inherit_errexit*);;*)\shopt -u inherit_errexit;;esac;\unset __ek_b __ek_c __ek_i __ek_p TIMEFORMAT POSIXLY_CORRECT;'"$__ek_c" <"${__ek_i-/dev/null}" >|` + stdoutPath + ` 2>|` + stderrPath + ` 250>&- 251>&-` + closes + `
 `
 }
 
@@ -133,16 +142,42 @@ TIMEFORMAT=$__ek_c
 // does not see them. The redirection is on trap alone: a DEBUG trap runs before it is made, and must not write to the
 // report.
 func (d *bashDriver) ask(nonce uint64, begun bool) string {
-	proof := "__ek_n"
-	if !begun {
-		d.proof, proof = 0, "0"
-	}
+	d.brief = false
+	mark := func(fd int) string { return d.mark(nonce, begun, fd) }
 	saveTraps := ""
 	if d.mayTrap || d.watch {
 		saveTraps = `\trap -p DEBUG ERR RETURN >&250;\trap - DEBUG ERR RETURN;`
 	}
-	return `{ time;} 2>&"$((TIMEFORMAT=` + strconv.FormatUint(nonce-d.proof, 10) + `+` + proof + `+$?,250))";__ek_b=$BASHOPTS POSIXLY_CORRECT=1;` +
-		saveTraps + `\. ` + d.report + "\n"
+	return mark(bashReportFD) + `;__ek_b=$BASHOPTS POSIXLY_CORRECT=1;` + saveTraps + `\. ` + d.report + "\n"
+}
+
+// mark writes the status to one of the sockets.
+func (d *bashDriver) mark(nonce uint64, begun bool, fd int) string {
+	proof := "__ek_n"
+	if !begun {
+		d.proof, proof = 0, "0"
+	}
+	return `{ time;} 2>&"$((TIMEFORMAT=` + strconv.FormatUint(nonce-d.proof, 10) + `+` + proof + `+$?,` + strconv.Itoa(fd) + `))"`
+}
+
+// leavesAll says whether a command surely leaves the shell as it is, and takes note of one after which that cannot be said
+// any more. A program cannot change its parent, so while there are only programs and the shell's own builtins, the text of
+// a command tells. A watched shell tells of itself after each command.
+func (d *bashDriver) leavesAll(c Command, last report) bool {
+	if !d.pristine || c.Own {
+		return false // the host's own questions ask in a subshell
+	}
+	m := command.MannerOf(c.Text)
+	d.pristine = m != command.Unruly && !d.watch
+	if c.Prelude != "" || c.Dir != "" {
+		// What holds for one command is assigned or unset, a line each.
+		for line := range strings.Lines(c.Prelude) {
+			name := strings.TrimPrefix(strings.TrimPrefix(strings.TrimPrefix(line, `\`), "export "), "unset -v ")
+			d.pristine = d.pristine && !command.GivesMeaning(name)
+		}
+		return false
+	}
+	return m == command.Plain && d.pristine && !strings.Contains(c.Text, "|") && last.env != "" // a pipeline tells each status
 }
 
 // setsTrap says whether a command may set a trap. One that hides it loses the trap's place: it then also runs between
@@ -171,7 +206,13 @@ func (d *bashDriver) command(c Command, last report, stdinPath string, nonce uin
 	b.WriteString(`;\. `)
 	b.WriteString(d.eval)
 	b.WriteString(";")
-	b.WriteString(d.ask(nonce, true))
+	if d.leavesAll(c, last) {
+		d.brief = true
+		b.WriteString(d.mark(nonce, true, bashControlFD))
+		b.WriteString("\n")
+	} else {
+		b.WriteString(d.ask(nonce, true))
+	}
 	return b.String()
 }
 

@@ -78,7 +78,7 @@ func (d *shDriver) mark(text []byte, nonce uint64) (string, bool) {
 	return string(value), ok
 }
 
-func (d *shDriver) parse(reported []byte, nonce uint64) (report, bool) {
+func (d *shDriver) parse(_, reported []byte, nonce uint64) (report, bool) {
 	value, ok := d.mark(reported, nonce)
 	if !ok {
 		return report{}, false

@@ -14,6 +14,7 @@ type report struct {
 	trace      string // a shell line that restores the options x and v, or ""
 	env        string // the output of export -p
 	state      string // what a watched shell tells about itself
+	brief      bool   // only the status was told, and all else is as it was
 }
 
 // findMark looks for the line "<nonce+status>" and returns the status and what follows. Anything before it (traces of a

@@ -194,6 +194,11 @@ func (s *Shell) foreground() (group int) {
 }
 
 func (s *Shell) learn(r report, own bool) {
+	if r.brief {
+		status := r.status
+		r = s.last
+		r.status, r.pipeStatus = status, nil
+	}
 	if own {
 		r.status = s.last.status
 	}

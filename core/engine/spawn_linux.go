@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/execkit/execkit/core/command"
 	"github.com/execkit/execkit/core/enforce"
 )
 
@@ -30,6 +31,7 @@ func spawn(o Options) (s *Shell, err error) {
 	}
 	if bash, ok := says.(*bashDriver); ok {
 		bash.watch = o.Watch
+		bash.pristine = !o.Watch && !slices.ContainsFunc(o.Env, command.GivesMeaning) // BASH_FUNC_x%% is a function
 	}
 	s.says = says
 	var childEnds []*os.File

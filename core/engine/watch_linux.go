@@ -127,10 +127,17 @@ func (w *watch) receive(d time.Duration) (rep report, end ending, ok bool) {
 	for {
 		n, err := w.read(buf[:], d)
 		w.marks = append(w.marks, buf[:n]...)
+		marked := n > 0 && w.shell.says.marked(w.marks, w.nonce)
+		if marked {
+			// A brief report is whole with its mark.
+			if rep, ok := w.shell.says.parse(w.marks, w.reported, w.nonce); ok && rep.brief {
+				return rep, commandEnded, true
+			}
+		}
 		// Also where nothing arrived: a shell that fills the report socket would block.
 		w.drainReport()
-		if w.shell.says.marked(w.marks, w.nonce) {
-			if rep, ok := w.shell.says.parse(w.reported, w.nonce); ok {
+		if marked || w.shell.says.marked(w.marks, w.nonce) {
+			if rep, ok := w.shell.says.parse(w.marks, w.reported, w.nonce); ok {
 				return rep, commandEnded, true
 			}
 		}

@@ -146,7 +146,7 @@ func (c *check) fence() {
 // functionReason refuses functions that take the place of something that is called by name.
 func (c *check) functionReason(name string) string {
 	switch {
-	case builtinNames[name] || c.p.allow[name] != nil || c.p.ask[name] != nil || c.p.deny[name] != nil:
+	case command.Builtin(name) || c.p.allow[name] != nil || c.p.ask[name] != nil || c.p.deny[name] != nil:
 		return "the function " + name + " would stand for another command"
 	case name == "command_not_found_handle" || strings.HasPrefix(name, "_") || launchers[name].flags != "":
 		return "a function of the name " + name + " has a meaning of its own"
@@ -155,11 +155,7 @@ func (c *check) functionReason(name string) string {
 }
 
 // Builtin reports whether bash itself provides the command.
-func Builtin(name string) bool { return builtinNames[name] }
-
-var builtinNames = set(`: . [ alias bg bind break builtin caller cd command compgen complete compopt continue declare dirs disown echo
-	enable eval exec exit export false fc fg getopts hash help history jobs kill let local logout mapfile popd printf pushd pwd
-	read readarray readonly return set shift shopt source suspend test times trap true type typeset ulimit umask unalias unset wait time`)
+func Builtin(name string) bool { return command.Builtin(name) }
 
 func (c *check) command(cmd *command.Command) {
 	for _, a := range cmd.Assigns {
