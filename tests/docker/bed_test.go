@@ -58,7 +58,10 @@ func container(t testing.TB, image string, arguments ...string) string {
 
 func open(t testing.TB, name string, c execkit.Config) (*execkit.Session, error) {
 	t.Helper()
-	c.Transports, c.Docker.Host = all.Registry(), engine(t)
+	c.Transports = all.Registry()
+	if c.Docker.Host == "" {
+		c.Docker.Host = engine(t)
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
 	s, err := execkit.Open(ctx, "docker://"+name, c)

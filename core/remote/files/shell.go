@@ -16,6 +16,8 @@ import (
 // /proc tells; without /proc, what it was before and after is compared. It is written beside, under a name that
 // nobody can guess, and renamed.
 //
+// A signal that comes while the shell is about to leave runs ek_bye itself: an exit inside the EXIT trap skips the rest of it.
+//
 // The results of ek_e are statuses: 0, or one of those below.
 const (
 	statusGone       = 40 // there is no such directory
@@ -44,7 +46,7 @@ unset -f cat cd chmod chown date dd echo env find head kill id ln ls mkdir mv pr
 PATH=/usr/bin:/bin:/usr/sbin:/sbin:/usr/local/bin:/run/current-system/sw/bin; export PATH; TZ=UTC0; export TZ;
 ek_w=$(printf "\n."); ek_w=${ek_w%.}; ek_t= ek_back= ek_dir=;
 ek_bye() { trap "" HUP INT TERM PIPE; [ "$ek_t" ] && rm -f -- "./$ek_t"; ek_t=; ek_wd; };
-trap ek_bye EXIT; trap "exit 1" HUP INT TERM PIPE;
+trap ek_bye EXIT; trap "ek_bye; exit 1" HUP INT TERM PIPE;
 ek_uid=$(id -u 2>/dev/null) || ek_uid=x;
 ek_stat=ls; [ "$(stat -c "%a %F" / 2>/dev/null)" ] && ek_stat=stat;
 ek_link=ls; command -v readlink >/dev/null 2>&1 && ek_link=readlink;
