@@ -64,7 +64,7 @@ func TestLive(t *testing.T) {
 			if result, err := r.Wait(ctx); err != nil || result.Stdout != "got one\ntwo" || *result.ExitCode != 0 {
 				t.Errorf("%+v %v", result, err)
 			}
-			r, err = s.Start(ctx, "stty size; pwd; echo $W; read a; stty size; read b; exec sleep 1000", execkit.ExecOptions{TTY: &execkit.TTY{Rows: 9, Cols: 41}, Timeout: 2 * time.Minute})
+			r, err = s.Start(ctx, "stty size; pwd; echo $W; read a; while [ \"$(stty size)\" = '9 41' ]; do sleep 0.1; done; stty size; read b; exec sleep 1000", execkit.ExecOptions{TTY: &execkit.TTY{Rows: 9, Cols: 41}, Timeout: 2 * time.Minute})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -57,8 +57,11 @@ func (p *pool) open(ctx context.Context, r *route, where place, setup func(*conn
 		var full *errFull
 		if !errors.As(err, &full) {
 			release()
-			if !fresh && !c.alive() && ctx.Err() == nil && tries < 3 {
-				continue // a shared connection that broke before this session had begun
+			// A shared connection that broke before this session had begun. Whoever used it may know before the pool does.
+			lost := errors.Is(err, errdefs.Sentinel(errdefs.ConnectionLost))
+			if !fresh && (lost || !c.alive()) && ctx.Err() == nil && tries < 3 {
+				p.retire(c)
+				continue
 			}
 			if !fresh && c.alive() && ctx.Err() == nil && errors.Is(err, errdefs.Sentinel(errdefs.Unavailable)) && tries < 1 && hung(err) {
 				p.retire(c)
