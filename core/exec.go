@@ -309,12 +309,20 @@ type soonShell interface {
 
 func (j *job) run(ctx context.Context) (*Result, error) {
 	defer j.release()
+	metered, ended := j.begin(ctx)
+	out := j.shell.Run(metered, j.command)
+	ended()
+	return j.finish(ctx, out)
+}
+
+// begin returns the context in which the command runs, which a quota may end, and what notes that it has ended.
+func (j *job) begin(ctx context.Context) (metered context.Context, ended func()) {
 	ran := j.trace.stage("execkit.run")
 	metered, over := j.session.meter.begin(ctx)
-	out := j.shell.Run(metered, j.command)
-	j.over = over()
-	ran()
-	return j.finish(ctx, out)
+	return metered, func() {
+		j.over = over()
+		ran()
+	}
 }
 
 // runSoon is run on a soonShell.
@@ -325,17 +333,17 @@ func (j *job) runSoon(ctx context.Context) (r *Result, rest func() (*Result, err
 			j.release()
 		}
 	}()
-	ran := j.trace.stage("execkit.run")
-	out, await := j.shell.(soonShell).RunSoon(ctx, j.command)
+	metered, ended := j.begin(ctx)
+	out, await := j.shell.(soonShell).RunSoon(metered, j.command)
 	if lasts = await != nil; lasts {
 		return nil, func() (*Result, error) {
 			defer j.release()
 			out := await()
-			ran()
+			ended()
 			return j.finish(ctx, out)
 		}, nil
 	}
-	ran()
+	ended()
 	r, err = j.finish(ctx, out)
 	return r, nil, err
 }
