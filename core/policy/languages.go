@@ -32,9 +32,17 @@ func findArgs(c *check, words []command.Word, granted int) string {
 }
 
 // findExec judges the command after -exec and returns where it ends. {} becomes the paths of files, which begin with a
-// starting point of the search and so with no dash.
+// starting point of the search: with no dash, and with no NAME= that make would take for a variable unless one is named so.
 func (c *check) findExec(words []command.Word, at int) (end int, why string) {
 	var inner []command.Word
+	first := "./"
+	for _, w := range words[1:at] {
+		if v := w.Value; w.Static && strings.HasPrefix(v, "-") || v == "(" || v == "!" {
+			break
+		} else if strings.Contains(v, "=") {
+			first = ""
+		}
+	}
 	for end = at; end < len(words); end++ {
 		w := words[end]
 		if w.Static && (w.Value == ";" || w.Value == "+" && end > at && words[end-1].Value == "{}") {
@@ -50,7 +58,7 @@ func (c *check) findExec(words []command.Word, at int) (end int, why string) {
 		if !w.Static {
 			return end, "what find -exec starts is not known"
 		}
-		inner = append(inner, placeholder(w, "{}", "./"))
+		inner = append(inner, placeholder(w, "{}", first))
 	}
 	return end, "find -exec without an end"
 }

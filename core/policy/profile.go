@@ -209,6 +209,8 @@ func printsNames(words []command.Word, name string) bool {
 				return false
 			}
 			names = true
+		case strings.HasPrefix(v, "-") && !strings.HasPrefix(v, "--") && strings.Contains(v, "o"):
+			return false // -Ao FORMAT
 		}
 	}
 	return names
@@ -217,12 +219,20 @@ func printsNames(words []command.Word, name string) bool {
 // namesFormat is an output format of kubectl that prints nothing but names, which begin with a letter or a digit.
 var namesFormat = regexp.MustCompile(`^(name|jsonpath=\{\.items\[([0-9]+|\*)\]\.metadata\.name\})$`)
 
+// countOption is an argument of head, tail, sort or uniq that leaves lines whole.
+var countOption = regexp.MustCompile(`^(-n?[0-9]*|[0-9]+|-[ru])$`)
+
 // passesNames reports whether the commands of a pipeline pass whole lines on.
 func (c *check) passesNames(commands []int) bool {
 	for _, i := range commands {
 		words := c.sc.Commands()[i].Words
 		if len(words) == 0 || !words[0].Static || !has("head tail sort uniq grep", words[0].Value) || words[0].Value == "grep" && len(words) != 2 {
 			return false
+		}
+		for _, w := range words[1:] {
+			if words[0].Value != "grep" && !(w.Static && countOption.MatchString(w.Value)) {
+				return false // tail -c begins in the middle of a name
+			}
 		}
 	}
 	return true

@@ -176,5 +176,6 @@ func sedText(s string, i int) (end int, ok bool) {
 		}
 	}
 	line, _, _ := strings.Cut(s[i:], "\n")
-	return i + len(line), !strings.Contains(line, `\`)
+	// Without a text here the next -e would be it, and what follows there be commands.
+	return i + len(line), line != "" && !strings.Contains(line, `\`)
 }
