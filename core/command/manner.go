@@ -134,3 +134,14 @@ func mannerOfWords(list []string) Manner {
 
 // GivesMeaning reports whether a variable of this name makes a shell run something, or is the host's.
 func GivesMeaning(name string) bool { return meaningful.MatchString(name) }
+
+// KeepsMeanings reports whether lines that set or unset variables for one command, one a line, touch none by which a shell runs
+// something.
+func KeepsMeanings(prelude string) bool {
+	for line := range strings.Lines(prelude) {
+		if GivesMeaning(strings.TrimPrefix(strings.TrimPrefix(strings.TrimPrefix(line, `\`), "export "), "unset -v ")) {
+			return false
+		}
+	}
+	return true
+}

@@ -170,11 +170,7 @@ func (d *bashDriver) leavesAll(c Command, last report) bool {
 	m := command.MannerOf(c.Text)
 	d.pristine = m != command.Unruly && !d.watch
 	if c.Prelude != "" || c.Dir != "" {
-		// What holds for one command is assigned or unset, a line each.
-		for line := range strings.Lines(c.Prelude) {
-			name := strings.TrimPrefix(strings.TrimPrefix(strings.TrimPrefix(line, `\`), "export "), "unset -v ")
-			d.pristine = d.pristine && !command.GivesMeaning(name)
-		}
+		d.pristine = d.pristine && command.KeepsMeanings(c.Prelude)
 		return false
 	}
 	return m == command.Plain && d.pristine && !strings.Contains(c.Text, "|") && last.env != "" // a pipeline tells each status

@@ -17,10 +17,7 @@ func (s *Shell) leavesAll(c engine.Command, to streams) bool {
 	m := command.MannerOf(c.Text)
 	s.pristine = c.Own || m != command.Unruly
 	if c.Prelude != "" {
-		for line := range strings.Lines(c.Prelude) {
-			name := strings.TrimPrefix(strings.TrimPrefix(strings.TrimPrefix(line, "\\"), "export "), "unset -v ")
-			s.pristine = s.pristine && !command.GivesMeaning(name)
-		}
+		s.pristine = s.pristine && command.KeepsMeanings(c.Prelude)
 		return false
 	}
 	return m == command.Plain && s.pristine && c.Dir == "" && to == s.says.direct() && s.last.Traps == "" && s.last.Trace == ""
