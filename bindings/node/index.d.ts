@@ -158,6 +158,8 @@ export interface AuditOptions {
   /** A program with arguments that gets every new head on standard input, at most once a second. */
   headCommand?: string[];
   syslog?: boolean;
+  /** Sends every new head to the collector that the OTEL_* variables name, as a log record. */
+  otlp?: boolean;
   /** Has a record on the disk before the command runs. */
   fsync?: boolean;
   /** What happens to commands where the log cannot be written. Default: `"block"`. */
@@ -193,6 +195,8 @@ export interface AuditReport {
   signed?: boolean;
   /** How many records follow a head that was kept earlier. */
   afterHead?: number;
+  /** How many published heads fit. */
+  heads?: number;
   files: string[];
   bytes: number;
   /** What was mended after a crash. */
@@ -771,8 +775,11 @@ export class Policy {
  */
 export function policyCheck(policy: Policy | PolicyFields | null | undefined, command: string, history?: string[]): Promise<Verdict>;
 
-/** Checks an audit log from its first record. `head` is the path of the head file, or the head of an earlier report. */
-export function verifyAudit(path: string, options?: { head?: string | AuditHead; publicKey?: string; signal?: AbortSignal }): Promise<AuditReport>;
+/**
+ * Checks an audit log from its first record. `head` is the path of the head file, or the head of an earlier report; `heads` a
+ * file in which heads were published among other text, by a collector, syslog or a head command.
+ */
+export function verifyAudit(path: string, options?: { head?: string | AuditHead; heads?: string; publicKey?: string; signal?: AbortSignal }): Promise<AuditReport>;
 
 /** Returns the records of an audit log that fit. */
 export function queryAudit(path: string, options?: AuditQuery): Promise<Array<Record<string, any> & { seq: number; kind: string; timeMs: number }>>;

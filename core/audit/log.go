@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"context"
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
@@ -36,11 +37,13 @@ type Options struct {
 	// RetentionDays deletes rotated files whose last record is older; 0 keeps all. It also starts a next file daily.
 	RetentionDays int
 	// Anchor, if set, is called with every new head before the append returns, one call at a time; its error fails the
-	// append. HeadCommand is a program with arguments that gets the head on standard input, and Syslog sends it to
-	// syslog; both run aside, with the newest head, at most once a second and when the log is closed.
+	// append. HeadCommand is a program with arguments that gets the head on standard input, Syslog sends it to syslog, and
+	// Publish to wherever it likes, within ten seconds; these run aside, one at a time, with the newest head, at most once a
+	// second and when the log is closed. Their error fails the next append, which tries once more.
 	Anchor      func(Head) error
 	HeadCommand []string
 	Syslog      bool
+	Publish     func(context.Context, Publication) error
 	// LockTimeout is how long an append waits for other writers; ten seconds when 0.
 	LockTimeout time.Duration
 
@@ -94,7 +97,7 @@ func OpenLog(o Options) (*Writer, error) {
 		w.closeFiles()
 		return nil, err
 	}
-	if len(o.HeadCommand) > 0 || o.Syslog {
+	if len(o.HeadCommand) > 0 || o.Syslog || o.Publish != nil {
 		w.pub = newPublisher(&w.o, w.key)
 		w.pub.publish(w.currentHead())
 	}
@@ -110,7 +113,7 @@ func (o *Options) prepare() error {
 		return bad("no path is given").WithHint("give the path of a file, which is made where there is none")
 	case strings.ContainsRune(o.Path+o.HeadPath+o.SignKey, 0):
 		return bad("a path holds a NUL byte")
-	case o.SignKey != "" && o.HeadPath == "" && len(o.HeadCommand) == 0:
+	case o.SignKey != "" && o.HeadPath == "" && len(o.HeadCommand) == 0 && o.Publish == nil:
 		return bad("sign_key has nothing to sign").WithHint("give head_path too; the signature is written beside it")
 	case o.RetentionDays < 0:
 		return bad("retention_days: %d is out of range", o.RetentionDays).WithHint("give a number of days, or 0 to keep everything")
@@ -157,7 +160,7 @@ func (w *Writer) Append(r *Record) (int64, error) {
 	}
 	if w.pub != nil {
 		if err := w.pub.failure(); err != nil {
-			return 0, w.failed("publishing the head of", err)
+			return 0, w.failed(publishing, err)
 		}
 	}
 	if err := w.acquire(); err != nil {
@@ -205,7 +208,7 @@ func (w *Writer) Close() error {
 	w.mu.Unlock()
 	if pub != nil {
 		if err := pub.close(head); err != nil {
-			return w.failed("publishing the head of", err)
+			return w.failed(publishing, err)
 		}
 	}
 	return nil
@@ -222,6 +225,8 @@ func (w *Writer) closeFiles() {
 
 func (w *Writer) release() { _ = w.file.Unlock() }
 
+const publishing = "publishing the head of"
+
 // failed is the error of a log that cannot be written.
 func (w *Writer) failed(doing string, err error) *errdefs.Error {
 	var e *errdefs.Error
@@ -230,6 +235,8 @@ func (w *Writer) failed(doing string, err error) *errdefs.Error {
 	}
 	hint := "mend the log's file or name another; with on_failure \"continue\" commands run without a record"
 	switch {
+	case doing == publishing:
+		hint = "commands run again when the head arrives where it is kept; with on_failure \"continue\" they run without"
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
 		hint = "the disk is full; free some space, and the log goes on by itself"
 	case errors.Is(err, syscall.EROFS):
@@ -364,7 +371,7 @@ func (w *Writer) writeAfter(before []byte, r *Record) error {
 	}
 	if w.o.Anchor != nil {
 		if err := w.o.Anchor(head); err != nil {
-			return w.failed("publishing the head of", err)
+			return w.failed(publishing, err)
 		}
 	}
 	if w.pub != nil {

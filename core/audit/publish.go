@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -15,19 +16,27 @@ import (
 )
 
 const (
-	// publishEvery is the pause between two heads that go to a command or syslog.
+	// publishEvery is the pause between two heads that are published.
 	publishEvery = time.Second
-	// publishTimeout bounds one run of the command.
+	// publishTimeout bounds one run of the command, or one call of Publish.
 	publishTimeout = 10 * time.Second
 )
 
-// A publisher sends the newest head to a command or to syslog, aside from the appends.
+// A Publication is a head on its way to where it is kept.
+type Publication struct {
+	Head Head
+	// Text is the line of a head file, with its line end, and Signature what SignKey made of it; nil without a key.
+	Text, Signature []byte
+}
+
+// A publisher sends the newest head to a command, to syslog or to a function, aside from the appends.
 type publisher struct {
 	o    *Options
 	key  signer
 	mu   sync.Mutex
-	head *Head // waits
-	err  error // of the last try
+	head *Head     // waits
+	err  error     // of the last try
+	next time.Time // before it an append does not try again
 	wake chan struct{}
 	end  chan struct{}
 	over chan struct{}
@@ -53,9 +62,9 @@ func (p *publisher) publish(h Head) {
 // failure returns why the newest head could not be published, after one more try.
 func (p *publisher) failure() error {
 	p.mu.Lock()
-	failed := p.err != nil
+	again := p.err != nil && !time.Now().Before(p.next)
 	p.mu.Unlock()
-	if failed {
+	if again {
 		p.try()
 	}
 	p.mu.Lock()
@@ -101,32 +110,47 @@ func (p *publisher) try() {
 	if h == nil {
 		return
 	}
+	began := time.Now()
 	err := p.send(*h)
+	took := time.Since(began)
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	// Where nobody answers, commands that go on without a record wait for that half of the time at most.
+	if took > publishEvery {
+		p.next = time.Now().Add(took)
+	}
 	if p.err = err; err == nil && p.head == h {
 		p.head = nil
 	}
 }
 
 func (p *publisher) send(h Head) error {
-	text := h.line()
+	one := Publication{Head: h, Text: h.line()}
+	if p.key != nil {
+		one.Signature = p.key.sign(one.Text)
+	}
 	if p.o.Syslog {
-		if err := toSyslog(text); err != nil {
+		if err := toSyslog(one.Text); err != nil {
+			return err
+		}
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), publishTimeout)
+	defer cancel()
+	if p.o.Publish != nil {
+		if err := p.o.Publish(ctx, one); err != nil {
 			return err
 		}
 	}
 	if len(p.o.HeadCommand) == 0 {
 		return nil
 	}
-	if p.key != nil {
-		text = append(text, p.key.sign(text)...)
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), publishTimeout)
-	defer cancel()
+	return p.runCommand(ctx, slices.Concat(one.Text, one.Signature))
+}
+
+func (p *publisher) runCommand(ctx context.Context, input []byte) error {
 	cmd := exec.CommandContext(ctx, p.o.HeadCommand[0], p.o.HeadCommand[1:]...)
 	cmd.WaitDelay = time.Second
-	cmd.Stdin = bytes.NewReader(text)
+	cmd.Stdin = bytes.NewReader(input)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("the head command %s: %w: %s", errdefs.Quote(p.o.HeadCommand[0]), err, errdefs.Quote(string(out)))
 	}

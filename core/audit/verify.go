@@ -18,6 +18,9 @@ type VerifyOptions struct {
 	Head *Head
 	// HeadPath is the head file that the writers of the log keep: the log must end there.
 	HeadPath string
+	// HeadsPath is a file in which heads were published among other text: what a collector, syslog or a head command
+	// wrote. The log must hold every one of its own that is there, and may go on after them.
+	HeadsPath string
 	// PublicKey is the public key of OpenSSH or minisign, or the path of a file with one or more of them, that must have signed the
 	// head file.
 	PublicKey string
@@ -37,6 +40,8 @@ type Report struct {
 	Anchored  bool  `json:"anchored"`
 	Signed    bool  `json:"signed,omitempty"`
 	AfterHead int64 `json:"after_head,omitempty"`
+	// Heads counts the heads of this log in a file of published ones.
+	Heads int `json:"heads,omitempty"`
 	// Files and Bytes are what was read.
 	Files []string `json:"files"`
 	Bytes int64    `json:"bytes"`
@@ -118,8 +123,17 @@ func still(path string, fn func(files []string, size int64) error) error {
 func Verify(path string, o VerifyOptions) (*Report, error) {
 	var h *heads
 	var files []string
+	var published []Head
 	var size int64
-	err := still(path, func(list []string, n int64) (err error) {
+	var err error
+	// Before the size: a head that is published meanwhile may name a later record. And without the lock, since such a file
+	// can be long.
+	if o.HeadsPath != "" {
+		if published, err = readPublished(o.HeadsPath); err != nil {
+			return nil, err
+		}
+	}
+	err = still(path, func(list []string, n int64) (err error) {
 		files, size = list, n
 		h, err = headsOf(&o)
 		return err
@@ -127,11 +141,9 @@ func Verify(path string, o VerifyOptions) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	seen := make(map[int64]string, len(h.candidates))
-	want := make(map[int64]bool, len(h.candidates))
-	for _, h := range h.candidates {
-		want[h.Count] = true
-	}
+	h.published = published
+	want := h.counts()
+	seen := make(map[int64]string, len(want))
 	c, err := scan(files, size, func(_ []byte, l *line) bool {
 		if want[l.seq] {
 			seen[l.seq] = string(l.hash)
@@ -157,7 +169,7 @@ func Verify(path string, o VerifyOptions) (*Report, error) {
 		r.Bad = h.compare(r, seen)
 	}
 	r.OK = r.Bad == nil
-	r.Anchored = r.OK && len(h.candidates) > 0
+	r.Anchored = r.OK && len(want) > 0
 	r.Signed = r.OK && h.signed
 	return r, nil
 }
@@ -171,89 +183,5 @@ func (c *chain) wholeStart() *Damage {
 		return &Damage{Seq: 1, Kind: MissingStart,
 			Message: fmt.Sprintf("the log begins at record %d and no retention record says that those before it were deleted", c.begin.seq)}
 	}
-	return nil
-}
-
-// heads are what a log is compared with.
-type heads struct {
-	candidates []Head
-	live       bool // a head file: the log must end at one of the candidates
-	signed     bool
-	damage     *Damage
-}
-
-func headsOf(o *VerifyOptions) (*heads, error) {
-	h := &heads{}
-	if o.Head != nil {
-		if err := o.Head.check(); err != nil {
-			return nil, err
-		}
-		h.candidates = []Head{*o.Head}
-		if o.PublicKey != "" {
-			return nil, errdefs.New(errdefs.InvalidArgument, "a head given by value has no signature to check").
-				WithHint("give the path of the head file")
-		}
-		return h, nil
-	}
-	if o.HeadPath == "" {
-		if o.PublicKey != "" {
-			return nil, errdefs.New(errdefs.InvalidArgument, "a public key is given without a head").WithHint("give the path of the head file")
-		}
-		return h, nil
-	}
-	head, next, err := ReadHeadFile(o.HeadPath)
-	if err != nil {
-		var e *errdefs.Error
-		if errors.As(err, &e) && !errors.Is(err, fs.ErrNotExist) {
-			if _, statErr := os.Stat(o.HeadPath); statErr == nil {
-				h.damage = &Damage{File: o.HeadPath, Kind: BadHead, Message: e.Message}
-				return h, nil
-			}
-		}
-		return nil, err
-	}
-	h.live, h.candidates = true, []Head{head}
-	if next != nil && next.Count == head.Count+1 {
-		h.candidates = append(h.candidates, *next)
-	}
-	if o.PublicKey != "" {
-		h.damage, err = h.checkSignature(o)
-	}
-	return h, err
-}
-
-// compare says how the end of the log differs from the head, or nil.
-func (h *heads) compare(r *Report, seen map[int64]string) *Damage {
-	if h.damage != nil || len(h.candidates) == 0 {
-		return h.damage
-	}
-	end := r.Head
-	for _, one := range h.candidates {
-		if h.live && one.Count == end.Count && one.Hash == end.Hash {
-			return nil
-		}
-	}
-	head := h.candidates[0]
-	hash := seen[head.Count]
-	if head.Count == 0 {
-		hash = zeroHash
-	}
-	switch {
-	case head.Log != "" && r.Log != "" && head.Log != r.Log:
-		return &Damage{Seq: 1, Kind: Replaced, Message: "the head belongs to another log"}
-	case head.Count > end.Count:
-		return &Damage{Seq: end.Count + 1, Kind: Truncated,
-			Message: fmt.Sprintf("the log ends at record %d and the head counts %d: %d records are gone", end.Count, head.Count, head.Count-end.Count)}
-	case hash == "" && head.Count < r.First:
-		return &Damage{Seq: head.Count, Kind: Replaced,
-			Message: fmt.Sprintf("the head names record %d and the log is kept from record %d on", head.Count, r.First)}
-	case hash != head.Hash:
-		return &Damage{Seq: head.Count, Kind: Replaced,
-			Message: fmt.Sprintf("record %d is not the one that the head names: the log was written anew", head.Count)}
-	case h.live:
-		return &Damage{Seq: head.Count + 1, Kind: Unanchored,
-			Message: fmt.Sprintf("%d records follow the head that the writers keep: appended by somebody else, or after a loss of power", end.Count-head.Count)}
-	}
-	r.AfterHead = end.Count - head.Count
 	return nil
 }

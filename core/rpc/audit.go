@@ -3,6 +3,7 @@ package rpc
 import (
 	"context"
 	"encoding/json"
+	"os"
 	"time"
 
 	execkit "github.com/execkit/execkit/core"
@@ -33,6 +34,12 @@ func auditOf(raw json.RawMessage) (*execkit.AuditOptions, error) {
 		Path: r.Path, Dir: r.Dir, HeadPath: r.HeadPath, SignKey: r.SignKey, Fsync: r.Fsync, RotateBytes: r.RotateBytes,
 		RetentionDays: r.RetentionDays, HeadCommand: r.HeadCommand, Syslog: r.Syslog, LockTimeout: time.Duration(r.LockTimeoutMS) * time.Millisecond,
 	}}
+	if r.OTLP {
+		if o.Publish, err = newHeadLog(os.Getenv); err != nil {
+			e := errdefs.From(err)
+			return nil, errdefs.New(e.Code, "audit: otlp: %s", e.Message).WithHint("%s", e.Hint).WithDetail("field", "audit")
+		}
+	}
 	switch r.OnFailure {
 	case "", "block":
 	case "continue":
@@ -73,7 +80,7 @@ func (s *Server) auditVerify(_ context.Context, r *wire.AuditVerify) (any, error
 	if r.Path == "" {
 		return nil, errdefs.New(errdefs.InvalidArgument, "path: no log is given").WithHint("give the path of the audit log").WithDetail("field", "path")
 	}
-	o := audit.VerifyOptions{PublicKey: r.PublicKey}
+	o := audit.VerifyOptions{PublicKey: r.PublicKey, HeadsPath: r.Heads}
 	if err := headOf(r.Head, &o); err != nil {
 		return nil, errdefs.From(err).WithDetail("field", "head")
 	}

@@ -1,9 +1,14 @@
 package rpc
 
 import (
+	"bytes"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strings"
+	"sync"
 	"testing"
 )
 
@@ -62,6 +67,7 @@ func TestBadAuditRequests(t *testing.T) {
 		{"session.create", `{"audit":{"path":"/tmp"}}`}, {"session.create", `{"audit":{"path":"x","on_failure":"ignore"}}`},
 		{"session.create", `{"audit":{"path":"x","lock_timeout_ms":-1}}`}, {"session.create", `{"audit":{"path":"x","retention_days":-1}}`},
 		{"session.create", `{"audit":{"path":"x","sign_key":"y"}}`}, {"session.create", `{"audit":{"path":"x","head_path":"x"}}`},
+		{"session.create", `{"audit":{"path":"x","otlp":true}}`}, {"audit.verify", `{"path":"/etc/passwd","heads":"/etc/passwd"}`}, {"audit.verify", `{"path":"/etc/passwd","heads":"/none"}`},
 		{"audit.verify", `{}`}, {"audit.verify", `{"path":"/nonexistent/log"}`}, {"audit.verify", `{"path":"/tmp"}`}, {"audit.verify", `{"path":"/dev/null"}`},
 		{"audit.verify", `{"path":"/etc/passwd","head":{"count":1}}`}, {"audit.verify", `{"path":"/etc/passwd","head":7}`}, {"audit.verify", `{"path":"/etc/passwd","head":"/nonexistent"}`},
 		{"audit.verify", `{"path":"/etc/passwd","public_key":"/etc/passwd"}`},
@@ -70,5 +76,60 @@ func TestBadAuditRequests(t *testing.T) {
 		if e := call(t, s, c[0], c[1]); e.Error.Code != "invalid_argument" {
 			t.Errorf("%s %s: %+v", c[0], c[1], e)
 		}
+	}
+}
+
+// Every head goes to the collector; what it has of them proves the log later. One that is away stops commands, or not, as
+// the option says.
+func TestHeadsGoToTheCollector(t *testing.T) {
+	var mu sync.Mutex
+	var kept bytes.Buffer
+	status := http.StatusOK
+	collector := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
+		mu.Lock()
+		defer mu.Unlock()
+		if q.URL.Path == "/v1/logs" && status == http.StatusOK {
+			_, _ = kept.ReadFrom(q.Body)
+		}
+		w.WriteHeader(status)
+	}))
+	defer collector.Close()
+	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", collector.URL)
+	t.Setenv("OTEL_TRACES_EXPORTER", "none")
+	t.Setenv("OTEL_METRICS_EXPORTER", "none")
+	s := NewServer()
+	defer s.Close()
+	dir := t.TempDir()
+	path, heads := filepath.Join(dir, "log"), filepath.Join(dir, "heads")
+	run := func(onFailure string) envelope {
+		r := call(t, s, "session.create", fmt.Sprintf(`{"cwd":"/","audit":{"path":%q,"otlp":true,"on_failure":%q}}`, path, onFailure))
+		if !r.OK {
+			return r
+		}
+		session := fmt.Sprintf(`{"session_id":%q}`, r.Result["session_id"])
+		r = call(t, s, "session.exec", session[:len(session)-1]+`,"command":"echo a"}`)
+		if closed := call(t, s, "session.destroy", session); r.OK {
+			return closed
+		}
+		return r
+	}
+	if r := run("block"); !r.OK {
+		t.Fatal(r)
+	}
+	mu.Lock()
+	if err := os.WriteFile(heads, kept.Bytes(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	status = http.StatusServiceUnavailable
+	mu.Unlock()
+	if r := call(t, s, "audit.verify", fmt.Sprintf(`{"path":%q,"heads":%q}`, path, heads)).Result; r["ok"] != true || r["anchored"] != true || r["heads"] == nil || r["after_head"] != nil {
+		t.Error(r)
+	}
+	// The last head is not published, so at the latest the end of the session tells.
+	if r := run("block"); r.OK || r.Error.Code != "audit_failed" || !strings.Contains(r.Error.Message, "503") {
+		t.Error(r)
+	}
+	if r := run("continue"); !r.OK {
+		t.Error(r)
 	}
 }

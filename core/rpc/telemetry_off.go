@@ -2,7 +2,12 @@
 
 package rpc
 
-import "github.com/execkit/execkit/core/errdefs"
+import (
+	"context"
+
+	"github.com/execkit/execkit/core/audit"
+	"github.com/execkit/execkit/core/errdefs"
+)
 
 const hasTelemetry = false
 
@@ -11,5 +16,13 @@ func newExporter(getenv func(string) string) (exporter, error) {
 	if getenv("OTEL_EXPORTER_OTLP_ENDPOINT") == "" {
 		return nil, nil
 	}
-	return nil, errdefs.New(errdefs.Unsupported, "telemetry was left out of this build")
+	return nil, errLeftOut()
+}
+
+func newHeadLog(func(string) string) (func(context.Context, audit.Publication) error, error) {
+	return nil, errLeftOut()
+}
+
+func errLeftOut() error {
+	return errdefs.New(errdefs.Unsupported, "telemetry was left out of this build").WithHint("use a build without the tag notelemetry")
 }

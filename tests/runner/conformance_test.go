@@ -226,6 +226,12 @@ func placed(value any, dir string) any {
 			copied[name] = placed(one, dir)
 		}
 		return copied
+	case []any:
+		copied := make([]any, len(v))
+		for i, one := range v {
+			copied[i] = placed(one, dir)
+		}
+		return copied
 	}
 	return value
 }

@@ -3,7 +3,7 @@
 const { request } = require('./call.js');
 const { toCamel, toSnake, checkOptions } = require('./names.js');
 
-const VERIFY = ['head', 'publicKey', 'signal'];
+const VERIFY = ['head', 'heads', 'publicKey', 'signal'];
 const QUERY = ['session', 'label', 'exec', 'kinds', 'contains', 'fromSeq', 'toSeq', 'sinceMs', 'untilMs', 'limit', 'last', 'signal'];
 
 /** Checks an audit log from its first record. */

@@ -19,7 +19,7 @@ const exitDamaged = 1
 
 // auditFlags are those of the three words of audit.
 type auditFlags struct {
-	head, publicKey                        string
+	head, heads, publicKey                 string
 	session, label, kinds, contains, since string
 	from, to                               int64
 	limit                                  int
@@ -33,12 +33,14 @@ func auditCommand() command {
 		examples: []string{
 			"execkit audit verify audit.jsonl --head /mnt/elsewhere/audit.head",
 			"execkit audit verify audit.jsonl --head audit.head --public-key auditor.pub",
+			"execkit audit verify audit.jsonl --heads collector.json",
 			"execkit audit query audit.jsonl --kind block,approval --since 24h",
 			"execkit audit head audit.jsonl   # COUNT:HASH, to be kept elsewhere",
 		},
 		bind: func(fs *flag.FlagSet) func(*app, []string) (int, error) {
 			var f auditFlags
 			fs.StringVar(&f.head, "head", "", "verify: the head `FILE` of the log, or a COUNT:HASH that was kept")
+			fs.StringVar(&f.heads, "heads", "", "verify: a `FILE` in which a collector, syslog or the head command wrote heads")
 			fs.StringVar(&f.publicKey, "public-key", "", "verify: the `KEY` that signed the head, or a file with it")
 			fs.StringVar(&f.session, "session", "", "query: records of this session, `ID`")
 			fs.StringVar(&f.label, "label", "", "query: records with this `LABEL`")
@@ -106,7 +108,7 @@ func do[T any](a *app, server *rpc.Server, method string, params any) (*T, error
 }
 
 func verifyLog(a *app, server *rpc.Server, f *auditFlags, path string) (int, error) {
-	params := map[string]any{"path": path, "public_key": f.publicKey}
+	params := map[string]any{"path": path, "public_key": f.publicKey, "heads": f.heads}
 	if f.head != "" {
 		params["head"] = f.head
 	}
@@ -134,7 +136,7 @@ func verifyLog(a *app, server *rpc.Server, f *auditFlags, path string) (int, err
 		fmt.Fprintf(a.stderr, "note: the clock went back %d times\n", r.ClockBack)
 	}
 	if r.OK {
-		fmt.Fprintf(a.stdout, "ok: %d records, %s\n", r.Records, held(r, f.head != ""))
+		fmt.Fprintf(a.stdout, "ok: %d records, %s\n", r.Records, held(r))
 		return status, nil
 	}
 	where := ""
@@ -146,16 +148,20 @@ func verifyLog(a *app, server *rpc.Server, f *auditFlags, path string) (int, err
 }
 
 // held says what the log was compared with.
-func held(r *audit.Report, given bool) string {
-	switch {
-	case !given:
-		return "but without --head nobody can tell whether the end is missing or everything was written anew"
-	case r.AfterHead > 0:
-		return fmt.Sprintf("the head fits, %d records were added since", r.AfterHead)
-	case r.Signed:
-		return "the head fits and its signature is good"
+func held(r *audit.Report) string {
+	fits := "the head fits"
+	if r.Heads > 0 {
+		fits = fmt.Sprintf("all published heads fit (%d)", r.Heads)
 	}
-	return "the head fits"
+	switch {
+	case !r.Anchored:
+		return "but without --head or --heads nobody can tell whether the end is missing or everything was written anew"
+	case r.AfterHead > 0:
+		return fmt.Sprintf("%s, %d records were added since", fits, r.AfterHead)
+	case r.Signed:
+		return fits + " and its signature is good"
+	}
+	return fits
 }
 
 func headOfLog(a *app, server *rpc.Server, path string) (int, error) {

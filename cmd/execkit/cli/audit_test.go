@@ -60,6 +60,8 @@ func TestAuditCommand(t *testing.T) {
 	}{
 		{"verify", "audit verify LOG --head HEAD", 0, "ok: 8 records, the head fits", ""},
 		{"flags first", "audit --head HEAD verify LOG", 0, "ok: 8 records, the head fits", ""},
+		{"verify with what was published", "audit verify LOG --heads HEAD", 0, "ok: 8 records, all published heads fit (1)", ""},
+		{"nothing was published", "audit verify LOG --heads LOG", 125, "", "no head in"},
 		{"without a head", "audit verify LOG", 0, "nobody can tell", ""},
 		{"as JSON", "audit verify LOG --head HEAD --json", 0, `"anchored":true`, ""},
 		{"head", "audit head LOG", 0, fmt.Sprintf("%d:%s\n", kept.Count, kept.Hash), ""},
@@ -168,6 +170,16 @@ func TestExecIsRecorded(t *testing.T) {
 	}
 	if status, out, errs := runLine(t, "audit", "verify", log, "--head", head); status != 0 {
 		t.Fatal(out, errs)
+	}
+	other := filepath.Join(t.TempDir(), "log")
+	if status, _, errs := runLine(t, "exec", "--audit", fmt.Sprintf(`{"path":%q,"label":"nightly"}`, other), "--", "true"); status != 0 {
+		t.Fatal(status, errs)
+	}
+	if status, out, errs := runLine(t, "audit", "query", other, "--label", "nightly", "--kind", "intent"); status != 0 || !strings.Contains(out, "true") {
+		t.Fatal(out, errs)
+	}
+	if status, _, errs := runLine(t, "exec", "--audit", `{"pth":"x"}`, "--", "true"); status != 125 || !strings.Contains(errs, "pth") {
+		t.Fatal(status, errs)
 	}
 	if status, _, errs := runLine(t, "exec", "--audit", "/nonexistent/log", "--", "true"); status != 125 || !strings.Contains(errs, "audit") {
 		t.Fatal(status, errs)

@@ -53,7 +53,7 @@ func (f *sessionFlags) quota(text string) error {
 func (f *sessionFlags) bindRecord(fs *flag.FlagSet) {
 	fs.StringVar(&f.cwd, "cwd", "", "the first directory, `DIR`")
 	fs.StringVar(&f.policy, "policy", "", "a policy `FILE`, JSON or YAML")
-	fs.StringVar(&f.audit, "audit", "", "record the session in this audit log, `FILE`")
+	fs.StringVar(&f.audit, "audit", "", "record the session in this audit log, `FILE`, or as the option audit says, in JSON")
 	fs.StringVar(&f.auditHead, "audit-head", "", "keep the head of the audit log in this `FILE`")
 }
 
@@ -72,7 +72,14 @@ func (f *sessionFlags) request() (map[string]any, error) {
 		}
 	}
 	if f.audit != "" || f.auditHead != "" {
-		request["audit"] = wire.Audit{Path: f.audit, HeadPath: f.auditHead}
+		o, err := wire.ParseAudit(f.audit)
+		if err != nil {
+			return nil, errdefs.From(err).WithDetail("field", "audit")
+		}
+		if f.auditHead != "" {
+			o.HeadPath = f.auditHead
+		}
+		request["audit"] = o
 	}
 	if f.quotas != nil {
 		request["quotas"] = f.quotas

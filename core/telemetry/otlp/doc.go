@@ -4,9 +4,11 @@
 // The messages are written by hand: there are few of them and their form is frozen, while the SDK of OpenTelemetry with
 // its exporter would more than double the code that a host loads. docs/rationale.md has the figures.
 //
-// Variables: OTEL_SDK_DISABLED, OTEL_EXPORTER_OTLP_ENDPOINT, _TRACES_ENDPOINT, _METRICS_ENDPOINT, _HEADERS, _TIMEOUT and
-// _PROTOCOL (http/protobuf alone), OTEL_TRACES_EXPORTER and OTEL_METRICS_EXPORTER (otlp or none), OTEL_SERVICE_NAME,
-// OTEL_RESOURCE_ATTRIBUTES, OTEL_BSP_SCHEDULE_DELAY, OTEL_METRIC_EXPORT_INTERVAL.
+// Variables: OTEL_SDK_DISABLED, OTEL_EXPORTER_OTLP_ENDPOINT, _HEADERS, _TIMEOUT and _PROTOCOL (http/protobuf alone), each also
+// for one signal (OTEL_EXPORTER_OTLP_TRACES_ENDPOINT, …_METRICS_…, …_LOGS_…), OTEL_TRACES_EXPORTER, OTEL_METRICS_EXPORTER and
+// OTEL_LOGS_EXPORTER (otlp or none), OTEL_SERVICE_NAME, OTEL_RESOURCE_ATTRIBUTES, OTEL_BSP_SCHEDULE_DELAY,
+// OTEL_METRIC_EXPORT_INTERVAL.
 //
-// A collector that does not answer costs the session nothing: what it does not take is dropped and counted.
+// A collector that does not answer costs the session nothing: of spans and measurements, what it does not take is dropped
+// and counted. A [HeadLog] tells its caller instead, since an audit log must know where its head is kept.
 package otlp

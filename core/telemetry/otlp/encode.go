@@ -31,19 +31,6 @@ func attributes(m *message, field int, list []telemetry.Attribute) {
 	}
 }
 
-// envelope writes what traces and metrics have in common: the resource and the scope around a list.
-func (e *Exporter) envelope(items func(scope *message)) []byte {
-	var request message
-	request.sub(1, func(resource *message) {
-		resource.sub(1, func(r *message) { attributes(r, 1, e.resource) })
-		resource.sub(2, func(scope *message) {
-			scope.sub(1, func(s *message) { s.text(1, scopeName); s.text(2, e.version) })
-			items(scope)
-		})
-	})
-	return request
-}
-
 const (
 	spanKindInternal = 1
 	statusError      = 2

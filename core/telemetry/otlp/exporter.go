@@ -1,11 +1,7 @@
 package otlp
 
 import (
-	"bytes"
 	"context"
-	"fmt"
-	"io"
-	"net/http"
 	"slices"
 	"sync"
 	"time"
@@ -22,10 +18,10 @@ const (
 
 // An Exporter is a telemetry.Sink that sends to a collector.
 type Exporter struct {
-	settings
-	version string
-	client  *http.Client
-	started time.Time
+	sender
+	traces, metrics        signal
+	spanDelay, metricDelay time.Duration
+	started                time.Time
 
 	mu      sync.Mutex
 	spans   []telemetry.Span
@@ -60,21 +56,41 @@ var durationBounds = []float64{0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10, 60,
 // New returns an exporter as the variables say, or nil where they ask for none. A variable that cannot be honoured is an
 // error. version is that of the program.
 func New(getenv func(string) string, version string) (*Exporter, error) {
-	s, err := read(getenv)
-	if err != nil || s.traces == "" && s.metrics == "" {
-		return nil, err
+	if disabled(getenv) {
+		return nil, nil
 	}
 	e := &Exporter{
-		settings: s, version: version, client: &http.Client{Timeout: s.timeout}, started: time.Now(), series: make(map[string]*series),
+		started: time.Now(), series: make(map[string]*series),
 		wake: make(chan struct{}, 1), end: make(chan struct{}), over: make(chan struct{}),
+	}
+	e.version = version
+	if err := e.read(getenv); err != nil || e.traces.url == "" && e.metrics.url == "" {
+		return nil, err
 	}
 	go e.run()
 	return e, nil
 }
 
+func (e *Exporter) read(getenv func(string) string) (err error) {
+	if e.traces, err = readSignal(getenv, "TRACES"); err != nil {
+		return err
+	}
+	if e.metrics, err = readSignal(getenv, "METRICS"); err != nil || e.traces.url == "" && e.metrics.url == "" {
+		return err
+	}
+	if e.spanDelay, err = milliseconds(getenv, "OTEL_BSP_SCHEDULE_DELAY", 5*time.Second); err != nil {
+		return err
+	}
+	if e.metricDelay, err = milliseconds(getenv, "OTEL_METRIC_EXPORT_INTERVAL", time.Minute); err != nil {
+		return err
+	}
+	e.resource, err = readResource(getenv)
+	return err
+}
+
 // Span implements telemetry.Sink.
 func (e *Exporter) Span(s telemetry.Span) {
-	if e.traces == "" || !s.Context.Sampled {
+	if e.traces.url == "" || !s.Context.Sampled {
 		return
 	}
 	e.mu.Lock()
@@ -113,7 +129,7 @@ func (e *Exporter) Observe(name, unit string, value float64, attributes ...telem
 }
 
 func (e *Exporter) point(name, unit string, bounds []float64, attributes []telemetry.Attribute, add func(*point)) {
-	if e.metrics == "" {
+	if e.metrics.url == "" {
 		return
 	}
 	e.mu.Lock()
@@ -215,25 +231,4 @@ func (e *Exporter) sendMetrics(ctx context.Context) {
 		e.changed = true
 		e.mu.Unlock()
 	}
-}
-
-func (e *Exporter) post(ctx context.Context, url string, body []byte) error {
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(body))
-	if err != nil {
-		return err
-	}
-	for name, value := range e.headers {
-		request.Header.Set(name, value)
-	}
-	request.Header.Set("Content-Type", "application/x-protobuf")
-	response, err := e.client.Do(request)
-	if err != nil {
-		return err
-	}
-	defer response.Body.Close()
-	_, _ = io.Copy(io.Discard, io.LimitReader(response.Body, 64<<10))
-	if response.StatusCode/100 != 2 {
-		return fmt.Errorf("the collector answered %s", response.Status)
-	}
-	return nil
 }

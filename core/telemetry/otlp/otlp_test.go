@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	logsv1 "go.opentelemetry.io/proto/otlp/logs/v1"
 	metricsv1 "go.opentelemetry.io/proto/otlp/metrics/v1"
 	tracev1 "go.opentelemetry.io/proto/otlp/trace/v1"
 	"google.golang.org/protobuf/proto"
@@ -22,6 +23,8 @@ type receiver struct {
 	mu      sync.Mutex
 	traces  []*tracev1.TracesData
 	metrics []*metricsv1.MetricsData
+	logs    []*logsv1.LogsData
+	answer  []byte
 	header  http.Header
 	status  int
 	bad     error
@@ -46,6 +49,11 @@ func (r *receiver) ServeHTTP(w http.ResponseWriter, q *http.Request) {
 			one := new(metricsv1.MetricsData)
 			err = proto.Unmarshal(body, one)
 			r.metrics = append(r.metrics, one)
+		case "/v1/logs":
+			one := new(logsv1.LogsData)
+			err = proto.Unmarshal(body, one)
+			r.logs = append(r.logs, one)
+			_, _ = w.Write(r.answer)
 		default:
 			w.WriteHeader(http.StatusNotFound)
 		}
@@ -59,7 +67,8 @@ func environment(values map[string]string) func(string) string {
 	return func(name string) string { return values[name] }
 }
 
-func start(t *testing.T, more map[string]string) (*receiver, *Exporter) {
+// receive starts a receiver and returns the variables that name it.
+func receive(t *testing.T, more map[string]string) (*receiver, func(string) string) {
 	t.Helper()
 	r := &receiver{}
 	server := httptest.NewServer(r)
@@ -68,7 +77,13 @@ func start(t *testing.T, more map[string]string) (*receiver, *Exporter) {
 	for name, value := range more {
 		env[name] = value
 	}
-	e, err := New(environment(env), "1.2.3")
+	return r, environment(env)
+}
+
+func start(t *testing.T, more map[string]string) (*receiver, *Exporter) {
+	t.Helper()
+	r, getenv := receive(t, more)
+	e, err := New(getenv, "1.2.3")
 	if err != nil || e == nil {
 		t.Fatal(e, err)
 	}
@@ -190,8 +205,12 @@ func TestSettings(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	s, err := read(environment(map[string]string{"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": url + "/mine"}))
-	if err != nil || s.traces != url+"/mine" || s.metrics != "" || s.spanDelay != 5*time.Second {
-		t.Errorf("%+v %v", s, err)
+	s, err := New(environment(map[string]string{
+		"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": url + "/mine", "OTEL_EXPORTER_OTLP_TRACES_TIMEOUT": "5", "OTEL_EXPORTER_OTLP_TRACES_HEADERS": "a=b", "OTEL_EXPORTER_OTLP_HEADERS": "c=d",
+	}), "")
+	if err != nil || s.traces.url != url+"/mine" || s.traces.timeout != 5*time.Millisecond || len(s.traces.headers) != 1 || s.traces.headers[0][0] != "a" ||
+		s.metrics.url != "" || s.spanDelay != 5*time.Second {
+		t.Fatalf("%+v %v", s, err)
 	}
+	s.Close(context.Background())
 }

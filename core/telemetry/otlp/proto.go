@@ -2,6 +2,7 @@ package otlp
 
 import (
 	"encoding/binary"
+	"iter"
 	"math"
 )
 
@@ -46,3 +47,47 @@ func (m *message) sub(field int, write func(*message)) {
 func appendFixed(m message, v uint64) message { return binary.LittleEndian.AppendUint64(m, v) }
 
 func appendDouble(m message, v float64) message { return appendFixed(m, math.Float64bits(v)) }
+
+// A field is one of a message that was read. value is set for a varint, bytes for what has a length.
+type field struct {
+	number int
+	value  uint64
+	bytes  []byte
+}
+
+// fields reads a message up to its end or to what is no field of the kinds above.
+func fields(m []byte) iter.Seq[field] {
+	return func(yield func(field) bool) {
+		for len(m) > 0 {
+			tag, n := binary.Uvarint(m)
+			if n <= 0 {
+				return
+			}
+			m = m[n:]
+			f := field{number: int(tag >> 3)}
+			switch tag & 7 {
+			case varint, bytesOf:
+				if f.value, n = binary.Uvarint(m); n <= 0 {
+					return
+				}
+				m = m[n:]
+				if tag&7 == bytesOf {
+					if f.value > uint64(len(m)) {
+						return
+					}
+					f.bytes, m = m[:f.value], m[f.value:]
+				}
+			case fixed64:
+				if len(m) < 8 {
+					return
+				}
+				m = m[8:]
+			default:
+				return
+			}
+			if !yield(f) {
+				return
+			}
+		}
+	}
+}

@@ -10,71 +10,59 @@ import (
 	"github.com/execkit/execkit/core/telemetry"
 )
 
-// settings are what the variables say. An empty URL sends nothing of that kind.
-type settings struct {
-	traces, metrics        string
-	headers                map[string]string
-	timeout                time.Duration
-	spanDelay, metricDelay time.Duration
-	resource               []telemetry.Attribute
+// A signal is where one kind of data goes. Without a URL it goes nowhere.
+type signal struct {
+	url     string
+	headers [][2]string
+	timeout time.Duration
 }
 
-func read(getenv func(string) string) (s settings, err error) {
-	if strings.EqualFold(getenv("OTEL_SDK_DISABLED"), "true") {
-		return s, nil
-	}
-	if s.traces, err = endpoint(getenv, "TRACES"); err != nil {
+func disabled(getenv func(string) string) bool {
+	return strings.EqualFold(getenv("OTEL_SDK_DISABLED"), "true")
+}
+
+// readSignal reads the variables of TRACES, METRICS or LOGS: the signal's own before the common ones.
+func readSignal(getenv func(string) string, name string) (s signal, err error) {
+	if s.url, err = endpoint(getenv, name); err != nil || s.url == "" {
 		return s, err
 	}
-	if s.metrics, err = endpoint(getenv, "METRICS"); err != nil {
-		return s, err
+	own := func(what string) string {
+		if one := "OTEL_EXPORTER_OTLP_" + name + "_" + what; getenv(one) != "" {
+			return one
+		}
+		return "OTEL_EXPORTER_OTLP_" + what
 	}
-	if s.traces == "" && s.metrics == "" {
-		return s, nil
-	}
-	if p := getenv("OTEL_EXPORTER_OTLP_PROTOCOL"); p != "" && p != "http/protobuf" {
-		return s, errdefs.New(errdefs.Unsupported, "OTEL_EXPORTER_OTLP_PROTOCOL: %s is not available", errdefs.Quote(p)).
+	if variable := own("PROTOCOL"); getenv(variable) != "" && getenv(variable) != "http/protobuf" {
+		return s, errdefs.New(errdefs.Unsupported, "%s: %s is not available", variable, errdefs.Quote(getenv(variable))).
 			WithHint("use http/protobuf, to port 4318 of the collector")
 	}
-	for _, v := range []struct {
-		name     string
-		to       *time.Duration
-		fallback time.Duration
-	}{
-		{"OTEL_EXPORTER_OTLP_TIMEOUT", &s.timeout, 10 * time.Second}, {"OTEL_BSP_SCHEDULE_DELAY", &s.spanDelay, 5 * time.Second},
-		{"OTEL_METRIC_EXPORT_INTERVAL", &s.metricDelay, time.Minute},
-	} {
-		if *v.to, err = milliseconds(getenv, v.name, v.fallback); err != nil {
-			return s, err
-		}
-	}
-	headers, err := pairs(getenv, "OTEL_EXPORTER_OTLP_HEADERS")
-	if err != nil {
+	if s.timeout, err = milliseconds(getenv, own("TIMEOUT"), 10*time.Second); err != nil {
 		return s, err
 	}
-	s.headers = make(map[string]string)
-	for _, h := range headers {
-		s.headers[h[0]] = h[1]
-	}
-	resource, err := pairs(getenv, "OTEL_RESOURCE_ATTRIBUTES")
+	s.headers, err = pairs(getenv, own("HEADERS"))
+	return s, err
+}
+
+// readResource reads what is told about the program itself.
+func readResource(getenv func(string) string) (resource []telemetry.Attribute, err error) {
+	list, err := pairs(getenv, "OTEL_RESOURCE_ATTRIBUTES")
 	if err != nil {
-		return s, err
+		return nil, err
 	}
 	name := getenv("OTEL_SERVICE_NAME")
-	for _, r := range resource {
+	for _, r := range list {
 		if r[0] == "service.name" {
 			if name == "" {
 				name = r[1]
 			}
 			continue
 		}
-		s.resource = append(s.resource, telemetry.Attribute{Name: r[0], Value: r[1]})
+		resource = append(resource, telemetry.Attribute{Name: r[0], Value: r[1]})
 	}
 	if name == "" {
 		name = "execkit"
 	}
-	s.resource = append(s.resource, telemetry.Attribute{Name: "service.name", Value: name})
-	return s, nil
+	return append(resource, telemetry.Attribute{Name: "service.name", Value: name}), nil
 }
 
 // endpoint is the URL for one signal: its own variable as it is, or the common one with the signal's path.

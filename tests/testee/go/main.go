@@ -46,6 +46,7 @@ type request struct {
 		Trace     string             `json:"traceparent"`
 		Path      string             `json:"path"`
 		Head      string             `json:"head"`
+		Heads     string             `json:"heads"`
 		YieldMS   *int64             `json:"yield_ms"`
 		StdinOpen bool               `json:"stdin_open"`
 		TTY       *wire.TTY          `json:"tty"`
@@ -146,7 +147,7 @@ func perform(sessions map[string]*execkit.Session, r *request) (any, error) {
 		}
 		return nil, errdefs.New(errdefs.InvalidArgument, "no output")
 	case "audit.verify":
-		return execkit.VerifyAudit(p.Path, audit.VerifyOptions{HeadPath: p.Head})
+		return execkit.VerifyAudit(p.Path, audit.VerifyOptions{HeadPath: p.Head, HeadsPath: p.Heads})
 	case "limits.get":
 		limits := execkit.Limits()
 		if s := sessions[p.SessionID]; s != nil {
@@ -172,5 +173,5 @@ func auditOptions(raw json.RawMessage) (*execkit.AuditOptions, error) {
 			return nil, err
 		}
 	}
-	return &execkit.AuditOptions{Label: o.Label, Options: audit.Options{Path: o.Path, HeadPath: o.HeadPath}}, nil
+	return &execkit.AuditOptions{Label: o.Label, Options: audit.Options{Path: o.Path, HeadPath: o.HeadPath, HeadCommand: o.HeadCommand}}, nil
 }

@@ -16,8 +16,8 @@ class AuditReport:
     records counts the records; head is where the log ends, {"count", "hash", ...}, to be kept elsewhere and given to a
     later check. first_bad names the first bad record and the kind of damage: {"seq", "line", "offset", "kind",
     "message"}, None where the log is whole. anchored says that a head was given and fits, signed that its signature
-    does, and after_head counts the records after a head that was kept earlier. recovered lists what was mended after
-    a crash.
+    does, heads how many published heads fit, and after_head counts the records after a head that was kept earlier.
+    recovered lists what was mended after a crash.
     """
 
     ok: bool
@@ -29,6 +29,7 @@ class AuditReport:
     anchored: bool = False
     signed: bool = False
     after_head: int = 0
+    heads: int = 0
     files: list[str] = dataclasses.field(default_factory=list)
     bytes: int = 0
     recovered: list[dict[str, Any]] = dataclasses.field(default_factory=list)
@@ -41,18 +42,22 @@ class AuditReport:
 _FIELDS = {field.name for field in dataclasses.fields(AuditReport)}
 
 
-def verify_audit(path: str | os.PathLike[str], *, head: str | os.PathLike[str] | dict[str, Any] | None = None, public_key: str | os.PathLike[str] | None = None) -> AuditReport:
+def verify_audit(path: str | os.PathLike[str], *, head: str | os.PathLike[str] | dict[str, Any] | None = None, heads: str | os.PathLike[str] | None = None, public_key: str | os.PathLike[str] | None = None) -> AuditReport:
     """Check an audit log from its first record.
 
     Args:
         path: the log; its rotated files are found beside it.
         head: without it nobody can tell that the end was cut off or everything written anew. The path of the head file,
             or the head of an earlier report, or "COUNT:HASH".
+        heads: a file in which heads were published among other text: what a collector, syslog or a head command wrote.
+            The log must hold each of its own.
         public_key: the OpenSSH public key that must have signed the head file, or the path of a file with it.
     """
     params: dict[str, Any] = {"path": os.fspath(path)}
     if head is not None:
         params["head"] = head if isinstance(head, dict) else os.fspath(head)
+    if heads is not None:
+        params["heads"] = os.fspath(heads)
     if public_key is not None:
         params["public_key"] = os.fspath(public_key)
     result = _ffi.call("audit.verify", params)

@@ -14,31 +14,43 @@ import (
 // defaultRetentionDays is how long the log of a session is kept in a directory of them.
 const defaultRetentionDays = 14
 
-// auditFrom reads where sessions are recorded: in one log (EXECKIT_MCP_AUDIT), or in a directory with a log for each
-// session (EXECKIT_MCP_AUDIT_DIR, which wins), where old ones are deleted now. A log that cannot be written must keep
-// the server from starting, not each session from opening.
+// auditFrom reads where sessions are recorded: in one log (EXECKIT_MCP_AUDIT, a path or the option audit as JSON), or in a
+// directory with a log for each session (EXECKIT_MCP_AUDIT_DIR, which wins), where old ones are deleted now. A log that
+// cannot be written must keep the server from starting, not each session from opening.
 func auditFrom(getenv func(string) string) (*wire.Audit, error) {
-	path, dir := getenv("EXECKIT_MCP_AUDIT"), getenv("EXECKIT_MCP_AUDIT_DIR")
+	a, err := wire.ParseAudit(getenv("EXECKIT_MCP_AUDIT"))
+	if err != nil {
+		return nil, errdefs.New(errdefs.InvalidArgument, "EXECKIT_MCP_AUDIT: %s", errdefs.From(err).Message).WithHint("%s", errdefs.From(err).Hint)
+	}
+	if dir := getenv("EXECKIT_MCP_AUDIT_DIR"); dir != "" {
+		a.Path, a.Dir = "", dir
+	}
 	days, given, err := retentionDays(getenv("EXECKIT_MCP_AUDIT_RETENTION_DAYS"))
 	switch {
 	case err != nil:
 		return nil, err
-	case dir != "":
-		if !given {
+	case !given:
+		days = a.RetentionDays
+	}
+	switch {
+	case a.Dir != "":
+		if days == 0 && !given {
 			days = defaultRetentionDays
 		}
-		if err := os.MkdirAll(dir, 0o700); err != nil {
+		if err := os.MkdirAll(a.Dir, 0o700); err != nil {
 			return nil, errdefs.New(errdefs.InvalidArgument, "EXECKIT_MCP_AUDIT_DIR: %v", err)
 		}
-		return &wire.Audit{Dir: dir}, prune(dir, days)
-	case path != "":
-		if info, err := os.Stat(filepath.Dir(path)); err != nil || !info.IsDir() {
-			return nil, errdefs.New(errdefs.InvalidArgument, "EXECKIT_MCP_AUDIT: %s is in no directory that exists", errdefs.Quote(path))
+		a.RetentionDays = 0
+		return &a, prune(a.Dir, days)
+	case a.Path != "":
+		if info, err := os.Stat(filepath.Dir(a.Path)); err != nil || !info.IsDir() {
+			return nil, errdefs.New(errdefs.InvalidArgument, "EXECKIT_MCP_AUDIT: %s is in no directory that exists", errdefs.Quote(a.Path))
 		}
-		return &wire.Audit{Path: path, RetentionDays: days}, nil
-	case given && days > 0:
-		return nil, errdefs.New(errdefs.InvalidArgument, "EXECKIT_MCP_AUDIT_RETENTION_DAYS is set and no log is").
-			WithHint("set EXECKIT_MCP_AUDIT or EXECKIT_MCP_AUDIT_DIR")
+		a.RetentionDays = days
+		return &a, nil
+	case given && days > 0, getenv("EXECKIT_MCP_AUDIT") != "":
+		return nil, errdefs.New(errdefs.InvalidArgument, "an option of the audit log is set and no log is").
+			WithHint("set EXECKIT_MCP_AUDIT to a path, or EXECKIT_MCP_AUDIT_DIR")
 	}
 	return nil, nil
 }

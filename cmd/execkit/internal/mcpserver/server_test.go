@@ -3,6 +3,7 @@ package mcpserver
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -209,7 +210,7 @@ func TestSettings(t *testing.T) {
 // What an agent does over MCP is recorded where the operator says, whatever the agent sends.
 func TestAudit(t *testing.T) {
 	dir := t.TempDir()
-	log := filepath.Join(dir, "log")
+	log, other, head := filepath.Join(dir, "log"), filepath.Join(dir, "other"), filepath.Join(dir, "head")
 	old := filepath.Join(dir, "s_old-1.jsonl")
 	for _, file := range []string{old, filepath.Join(dir, "notes.jsonl")} {
 		if err := os.WriteFile(file, nil, 0o600); err != nil {
@@ -219,7 +220,10 @@ func TestAudit(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for _, env := range []map[string]string{{"EXECKIT_MCP_AUDIT": log}, {"EXECKIT_MCP_AUDIT": log, "EXECKIT_MCP_AUDIT_DIR": dir}} {
+	for _, env := range []map[string]string{
+		{"EXECKIT_MCP_AUDIT": log}, {"EXECKIT_MCP_AUDIT": log, "EXECKIT_MCP_AUDIT_DIR": dir},
+		{"EXECKIT_MCP_AUDIT": fmt.Sprintf(`{"path":%q,"head_path":%q,"label":"the operator's"}`, other, head)},
+	} {
 		settings, err := SettingsFrom(func(name string) string { return env[name] })
 		if err != nil {
 			t.Fatal(err)
@@ -239,6 +243,12 @@ func TestAudit(t *testing.T) {
 			t.Fatal("an agent chooses the log: ", r)
 		}
 		file := log
+		if strings.Contains(env["EXECKIT_MCP_AUDIT"], other) {
+			file = other
+			if r, err := audit.Verify(other, audit.VerifyOptions{HeadPath: head}); err != nil || !r.Anchored {
+				t.Error(r, err)
+			}
+		}
 		if env["EXECKIT_MCP_AUDIT_DIR"] != "" {
 			files, _ := filepath.Glob(filepath.Join(dir, info["session_id"].(string)+"-*.jsonl"))
 			if len(files) != 1 {
@@ -257,9 +267,11 @@ func TestAudit(t *testing.T) {
 	if _, err := os.Stat(filepath.Join(dir, "notes.jsonl")); err != nil {
 		t.Error("a file that is no log was deleted")
 	}
-	for name, value := range map[string]string{"AUDIT": "/nonexistent/log", "AUDIT_DIR": "/proc/none", "AUDIT_RETENTION_DAYS": "7"} {
-		if _, err := SettingsFrom(only("EXECKIT_MCP_"+name, value)); err == nil {
-			t.Errorf("%s=%s is accepted", name, value)
+	for _, setting := range []struct{ name, value string }{
+		{"AUDIT", "/nonexistent/log"}, {"AUDIT_DIR", "/proc/none"}, {"AUDIT_RETENTION_DAYS", "7"}, {"AUDIT", `{"otlp":true}`}, {"AUDIT", `{"pth":"/tmp/x"}`},
+	} {
+		if _, err := SettingsFrom(only("EXECKIT_MCP_"+setting.name, setting.value)); err == nil {
+			t.Errorf("%s=%s is accepted", setting.name, setting.value)
 		}
 	}
 	if _, err := SettingsFrom(only("EXECKIT_MCP_AUDIT_RETENTION_DAYS", "x")); err == nil {
