@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"maps"
 	"path/filepath"
@@ -237,54 +238,36 @@ func (p *proposal) edit(command string) error {
 
 // ask puts one question. The approver runs aside, so that one that hangs or panics cannot hold the session.
 func (p *proposal) ask(ctx context.Context, approve Approver) (Approval, error) {
-	timeout := p.session.config.ApprovalTimeout
-	if timeout <= 0 {
-		timeout = defaultApprovalTimeout
-	}
-	type reply struct {
-		answer Approval
-		err    error
-	}
+	timeout := p.session.config.approvalTimeout()
 	request := p.request(timeout)
-	replies := make(chan reply, 1)
-	asking, cancel := context.WithDeadline(ctx, request.Expires)
-	defer cancel()
-	go func() {
-		var r reply
-		defer func() {
-			if v := recover(); v != nil {
-				r = reply{err: fmt.Errorf("the approver panicked: %v", v)}
-			}
-			replies <- r
-		}()
-		r.answer, r.err = approve(asking, request)
-	}()
-	var r reply
-	select {
-	case r = <-replies:
-	case <-asking.Done():
-	case <-p.session.ended.Done():
-	}
-	// An answer that comes together with the end of the question is too late.
+	answer, err := apart(ctx, p.session, request.Expires, func(ctx context.Context) (Approval, error) { return approve(ctx, request) })
 	switch {
 	case p.session.ended.Err() != nil:
 		return Approval{}, p.session.closedError()
 	case ctx.Err() != nil:
 		return Approval{}, errdefs.New(errdefs.Cancelled, "the command was cancelled before a person had approved it; it did not run").WithCause(ctx.Err())
-	case asking.Err() != nil:
-		return Approval{}, p.refused(fmt.Sprintf("nobody approved the command within %v", timeout), asking.Err())
-	case r.err != nil:
-		return Approval{}, p.refused("the approver failed", r.err)
-	case !r.answer.Approve:
+	case errors.Is(err, context.DeadlineExceeded):
+		return Approval{}, p.refused(fmt.Sprintf("nobody approved the command within %v", timeout), err)
+	case err != nil:
+		return Approval{}, p.refused("the approver failed", err)
+	case !answer.Approve:
 		e := p.refused("a person did not approve the command: "+p.verdict.decision.Reason, nil)
-		if r.answer.Who != "" {
-			e.WithDetail("denied_by", r.answer.Who)
+		if answer.Who != "" {
+			e.WithDetail("denied_by", answer.Who)
 		}
 		// The refusal stands whether or not it can be recorded.
-		_ = p.answered(r.answer.Who, "no")
+		_ = p.answered(answer.Who, "no")
 		return Approval{}, e
 	}
-	return r.answer, nil
+	return answer, nil
+}
+
+// approvalTimeout is how long a question to a person stands.
+func (c *Config) approvalTimeout() time.Duration {
+	if c.ApprovalTimeout <= 0 {
+		return defaultApprovalTimeout
+	}
+	return c.ApprovalTimeout
 }
 
 // refused is the error of a command that a person was to decide on and that does not run.

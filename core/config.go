@@ -40,15 +40,15 @@ type Config struct {
 	// Narrow, if set, must let a command run too: with it a caller who is not trusted can only take away.
 	Policy, Narrow *Policy
 	Approve        Approver
-	// ApprovalTimeout is how long a question to a person stands: ten minutes when 0.
+	// ApprovalTimeout is how long a question to a person stands, one of a server too: ten minutes when 0.
 	ApprovalTimeout time.Duration
 	// Redact says what is hidden from results; nil hides what the built-in rules find.
 	Redact *RedactOptions
 	// Transports are the ways to other machines that the session may use, by scheme; only "local" when nil.
 	// core/transport/all has those of this module. A program that sets none links none.
 	Transports transport.Registry
-	// SSH, Docker and K8s are the options of these transports, and Ask answers what a server asks during
-	// authentication; nil if nobody can be asked.
+	// SSH, Docker and K8s are the options of these transports, and Ask answers what a server asks while the session
+	// connects; nil if nobody can be asked. What it answers is hidden from then on, as a secret that was written.
 	SSH    wire.SSHOptions
 	Docker wire.DockerOptions
 	K8s    wire.K8sOptions

@@ -47,6 +47,9 @@ type ExecOptions struct {
 	// Start alone, asks with an approval_required event instead, which Running.Answer answers.
 	Approve        Approver
 	ApproveByEvent bool
+	// QuestionsByEvent, for Start alone, puts what a server asks while the session reconnects for this command into a
+	// question event, which Running.AnswerQuestion answers. The session needs a Config.Ask.
+	QuestionsByEvent bool
 	// Traceparent is the caller's place in a trace; the command's span stands below it.
 	Traceparent string
 }
@@ -60,6 +63,10 @@ func (s *Session) Exec(ctx context.Context, command string, o ExecOptions) (*Res
 	if o.ApproveByEvent {
 		return nil, errdefs.New(errdefs.InvalidArgument, "an approval by event needs a command that is started").
 			WithHint("use Start (exec.start), or give an approver")
+	}
+	if o.QuestionsByEvent {
+		return nil, errdefs.New(errdefs.InvalidArgument, "a question by event needs a command that is started").
+			WithHint("use Start (exec.start), or give the context an asker")
 	}
 	if o.Yield > 0 {
 		return s.execYield(ctx, command, o)
@@ -79,7 +86,7 @@ func (s *Session) Exec(ctx context.Context, command string, o ExecOptions) (*Res
 // or with the rest of it, which must be called once, by any goroutine. Where only the start would take longer, as where
 // a person has to be asked or a connection opened, that is in the rest too.
 func (s *Session) ExecSoon(ctx context.Context, command string, o ExecOptions) (r *Result, rest func() (*Result, error), err error) {
-	if o.Yield > 0 || o.ApproveByEvent || o.StdinOpen || o.TTY != nil {
+	if o.Yield > 0 || o.ApproveByEvent || o.QuestionsByEvent || o.StdinOpen || o.TTY != nil {
 		return nil, func() (*Result, error) { return s.Exec(ctx, command, o) }, nil
 	}
 	p, err := s.propose(command, o)

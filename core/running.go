@@ -55,7 +55,8 @@ type Running struct {
 	lastActive atomic.Int64 // in nanoseconds
 	waits      chan struct{}
 
-	questions questions
+	approvals mailbox[Approval]
+	answers   mailbox[secretAnswer]
 }
 
 // Start runs a command and returns at once, also where a person has to be asked first: what the person decides is in
@@ -75,7 +76,10 @@ func (s *Session) Start(ctx context.Context, command string, o ExecOptions) (*Ru
 	if o.ApproveByEvent {
 		approve = r.ask
 	}
-	if !p.asks() || approve == nil {
+	if o.QuestionsByEvent {
+		ctx = WithAsker(ctx, r.wonder)
+	}
+	if !o.QuestionsByEvent && (!p.asks() || approve == nil) {
 		// Nobody is waited for, so a refusal is Start's own.
 		job, err := p.admit(ctx, approve)
 		if err != nil {

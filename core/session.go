@@ -71,6 +71,7 @@ func Open(ctx context.Context, target string, config Config) (_ *Session, err er
 	}
 	s := &Session{id: newID("s"), config: config}
 	s.ended, s.end = context.WithCancel(context.Background())
+	s.config.Ask = s.askedBy(config.Ask)
 	if s.guard, err = newGuard(&config); err != nil {
 		return nil, err
 	}
@@ -83,6 +84,9 @@ func Open(ctx context.Context, target string, config Config) (_ *Session, err er
 	}
 	if s.redact, err = redact.New(options); err != nil {
 		return nil, err
+	}
+	for _, secret := range []string{config.SSH.Password, config.SSH.KeyPassphrase} {
+		s.redact.Learn(secret)
 	}
 	parent, err := telemetry.ParseTraceparent(config.Traceparent)
 	if err != nil {
@@ -161,7 +165,7 @@ func (s *Session) Info() wire.SessionInfo {
 }
 
 // liveShell returns the shell, opening a fresh one with the last known directory and exported environment where the
-// last command ended it.
+// last command ended it. The session is held, so that one call at a time opens one.
 func (s *Session) liveShell(ctx context.Context) (shell, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -190,7 +194,14 @@ func (s *Session) liveShell(ctx context.Context) (shell, error) {
 			return nil, err
 		}
 	}
+	// Not under the lock: a connection can take long, and one that asks a person as long as a person does.
+	s.mu.Unlock()
 	sh, now, hint, err := s.target.open(ctx, last)
+	s.mu.Lock()
+	if err == nil && s.closed {
+		sh.Close()
+		return nil, s.closedError()
+	}
 	if err != nil && s.opened && endsSession(err) {
 		// Somebody else answers in the target's place. That must not look like a failure to try again.
 		s.closed = true

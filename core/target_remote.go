@@ -6,6 +6,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	"github.com/execkit/execkit/core/engine"
 	"github.com/execkit/execkit/core/errdefs"
@@ -89,9 +90,9 @@ type remoteTarget struct {
 	config    *Config
 	shells    []string
 	identity  string // of the machine, container or pod on which the session began
-	shell     string
 	first     string // the directory in which the session opened
 	far       *files.Target
+	shell     atomic.Pointer[string] // the path of the latest shell
 }
 
 // openClerk opens the program that reaches files, on the session's own machine only.
@@ -148,7 +149,8 @@ func (t *remoteTarget) open(ctx context.Context, last *state) (shell, state, str
 		sh.Close()
 		return nil, state{}, "", t.another(now)
 	}
-	t.shell = sh.Path()
+	path := sh.Path()
+	t.shell.Store(&path)
 	now, hint := state{cwd: sh.Cwd(), env: sh.Env()}, ""
 	if t.first == "" {
 		t.first = now.cwd
@@ -183,7 +185,10 @@ func (*remoteTarget) apart(o *ExecOptions) bool { return o.TTY != nil }
 
 func (t *remoteTarget) describe(info *wire.SessionInfo) {
 	i := t.transport.Info()
-	info.Transport, info.Target, info.Shell = i.Scheme, i.Target, t.shell
+	info.Transport, info.Target, info.Shell = i.Scheme, i.Target, ""
+	if path := t.shell.Load(); path != nil {
+		info.Shell = *path
+	}
 	info.Capabilities = append([]string{"split_streams", "env_delta", "jobs", "signals", "tty"}, i.Capabilities...)
 	if t.host.Lends() {
 		info.Capabilities = append(info.Capabilities, "stdin_open")

@@ -9,8 +9,8 @@ import (
 
 // contract are the methods that users rely on. None may go or take another name; more may come.
 var contract = []string{
-	"session.create", "session.exec", "session.state", "session.list", "session.destroy", "session.interrupt",
-	"exec.start", "exec.events", "exec.write", "exec.close_stdin", "exec.signal", "exec.resize", "exec.approve", "exec.screen", "exec.stop",
+	"session.create", "session.answer", "session.exec", "session.state", "session.list", "session.destroy", "session.interrupt",
+	"exec.start", "exec.events", "exec.write", "exec.close_stdin", "exec.signal", "exec.resize", "exec.approve", "exec.answer", "exec.screen", "exec.stop",
 	"output.read", "job.list", "job.output", "job.wait", "job.kill",
 	"checkpoint.create", "checkpoint.list", "checkpoint.diff", "checkpoint.restore", "checkpoint.delete", "snapshot.save", "snapshot.restore",
 	"file.read", "file.write", "file.list", "file.stat", "policy.check", "redact.text", "audit.verify", "audit.query",

@@ -29,6 +29,7 @@ type Server struct {
 	mu       sync.Mutex
 	sessions map[string]*execkit.Session
 	running  map[string]*execkit.Running
+	openings map[string]*execkit.Opening[any] // those that have asked something
 	closed   bool
 }
 
@@ -37,17 +38,19 @@ type handler func(ctx context.Context, params []byte) (any, error)
 
 // NewServer makes a Server without sessions.
 func NewServer() *Server {
-	s := &Server{methods: make(map[string]handler), transports: all.Registry(), sessions: make(map[string]*execkit.Session), running: make(map[string]*execkit.Running)}
+	s := &Server{methods: make(map[string]handler), transports: all.Registry(), sessions: make(map[string]*execkit.Session), running: make(map[string]*execkit.Running), openings: make(map[string]*execkit.Opening[any])}
 	s.methods["version.get"] = s.versionGet
 	s.methods["limits.get"] = method(s.limitsGet)
 	s.methods["capabilities.get"] = method(s.capabilitiesGet)
 	s.methods["session.create"] = method(s.sessionCreate)
+	s.methods["session.answer"] = method(s.sessionAnswer)
 	s.methods["session.exec"] = method(s.sessionExec)
 	s.methods["session.list"] = method(s.sessionList)
 	s.methods["session.destroy"] = method(s.sessionDestroy)
 	s.methods["exec.start"] = method(s.execStart)
 	s.methods["exec.events"] = method(s.execEvents)
 	s.methods["exec.approve"] = method(s.execApprove)
+	s.methods["exec.answer"] = method(s.execAnswer)
 	s.methods["exec.stop"] = method(s.execStop)
 	s.methods["session.interrupt"] = method(s.sessionInterrupt)
 	s.methods["exec.write"] = method(s.execWrite)

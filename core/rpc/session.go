@@ -24,18 +24,20 @@ func (s *Server) sessionCreate(ctx context.Context, r *wire.SessionCreate) (any,
 	if err != nil {
 		return nil, err
 	}
-	session, err := execkit.Open(ctx, target, config)
-	if err != nil {
-		return nil, err
-	}
-	if err := s.adopt(ctx, session); err != nil {
-		return nil, err
-	}
-	info := session.Info()
-	if s.observer.warning != "" {
-		info.Warnings = append(info.Warnings, s.observer.warning)
-	}
-	return info, nil
+	return s.opens(ctx, r.Ask, func(ctx context.Context) (any, error) {
+		session, err := execkit.Open(ctx, target, config)
+		if err != nil {
+			return nil, err
+		}
+		if err := s.adopt(ctx, session); err != nil {
+			return nil, err
+		}
+		info := session.Info()
+		if s.observer.warning != "" {
+			info.Warnings = append(info.Warnings, s.observer.warning)
+		}
+		return info, nil
+	})
 }
 
 // adopt takes a new session over, or closes it.
@@ -57,6 +59,9 @@ func (s *Server) adopt(ctx context.Context, session *execkit.Session) error {
 // configOf reads what a session is to be opened on, and how.
 func (s *Server) configOf(r *wire.SessionCreate) (target string, config execkit.Config, err error) {
 	config = execkit.Config{Transports: s.transports, Cwd: r.Cwd, Env: r.Env, BaseEnv: r.HostEnv, HostEnv: r.HostEnv, Shell: r.Shell, Budget: r.Budget, Reconnect: r.Reconnect, Label: r.Label, Traceparent: r.Traceparent}
+	if r.Ask {
+		config.Ask = execkit.AskCaller
+	}
 	s.observer.apply(&config)
 	target, err = targetOf(r, &config)
 	if err != nil {
@@ -267,7 +272,7 @@ func (s *Server) Exec(ctx context.Context, r *wire.Exec, approve execkit.Approve
 }
 
 func (s *Server) execOptions(r *wire.Exec) (*execkit.Session, execkit.ExecOptions, error) {
-	o := execkit.ExecOptions{Budget: r.Budget, Raw: r.Raw, Cwd: r.Cwd, Env: r.Env, ApproveByEvent: r.Approve, Traceparent: r.Traceparent}
+	o := execkit.ExecOptions{Budget: r.Budget, Raw: r.Raw, Cwd: r.Cwd, Env: r.Env, ApproveByEvent: r.Approve, QuestionsByEvent: r.Ask, Traceparent: r.Traceparent}
 	session, err := s.session(r.SessionID)
 	if err != nil {
 		return nil, o, err
@@ -358,9 +363,12 @@ func (s *Server) outputRead(_ context.Context, r *wire.OutputRead) (any, error) 
 // Close closes every session. Later calls find none.
 func (s *Server) Close() {
 	s.mu.Lock()
-	sessions := s.sessions
-	s.sessions, s.closed = make(map[string]*execkit.Session), true
+	sessions, openings := s.sessions, s.openings
+	s.sessions, s.openings, s.closed = make(map[string]*execkit.Session), make(map[string]*execkit.Opening[any]), true
 	s.mu.Unlock()
+	for _, o := range openings {
+		o.Cancel()
+	}
 	for _, session := range sessions {
 		_ = session.Close()
 	}

@@ -96,14 +96,13 @@ func (s *Server) snapshotRestore(ctx context.Context, r *wire.SnapshotRestore) (
 	if err != nil {
 		return nil, err
 	}
-	session, restored, err := execkit.RestoreSnapshot(ctx, target, snap, config)
-	if err != nil {
-		return nil, err
-	}
-	if err := s.adopt(ctx, session); err != nil {
-		return nil, err
-	}
-	return restored, nil
+	return s.opens(ctx, r.Session.Ask, func(ctx context.Context) (any, error) {
+		session, restored, err := execkit.RestoreSnapshot(ctx, target, snap, config)
+		if err != nil {
+			return nil, err
+		}
+		return restored, s.adopt(ctx, session)
+	})
 }
 
 func (s *Server) fileRead(ctx context.Context, r *wire.FileRead) (any, error) {

@@ -111,7 +111,8 @@ type Asker func(ctx context.Context, q Question) (string, error)
 
 // A Question is what a server or a key file wants to know.
 type Question struct {
-	// Kind is "password", "passphrase" or "keyboard_interactive"; Target is who asks.
+	// Kind is "password", "passphrase", "keyboard_interactive" or, whether an unknown key is believed, "host_key"; Target
+	// is who asks.
 	Kind, Target string
 	// Text is the server's own words, quoted and cut.
 	Text string

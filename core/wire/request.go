@@ -30,7 +30,11 @@ type SessionCreate struct {
 	// IdleTimeoutMS closes the session after this long without a call; 0 for never, the default.
 	IdleTimeoutMS int64 `json:"idle_timeout_ms,omitempty"`
 	// ApprovalTimeoutMS is how long a question to a person stands; 600,000 when absent or 0.
+	// A question of a server stands as long.
 	ApprovalTimeoutMS int64 `json:"approval_timeout_ms,omitempty"`
+	// Ask says that the caller can answer what a server asks while the session connects: the result is then [Asked] in
+	// the place of [SessionInfo] for every question, and session.answer goes on.
+	Ask bool `json:"ask,omitempty"`
 	// OnExit is "restart" (the default) or "close": what happens when a command ends the shell.
 	OnExit    string          `json:"on_exit,omitempty"`
 	Workspace json.RawMessage `json:"workspace,omitempty"`
@@ -62,6 +66,29 @@ type SessionInfo struct {
 	Busy bool `json:"busy,omitempty"`
 }
 
+// Asked is the result of session.create, snapshot.restore and session.answer where a server asks before the session can
+// open. Question has question_id, kind (password, passphrase, keyboard_interactive or host_key), target, text, echo and
+// expires_ms.
+type Asked struct {
+	OpeningID string         `json:"opening_id"`
+	Question  map[string]any `json:"question"`
+}
+
+// SessionAnswer is the request of session.answer. Without Answer the question is refused; Cancel ends the opening.
+type SessionAnswer struct {
+	OpeningID  string  `json:"opening_id"`
+	QuestionID string  `json:"question_id,omitempty"`
+	Answer     *string `json:"answer,omitempty"`
+	Cancel     bool    `json:"cancel,omitempty"`
+}
+
+// ExecAnswer is the request of exec.answer, for a question event; without Answer the question is refused.
+type ExecAnswer struct {
+	ExecID     string  `json:"exec_id"`
+	QuestionID string  `json:"question_id"`
+	Answer     *string `json:"answer,omitempty"`
+}
+
 // SessionRef names a session.
 type SessionRef struct {
 	SessionID string `json:"session_id"`
@@ -91,6 +118,9 @@ type Exec struct {
 	// Approve, for exec.start alone, asks with an approval_required event what the policy wants a person to decide;
 	// exec.approve answers.
 	Approve bool `json:"approve,omitempty"`
+	// Ask, for exec.start alone, puts what a server asks while the session reconnects for the command into a question
+	// event; exec.answer answers. The session needs ask too.
+	Ask bool `json:"ask,omitempty"`
 	// Traceparent is the caller's place in a trace, as W3C Trace Context has it.
 	Traceparent string `json:"traceparent,omitempty"`
 }

@@ -17,7 +17,7 @@ type SSHOptions struct {
 	Config *PathOrFalse `json:"config,omitempty"`
 	// KnownHosts are files of host keys; the user's and the system's by default.
 	KnownHosts Strings `json:"known_hosts,omitempty"`
-	// HostKey is "strict" (the default), "accept_new", "pin" (with Fingerprint) or "insecure_accept_any".
+	// HostKey is "strict" (the default), "accept_new", "ask", "pin" (with Fingerprint) or "insecure_accept_any".
 	HostKey string `json:"host_key,omitempty"`
 	// Fingerprint is the SHA256:… form that ssh-keygen -l prints.
 	Fingerprint string `json:"fingerprint,omitempty"`

@@ -35,7 +35,7 @@ type authenticator struct {
 	ctx   context.Context
 	creds *credentials
 	algos []string
-	pause func() (resume func()) // while a person is asked
+	asks  *asks
 
 	agentConn  net.Conn
 	identities []*identity
@@ -48,6 +48,37 @@ type authenticator struct {
 	banner     string
 	answered   bool // the password was given in this stage
 	attempts   map[string]int
+}
+
+// An asks puts the questions of one connection to a person. One that was not answered is the last.
+type asks struct {
+	ask      transport.Asker        // nil if nobody can be asked
+	pause    func() (resume func()) // stops the deadline: a person takes the time that a person takes
+	answered bool                   // somebody was asked and answered
+	failed   error                  // why a question was not
+}
+
+// can says whether there is still somebody to ask.
+func (a *asks) can() bool { return a.ask != nil && a.failed == nil }
+
+// asker returns what puts a question, or nil.
+func (a *asks) asker() transport.Asker {
+	if !a.can() {
+		return nil
+	}
+	return func(ctx context.Context, q transport.Question) (string, error) {
+		if a.failed != nil {
+			return "", a.failed
+		}
+		defer a.pause()()
+		answer, err := a.ask(ctx, q)
+		if err != nil {
+			a.failed = err
+			return "", err
+		}
+		a.answered = true
+		return answer, nil
+	}
 }
 
 func (a *authenticator) close() {
@@ -76,7 +107,7 @@ func (a *authenticator) next(c *gossh.ClientAuthContext) (gossh.AuthMethod, erro
 				return gossh.PublicKeys(ids...), nil
 			}
 		case "password":
-			if a.creds.ask != nil || a.creds.password != "" && a.attempts[key] == 1 {
+			if a.asks.can() || a.creds.password != "" && a.attempts[key] == 1 {
 				return gossh.PasswordCallback(func() (string, error) { return a.password(a.attempts[key] == 1) }), nil
 			}
 		case "keyboard-interactive":
@@ -91,7 +122,7 @@ func (a *authenticator) limit(method string) int {
 	switch {
 	case method == "publickey":
 		return len(a.identities) + 1 // a key that turns out to be unusable ends a pass
-	case a.creds.ask != nil:
+	case a.asks.can():
 		return a.creds.prompts
 	}
 	return 1
@@ -229,7 +260,7 @@ func (a *authenticator) agentKeys() (held []*identity) {
 		if err != nil {
 			continue // a type that only the agent knows
 		}
-		signer := agentSigner{client, conn, pub, a.pause}
+		signer := agentSigner{client, conn, pub, a.asks.pause}
 		held = append(held, &identity{name: "agent: " + key.Comment, pub: pub, unlock: func(context.Context, transport.Asker) (gossh.AlgorithmSigner, error) { return signer, nil }})
 	}
 	return held
@@ -241,26 +272,16 @@ func (a *authenticator) password(first bool) (string, error) {
 	if first && a.creds.password != "" {
 		return a.creds.password, nil
 	}
-	if a.creds.ask == nil {
+	ask := a.asks.asker()
+	if ask == nil {
 		return "", errors.New("there is no other password")
 	}
-	return a.asking()(a.ctx, transport.Question{Kind: "password", Target: a.creds.target, Text: "Password of " + errdefs.Visible(a.creds.target)})
+	return ask(a.ctx, transport.Question{Kind: "password", Target: a.creds.target, Text: "Password of " + errdefs.Visible(a.creds.target)})
 }
 
 func (a *authenticator) triedOnce(what string) {
 	if !slices.Contains(a.tried, what) {
 		a.tried = append(a.tried, what)
-	}
-}
-
-// asking is the caller's Asker with the deadline stopped: a person takes the time that a person takes.
-func (a *authenticator) asking() transport.Asker {
-	if a.creds.ask == nil {
-		return nil
-	}
-	return func(ctx context.Context, q transport.Question) (string, error) {
-		defer a.pause()()
-		return a.creds.ask(ctx, q)
 	}
 }
 
@@ -277,13 +298,14 @@ func (a *authenticator) challenge(name, instruction string, questions []string, 
 			answers = append(answers, a.creds.password)
 			continue
 		}
-		if a.creds.ask == nil {
+		ask := a.asks.asker()
+		if ask == nil {
 			a.note("the server asks %s and nobody can answer", errdefs.Quote(question))
 			return nil, errors.New("nobody can answer")
 		}
 		text := strings.Join(slices.DeleteFunc([]string{errdefs.Visible(cut(name)), errdefs.Visible(cut(instruction)), errdefs.Visible(cut(question))},
 			func(s string) bool { return s == "" }), "; ")
-		answer, err := a.asking()(a.ctx, transport.Question{Kind: "keyboard_interactive", Target: a.creds.target, Text: text, Echo: echos[i]})
+		answer, err := ask(a.ctx, transport.Question{Kind: "keyboard_interactive", Target: a.creds.target, Text: text, Echo: echos[i]})
 		if err != nil {
 			return nil, err
 		}
@@ -307,13 +329,17 @@ func (a *authenticator) heard(banner string) error {
 }
 
 // failure says what was tried.
-func (a *authenticator) failure(h *hop, how string) *errdefs.Error {
+func (a *authenticator) failure(h *hop, how string, cause error) *errdefs.Error {
 	tried := "nothing could be tried"
 	if len(a.tried) > 0 {
 		tried = "tried " + strings.Join(a.tried, ", ")
 	}
 	e := errdefs.New(errdefs.Unauthenticated, "%s: %s; %s", errdefs.Visible(a.creds.target), how, tried).
 		WithHint("%s", a.advice()).WithDetail("methods_tried", a.tried).WithDetail("methods_offered", visible(a.offered))
+	if a.asks.failed != nil {
+		a.note("nobody answered a question: %s", errdefs.Visible(cut(a.asks.failed.Error())))
+		cause = a.asks.failed
+	}
 	if len(a.notes) > 0 {
 		e.Message += "; not usable: " + strings.Join(a.notes, "; ")
 		e.WithDetail("not_usable", a.notes)
@@ -321,7 +347,7 @@ func (a *authenticator) failure(h *hop, how string) *errdefs.Error {
 	if a.banner != "" {
 		e.WithDetail("banner", errdefs.Quote(a.banner))
 	}
-	return e
+	return e.WithCause(cause)
 }
 
 func visible(list []string) []string {

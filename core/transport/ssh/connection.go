@@ -30,6 +30,9 @@ type connection struct {
 	target *hop
 	dead   chan struct{} // closed when it is gone
 	once   sync.Once
+	// personal says that a person's answer opened it. It is then owner's alone: another session's person was not asked.
+	personal bool
+	owner    *sshTransport
 
 	// guarded by the pool's lock
 	live   int // channels, those being opened included

@@ -30,6 +30,7 @@ const clientVersion = "SSH-2.0-execkit"
 
 // dial connects hop by hop. Every hop's key is checked and every hop authenticates us.
 func dial(ctx context.Context, r *route) (_ *connection, err error) {
+	personal := false
 	var below []io.Closer // connections that the next one runs through
 	defer func() {
 		if err != nil {
@@ -38,7 +39,7 @@ func dial(ctx context.Context, r *route) (_ *connection, err error) {
 	}()
 	var client *gossh.Client
 	for i, h := range r.hops {
-		next, v, err := dialHop(ctx, h, client)
+		next, v, err := dialHop(ctx, h, client, &personal)
 		if err != nil {
 			if i < len(r.hops)-1 {
 				var e *errdefs.Error
@@ -50,7 +51,9 @@ func dial(ctx context.Context, r *route) (_ *connection, err error) {
 		}
 		client = next
 		if i == len(r.hops)-1 {
-			return newConnection(client, below, v, r), nil
+			c := newConnection(client, below, v, r)
+			c.personal = personal
+			return c, nil
 		}
 		below = append(below, client)
 	}
@@ -63,20 +66,21 @@ func closeAll(list []io.Closer) {
 	}
 }
 
-func dialHop(ctx context.Context, h *hop, through *gossh.Client) (*gossh.Client, *verifier, error) {
+// dialHop connects to a hop; it sets personal if a person's answer was part of that.
+func dialHop(ctx context.Context, h *hop, through *gossh.Client, personal *bool) (*gossh.Client, *verifier, error) {
 	if h.policy.mode == modePin {
-		return dialPinned(ctx, h, through)
+		return dialPinned(ctx, h, through, personal)
 	}
 	v, err := newVerifier(&h.policy)
 	if err != nil {
 		return nil, nil, err
 	}
-	client, err := handshake(ctx, h, through, v, v.order(h.crypto.hostKeys))
+	client, err := handshake(ctx, h, through, v, v.order(h.crypto.hostKeys), personal)
 	return client, v, err
 }
 
 // dialPinned tries one type of key after the other: a fingerprint does not say of which of the server's keys it is.
-func dialPinned(ctx context.Context, h *hop, through *gossh.Client) (*gossh.Client, *verifier, error) {
+func dialPinned(ctx context.Context, h *hop, through *gossh.Client, personal *bool) (*gossh.Client, *verifier, error) {
 	algorithms := plainAlgorithms(h.crypto.hostKeys, false)
 	var wrong error
 	for len(algorithms) > 0 {
@@ -84,7 +88,7 @@ func dialPinned(ctx context.Context, h *hop, through *gossh.Client) (*gossh.Clie
 		if err != nil {
 			return nil, nil, err
 		}
-		client, err := handshake(ctx, h, through, v, algorithms)
+		client, err := handshake(ctx, h, through, v, algorithms, personal)
 		if err == nil {
 			return client, v, nil
 		}
@@ -101,7 +105,7 @@ func dialPinned(ctx context.Context, h *hop, through *gossh.Client) (*gossh.Clie
 	return nil, nil, wrong
 }
 
-func handshake(ctx context.Context, h *hop, through *gossh.Client, v *verifier, algorithms []string) (*gossh.Client, error) {
+func handshake(ctx context.Context, h *hop, through *gossh.Client, v *verifier, algorithms []string, personal *bool) (*gossh.Client, error) {
 	conn, err := open(ctx, h, through)
 	if err != nil {
 		return nil, err
@@ -109,8 +113,10 @@ func handshake(ctx context.Context, h *hop, through *gossh.Client, v *verifier, 
 	steps := newPhases(ctx, h.timeout, func() { _ = conn.Close() })
 	defer steps.done()
 	steps.enter(phaseKex)
-	a := &authenticator{ctx: ctx, creds: &h.creds, algos: h.crypto.pubkeys, attempts: make(map[string]int), pause: steps.pause}
+	a := &authenticator{ctx: ctx, creds: &h.creds, algos: h.crypto.pubkeys, attempts: make(map[string]int), asks: &asks{ask: h.creds.ask, pause: steps.pause}}
 	defer a.close()
+	defer func() { *personal = *personal || a.asks.answered }()
+	v.confirm = func(key gossh.PublicKey) error { return a.confirm(&h.policy, key) }
 	var verified atomic.Bool
 	v.onDone = func() { verified.Store(true); steps.enter(phaseAuth) }
 	config := &gossh.ClientConfig{
@@ -145,15 +151,15 @@ func (a *authenticator) explain(ctx context.Context, h *hop, steps *phases, err 
 	case broken.Code == errdefs.Cancelled || ctx.Err() != nil || steps.ranOut():
 		return broken
 	case strings.Contains(text, "ssh: disconnect"):
-		return a.failure(h, "the server hung up: "+errdefs.Visible(cut(text[strings.Index(text, "ssh: disconnect"):]))).WithCause(err)
+		return a.failure(h, "the server hung up: "+errdefs.Visible(cut(text[strings.Index(text, "ssh: disconnect"):])), err)
 	case errors.As(err, &network), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, net.ErrClosed):
 		if len(a.tried) > 1 {
 			// Servers that count what they are shown hang up without a word.
-			return a.failure(h, "the server hung up").WithCause(err)
+			return a.failure(h, "the server hung up", err)
 		}
 		return broken
 	}
-	return a.failure(h, "the server let us in with none of our credentials").WithCause(err)
+	return a.failure(h, "the server let us in with none of our credentials", err)
 }
 
 // open makes the byte stream to a hop.

@@ -14,6 +14,7 @@ import (
 	gossh "golang.org/x/crypto/ssh"
 
 	"github.com/execkit/execkit/core/errdefs"
+	"github.com/execkit/execkit/core/transport"
 )
 
 // The ways to decide whether a host key is believed.
@@ -21,6 +22,7 @@ const (
 	modeStrict    = "strict"
 	modeAcceptNew = "accept_new"
 	modePin       = "pin"
+	modeAsk       = "ask" // a person decides about a key that is not known
 	modeInsecure  = "insecure_accept_any"
 )
 
@@ -32,7 +34,7 @@ type hostPolicy struct {
 	name        string // as known_hosts names it
 	plain       string // the name without port, "" where it does not count
 	files       []string
-	add         string // where accept_new writes, "" for nowhere
+	add         string // where accept_new and ask write, "" for nowhere
 	hashed      bool
 	revoked     string
 	minRSA      int
@@ -51,6 +53,8 @@ type verifier struct {
 	print  string // the fingerprint of the key that was accepted
 	seen   gossh.PublicKey
 	onDone func() // called when the first key was accepted
+	// confirm asks a person about a key that is not known; its error refuses the key.
+	confirm func(gossh.PublicKey) error
 
 	refusal atomic.Pointer[error]
 }
@@ -158,7 +162,12 @@ func (v *verifier) decidePlain(key gossh.PublicKey) error {
 	if slices.ContainsFunc(v.plain, same) {
 		return nil
 	}
-	if p.mode == modeAcceptNew {
+	if p.mode == modeAsk {
+		if err := v.confirm(key); err != nil {
+			return err
+		}
+	}
+	if p.mode == modeAcceptNew || p.mode == modeAsk {
 		if p.add == "" {
 			return nil
 		}
@@ -167,7 +176,26 @@ func (v *verifier) decidePlain(key gossh.PublicKey) error {
 	return p.unknown(key)
 }
 
-func (p *hostPolicy) unknown(key gossh.PublicKey) error {
+// confirm has a person decide about a key that is not known. Nothing but yes and the key's own fingerprint lets it pass.
+func (a *authenticator) confirm(p *hostPolicy, key gossh.PublicKey) error {
+	unknown := p.unknown(key)
+	ask := a.asks.asker()
+	if ask == nil {
+		return unknown
+	}
+	text := fmt.Sprintf("The host key of %s is not known: the server has the %s key %s. Answer yes, or the fingerprint, to believe it from now on",
+		errdefs.Visible(cut(p.name)), key.Type(), fingerprint(key))
+	answer, err := ask(a.ctx, transport.Question{Kind: "host_key", Target: a.creds.target, Text: text, Echo: true})
+	if answer = strings.TrimSpace(answer); err == nil && (answer == "yes" || answer == fingerprint(key)) {
+		return nil
+	}
+	if err != nil {
+		unknown.WithCause(err)
+	}
+	return unknown.WithHint("a person was asked and did not answer yes; compare the fingerprint with `ssh-keygen -lf` on the server")
+}
+
+func (p *hostPolicy) unknown(key gossh.PublicKey) *errdefs.Error {
 	var where []string
 	for _, file := range p.files {
 		if exists(file) {

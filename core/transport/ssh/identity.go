@@ -46,7 +46,7 @@ func (id *identity) Sign(rand io.Reader, data []byte) (*gossh.Signature, error) 
 
 // SignWithAlgorithm implements [gossh.AlgorithmSigner].
 func (id *identity) SignWithAlgorithm(rand io.Reader, data []byte, algorithm string) (*gossh.Signature, error) {
-	signer, err := id.unlock(id.by.ctx, id.by.asking())
+	signer, err := id.unlock(id.by.ctx, id.by.asks.asker())
 	if err != nil {
 		id.by.unusable(id, err)
 		return nil, err

@@ -171,8 +171,8 @@ func checkOptions(s *wire.SSHOptions) error {
 	if s.Fingerprint != "" && s.HostKey == "" {
 		s.HostKey = modePin
 	}
-	if s.HostKey != "" && !slices.Contains([]string{modeStrict, modeAcceptNew, modePin, modeInsecure}, s.HostKey) {
-		return bad("host_key", "%s is none of \"strict\", \"accept_new\", \"pin\" and \"insecure_accept_any\"", errdefs.Quote(s.HostKey))
+	if s.HostKey != "" && !slices.Contains([]string{modeStrict, modeAcceptNew, modeAsk, modePin, modeInsecure}, s.HostKey) {
+		return bad("host_key", "%s is none of \"strict\", \"accept_new\", \"ask\", \"pin\" and \"insecure_accept_any\"", errdefs.Quote(s.HostKey))
 	}
 	if (s.Fingerprint != "") != (s.HostKey == modePin) {
 		return bad("fingerprint", "host_key \"pin\" and a fingerprint belong together")
@@ -325,6 +325,9 @@ func (r *resolver) trust(h *hop, target bool) error {
 	case s.HostKey == "" && (c.StrictHostKeyChecking == "accept-new" || c.StrictHostKeyChecking == "no"):
 		// "no" also lets changed keys through for ssh. Here it never does: insecure_accept_any has to be asked for.
 		p.mode = modeAcceptNew
+	case s.HostKey == "" && c.StrictHostKeyChecking == "ask" && c.Where("stricthostkeychecking") != "" && r.ask != nil:
+		// Only where it is written: what ssh does without a word is not what was asked for.
+		p.mode = modeAsk
 	}
 	algorithms, err := algorithmList("CASignatureAlgorithms", c.CASignatureAlgorithms, plainAlgorithms(gossh.SupportedAlgorithms().HostKeys, false), []string{gossh.KeyAlgoRSA}, c)
 	p.caAlgos = algorithms

@@ -30,6 +30,14 @@ type attempt struct {
 	waiting int // the one who dials included
 	done    chan struct{}
 	err     error
+	asks    bool // a person may have been asked
+}
+
+// shared says that the failure is that of everybody who waited. What the caller gave up, and what a person's answer was part
+// of, is not.
+func (t *attempt) shared() bool {
+	personal := t.asks && (errors.Is(t.err, errdefs.Sentinel(errdefs.Unauthenticated)) || errors.Is(t.err, errdefs.Sentinel(errdefs.HostKeyUnknown)))
+	return !personal && !errors.Is(t.err, errdefs.Sentinel(errdefs.Cancelled)) && !errors.Is(t.err, context.DeadlineExceeded)
 }
 
 func newPool() *pool { return &pool{accounts: make(map[string]*account)} }
@@ -38,6 +46,7 @@ func newPool() *pool { return &pool{accounts: make(map[string]*account)} }
 type place struct {
 	company bool        // with room for one more beside it
 	beside  *connection // on this connection, if it can be
+	owner   *sshTransport
 }
 
 // open opens a channel on a shared connection, or on a new one. release must be called once when the server has closed
@@ -118,10 +127,10 @@ func (p *pool) reserve(ctx context.Context, r *route, where place) (_ *connectio
 		// Each connection that is under way will take as many as the limit says.
 		i := slices.IndexFunc(a.dialing, func(t *attempt) bool { return t.waiting < limit })
 		if i < 0 {
-			t := &attempt{waiting: 1, done: make(chan struct{})}
+			t := &attempt{waiting: 1, done: make(chan struct{}), asks: r.target().creds.ask != nil}
 			a.dialing = append(a.dialing, t)
 			p.mu.Unlock()
-			c, err := p.dial(ctx, r, a, t)
+			c, err := p.dial(ctx, r, a, t, where.owner)
 			return c, true, err
 		}
 		t := a.dialing[i]
@@ -129,7 +138,7 @@ func (p *pool) reserve(ctx context.Context, r *route, where place) (_ *connectio
 		p.mu.Unlock()
 		select {
 		case <-t.done:
-			if t.err != nil && !errors.Is(t.err, errdefs.Sentinel(errdefs.Cancelled)) && !errors.Is(t.err, context.DeadlineExceeded) {
+			if t.err != nil && t.shared() {
 				return nil, false, copyOf(errdefs.From(t.err))
 			}
 		case <-ctx.Done():
@@ -155,7 +164,7 @@ func (a *account) free(where place) *connection {
 		if where.company && c.beside == 0 && limit > 1 {
 			limit--
 		}
-		if c.live < limit && c != where.beside {
+		if c.live < limit && c != where.beside && (!c.personal || c.owner == where.owner) {
 			c.take()
 			return c
 		}
@@ -171,14 +180,14 @@ func (c *connection) take() {
 	}
 }
 
-func (p *pool) dial(ctx context.Context, r *route, a *account, t *attempt) (*connection, error) {
+func (p *pool) dial(ctx context.Context, r *route, a *account, t *attempt, owner *sshTransport) (*connection, error) {
 	c, err := dial(ctx, r)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	a.dialing = slices.DeleteFunc(a.dialing, func(other *attempt) bool { return other == t })
 	t.err = err
 	if err == nil {
-		c.live = 1
+		c.live, c.owner = 1, owner
 		a.connections = append(a.connections, c)
 	}
 	close(t.done)

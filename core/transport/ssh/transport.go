@@ -53,7 +53,7 @@ func (t *sshTransport) Open(ctx context.Context, o transport.OpenOptions) (trans
 	if err := t.usable(); err != nil {
 		return nil, err
 	}
-	where := place{company: o.Company}
+	where := place{company: o.Company, owner: t}
 	if beside, ok := o.Beside.(*process); ok {
 		where.beside = beside.conn
 	}
@@ -109,7 +109,7 @@ func (t *sshTransport) recognise(c *connection) error {
 		t.identity = now
 	}
 	p := &t.route.target().policy
-	vouched := p.mode == modeStrict || p.mode == modePin || p.mode == modeAcceptNew && p.add != ""
+	vouched := p.mode == modeStrict || p.mode == modePin || (p.mode == modeAcceptNew || p.mode == modeAsk) && p.add != ""
 	if now == t.identity || vouched {
 		return nil
 	}
