@@ -41,7 +41,9 @@ type ExecOptions struct {
 	// variables does not last either.
 	Cwd string
 	Env map[string]*string
-	// Raw returns both streams as base64 of the bytes as they came.
+	// Raw returns both streams as base64 of the bytes as they came. With TTY the events are then what another terminal
+	// needs to show the same, control sequences included: a line with a secret comes as text, and a full-screen program's
+	// screen with one is painted anew.
 	Raw bool
 	// Approve answers what the policy asks about this command, in place of the session's Approver. ApproveByEvent, for
 	// Start alone, asks with an approval_required event instead, which Running.Answer answers.

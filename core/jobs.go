@@ -451,6 +451,9 @@ func (j *job) finishCaptures() {
 	for _, c := range []*liveCapture{j.live.out, j.live.err, j.live.tty} {
 		c.finish()
 	}
+	if j.live.passage != nil {
+		j.live.passage.finish()
+	}
 }
 
 func unknownSignal(name string) error {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io"
 	"iter"
 	"strings"
 	"sync"
@@ -18,6 +19,9 @@ import (
 
 // TTY is the size of a terminal. Zero is 24 rows or 80 columns.
 type TTY = wire.TTY
+
+// MaxTTY is the most rows and columns that a terminal can have.
+const MaxTTY = engine.MaxTTY
 
 // A driver is a shell whose running command can be driven; a target that cannot do that has a shell without it.
 type driver interface {
@@ -34,7 +38,8 @@ type livePart struct {
 	replies  chan string    // the screen's answers to the program
 	out, err *liveCapture
 	tty      *liveCapture
-	wrote    func() // told when something was written to the command
+	passage  *passage // nil unless the terminal's events are for another terminal
+	wrote    func()   // told when something was written to the command
 
 	writing sync.Mutex // held while something is judged and written
 	typing  *typing    // what stands between the writer and the command; nil until that is known
@@ -97,6 +102,9 @@ type WriteOptions struct {
 	// Secret says that the input answers a question for a secret: it is not echoed, and it is hidden wherever it turns
 	// up from now on in this session, if it has at least six bytes.
 	Secret bool
+	// Private keeps the text out of the audit log, which then has its length alone: for what a person types, key by key,
+	// where nobody can tell which of it is a password.
+	Private bool
 }
 
 // Write gives input to the command and returns when it is taken: queued, where at most 256 KiB wait for a command that
@@ -122,7 +130,7 @@ func (r *Running) Write(ctx context.Context, p []byte, o WriteOptions) error {
 	if p, err = r.judge(to, p, o.Secret); err != nil {
 		return r.session.hideSecrets(err)
 	}
-	if err := j.input(p, o.Secret); err != nil {
+	if err := j.input(p, o.Secret || o.Private); err != nil {
 		return err
 	}
 	return r.give(ctx, to, p, o.Secret)
@@ -403,6 +411,11 @@ func (r *Running) attach(j *job, typing *typing) {
 		size := *r.size
 		j.command.TTY = &size
 		j.command.Terminal = both{l.screen, l.tty}
+		if j.raw {
+			l.tty.out = nil
+			l.passage = newPassage(l.screen, r.session.redact, r.emitter("tty"))
+			j.command.Terminal = both{l.passage, l.tty}
+		}
 	}
 	j.live, j.running = l, r
 }
@@ -411,9 +424,9 @@ func (r *Running) emitter(stream string) func([]byte) {
 	return func(p []byte) { r.output(stream, p) }
 }
 
-// both writes to the screen and to the events.
+// both writes to the screen, or through a passage to it, and to what the result says.
 type both struct {
-	screen *screen.Screen
+	screen io.Writer
 	tty    *liveCapture
 }
 

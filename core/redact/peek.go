@@ -13,3 +13,6 @@ func (s *Stream) Peek(dst, more []byte) []byte {
 	ahead.buf = append(append(ahead.buf, s.buf...), more...)
 	return ahead.Idle(dst)
 }
+
+// Held returns how many bytes the stream holds back of what was written.
+func (s *Stream) Held() int { return len(s.buf) }

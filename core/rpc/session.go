@@ -271,6 +271,16 @@ func (s *Server) Exec(ctx context.Context, r *wire.Exec, approve execkit.Approve
 	return session.Exec(ctx, r.Command, o)
 }
 
+// Start is exec.start for such a caller, which has the command itself; ctx ends it.
+func (s *Server) Start(ctx context.Context, r *wire.Exec, approve execkit.Approver) (*execkit.Running, error) {
+	session, o, err := s.execOptions(r)
+	if err != nil {
+		return nil, err
+	}
+	o.Approve = approve
+	return session.Start(ctx, r.Command, o)
+}
+
 func (s *Server) execOptions(r *wire.Exec) (*execkit.Session, execkit.ExecOptions, error) {
 	o := execkit.ExecOptions{Budget: r.Budget, Raw: r.Raw, Cwd: r.Cwd, Env: r.Env, ApproveByEvent: r.Approve, QuestionsByEvent: r.Ask, Traceparent: r.Traceparent}
 	session, err := s.session(r.SessionID)

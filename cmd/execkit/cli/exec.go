@@ -155,21 +155,35 @@ func execCommand() command {
 			"execkit exec --timeout 5 --json -- make test",
 			"execkit exec --max-tokens 2000 -- npm test   # what matters of a long output",
 			"execkit exec --grep 'error|warning' --context 2 -- make",
+			"execkit exec --tty --transport ssh://deploy@prod-1 -- top   # at your terminal",
 		},
 		bind: func(fs *flag.FlagSet) func(*app, []string) (int, error) {
 			var f sessionFlags
 			var b budgetFlags
 			f.bind(fs)
 			b.bind(fs)
-			return func(a *app, args []string) (int, error) { return runExec(a, &f, b.budget(), args) }
+			tty := fs.Bool("tty", false, "run it on a terminal of its own that is shown at yours, for editors, REPLs and whatever asks; no limit of time without --timeout")
+			return func(a *app, args []string) (int, error) {
+				if len(args) == 0 {
+					return 0, errdefs.New(errdefs.InvalidArgument, "exec: no command").WithHint("execkit exec -- 'ls -l'")
+				}
+				if !*tty {
+					return runExec(a, &f, b.budget(), args)
+				}
+				if b.budget() != nil {
+					return 0, errdefs.New(errdefs.InvalidArgument, "exec: a terminal is shown as it is and cannot be shortened").
+						WithHint("leave --tty out, or the flags that shorten output")
+				}
+				if !wasGiven(fs, "timeout") {
+					f.timeout = 0
+				}
+				return runOnTerminal(a, &f, args)
+			}
 		},
 	}
 }
 
 func runExec(a *app, f *sessionFlags, budget *wire.Budget, args []string) (int, error) {
-	if len(args) == 0 {
-		return 0, errdefs.New(errdefs.InvalidArgument, "exec: no command").WithHint("execkit exec -- 'ls -l'")
-	}
 	input, err := readInput(a)
 	if err != nil {
 		return 0, err
@@ -257,11 +271,15 @@ func (a *app) printResult(r *wire.ExecResult) error {
 			return errdefs.New(errdefs.Unavailable, "writing the output: %v", err).WithOutcome(errdefs.Ran)
 		}
 	}
-	if r.TimedOut {
-		fmt.Fprintf(a.stderr, "execkit: stopped at its deadline after %d ms\n", r.DurationMS)
-	}
+	a.tellTimeout(r)
 	if r.Truncated {
 		fmt.Fprintln(a.stderr, "execkit: the output was shortened"+kept(r))
 	}
 	return nil
+}
+
+func (a *app) tellTimeout(r *wire.ExecResult) {
+	if r.TimedOut {
+		fmt.Fprintf(a.stderr, "execkit: stopped at its deadline after %d ms\n", r.DurationMS)
+	}
 }

@@ -12,5 +12,16 @@ func rawTerminal(*os.File) (restore func(), err error) {
 	return nil, errors.New("the full screen needs Linux")
 }
 
+// drivable reports that no terminal's settings can be changed here.
+func drivable(*os.File) bool { return false }
+
+// throughTerminal is not implemented here.
+func throughTerminal(*os.File) (restore func(), err error) {
+	return nil, errors.New("it needs Linux")
+}
+
+// sizeChanges never tells.
+func sizeChanges() (changed <-chan os.Signal, stop func()) { return nil, func() {} }
+
 // terminalSize is what most terminals have.
 func terminalSize(*os.File) (width, height int) { return 80, 24 }

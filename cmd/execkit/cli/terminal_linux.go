@@ -9,25 +9,14 @@ import (
 // prepareTerminal drops what was typed ahead. A process in the background is refused: reading would stop it, and nobody
 // would see why.
 func prepareTerminal(tty *os.File) error {
-	// Not Fd, which would make reads that cannot be interrupted.
-	conn, err := tty.SyscallConn()
-	if err != nil {
-		return err
-	}
-	var failed error
-	err = conn.Control(func(fd uintptr) {
-		group, err := unix.IoctlGetInt(int(fd), unix.TIOCGPGRP)
+	return control(tty, func(fd int) error {
+		group, err := unix.IoctlGetInt(fd, unix.TIOCGPGRP)
 		switch {
 		case err != nil:
-			failed = err
+			return err
 		case group != unix.Getpgrp():
-			failed = errNoTerminal
-		default:
-			failed = unix.IoctlSetInt(int(fd), unix.TCFLSH, unix.TCIFLUSH)
+			return errNoTerminal
 		}
+		return unix.IoctlSetInt(fd, unix.TCFLSH, unix.TCIFLUSH)
 	})
-	if err != nil {
-		return err
-	}
-	return failed
 }

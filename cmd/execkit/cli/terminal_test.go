@@ -97,8 +97,8 @@ func onTerminal(t *testing.T, prepare func(*exec.Cmd), args ...string) (tty *os.
 	return tty, func() int { _ = cmd.Wait(); return cmd.ProcessState.ExitCode() }
 }
 
-// until reads the terminal until it shows text.
-func until(t *testing.T, tty *os.File, text string) {
+// until reads the terminal until it shows text, and returns all that it showed.
+func until(t *testing.T, tty *os.File, text string) string {
 	t.Helper()
 	var seen []byte
 	for !strings.Contains(string(seen), text) {
@@ -108,6 +108,7 @@ func until(t *testing.T, tty *os.File, text string) {
 			t.Fatalf("%v after %q", err, seen)
 		}
 	}
+	return string(seen)
 }
 
 func TestRealTerminal(t *testing.T) {
