@@ -187,6 +187,14 @@ build_bed() {
 	(cd tests/k8sbed && CGO_ENABLED=0 go build -ldflags "-s -w $flags" -o "$K8SBED" .)
 }
 
+# The collector of the tests takes a minute to compile, and is kept likewise.
+build_otel_bed() {
+	OTELBED=$PWD/build/otelbed-$(cat tests/otelbed/*.go tests/otelbed/go.sum | sha256sum | head -c 12)
+	export OTELBED
+	[ -x "$OTELBED" ] && return
+	(cd tests/otelbed && CGO_ENABLED=0 go build -ldflags "-s -w" -o "$OTELBED" .)
+}
+
 # The source of the bash that is installed, from the distribution's own archive; apt looks for it with lists of its own, so
 # that the system's stay as they are.
 bash_source() {
@@ -321,6 +329,7 @@ test)
 	step vet go vet ./...
 	step "docker engine" docker_bed
 	step "kubernetes bed" build_bed
+	step "opentelemetry bed" build_otel_bed
 	step "go test" env EXECKIT_PROGRAMS=1 go test -race -timeout 40m ./...
 	step demo sh -c 'go run ./examples/go >/dev/null'
 	step "fence" go run ./tools/fencefuzz -n 4000 -seed 1
