@@ -403,7 +403,7 @@ func (sc *scanner) spaced(s, e, i int, kind string, c class, flag bool) int {
 		for end < len(b) && !isSpace(b[end]) {
 			end++
 		}
-		if w := string(b[i:end]); next[0] != '\'' && next[0] != '"' && wordy(w) && !strings.ContainsAny(w, "0123456789") && !mixed(w) {
+		if w := string(b[i:end]); next[0] != '\'' && next[0] != '"' && wordy(w) && !strings.ContainsAny(w, "0123456789") && !mixed(w) && !gibberish(w) {
 			return -1
 		}
 		return sc.valueAt(i, v, kind, c)

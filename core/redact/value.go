@@ -112,6 +112,8 @@ func expression(v string, loose bool) bool {
 		j := i + 1
 		if j < len(v) && v[j] == '.' {
 			j++
+		} else if v[i] == '!' {
+			break
 		}
 		if j == len(v) || !isAlnum(v[j]) && v[j] != '_' {
 			break
@@ -134,7 +136,7 @@ func expression(v string, loose bool) bool {
 			return true
 		}
 	}
-	return wordy(v)
+	return wordy(v) && !gibberish(v)
 }
 
 func namesSecret(v string) bool {
@@ -243,7 +245,7 @@ func random(v string) bool {
 		return false
 	}
 	if upper == 0 || lower == 0 {
-		return digit*8 >= len(v) && len(v) >= 20 && other*10 < len(v)
+		return (digit*8 >= len(v) || digit > 0 && gibberish(v)) && len(v) >= 20 && other*10 < len(v)
 	}
 	return digit > 0 && !wordy(v) || digit == 0 && other == 0 && len(v) >= 24 && !wordy(v)
 }
@@ -294,7 +296,7 @@ func secretValue(b []byte, v value, c class) bool {
 			return letters+symbols > 0 || v.tight || v.quoted
 		}
 		if symbols > 0 {
-			return v.quoted && !strings.ContainsAny(text, "()[]{}<>:/,;|") || !v.quoted && v.data && !strings.ContainsAny(text, "()[]{}<>:,;|\"'`")
+			return v.quoted && !strings.ContainsAny(text, "()[]{}<>:,;|") && (!strings.Contains(text, "/") || gibberish(text)) || !v.quoted && v.data && !strings.ContainsAny(text, "()[]{}<>:,;|\"'`")
 		}
 		if v.quoted {
 			return (v.data || !wordy(text)) && len(text) >= 5
@@ -310,26 +312,10 @@ func secretValue(b []byte, v value, c class) bool {
 			return digits > 0 && v.data && (v.quoted || v.tight) && len(text) >= 6 && !wordy(text)
 		}
 		if digits > 0 {
-			return (v.quoted || v.tight && v.data || !strings.ContainsAny(text, "(){}<>|")) && (!wordy(text) || len(text) >= 16 && digits > 2)
+			return (v.quoted || v.tight && v.data || !strings.ContainsAny(text, "(){}<>|")) && (!wordy(text) || len(text) >= 16 && digits > 2 || gibberish(text))
 		}
-		if v.data && len(text) >= 16 && len(text) == letters && unspeakable(text) {
-			return true // letters of one case
-		}
-		return !wordy(text) && symbols*3 < len(text) && len(text) >= 12 && (v.quoted || v.data) && !strings.ContainsAny(text, "(){}<>|:,;\\")
+		return (!wordy(text) || gibberish(text)) && symbols*3 < len(text) && len(text) >= 12 && (v.quoted || v.data) && !strings.ContainsAny(text, "(){}<>|:,;\\")
 	}
-}
-
-// unspeakable reports five consonants in a row, which random letters have and words do not.
-func unspeakable(v string) bool {
-	run := 0
-	for i := range len(v) {
-		if strings.IndexByte("aeiouy", fold[v[i]]) >= 0 {
-			run = 0
-		} else if run++; run >= 5 {
-			return true
-		}
-	}
-	return false
 }
 
 // sentence reports several words with the small words that join them.
