@@ -29,9 +29,12 @@ func goText(s *C.char) string {
 	return C.GoString(s)
 }
 
+// cText returns text, which it may write behind, as a C string for execkit_free. A result can be of many megabytes, so it is copied once.
+func cText(text []byte) *C.char { return (*C.char)(C.CBytes(append(text, 0))) }
+
 //export goCall
 func goCall(method, params *C.char) *C.char {
-	return C.CString(string(server.Call(context.Background(), goText(method), []byte(goText(params)))))
+	return cText(server.Call(context.Background(), goText(method), []byte(goText(params))))
 }
 
 // guarded runs fn and turns a panic into fallback: none may cross into C. Calls of methods recover in rpc already.
@@ -84,7 +87,7 @@ func goSubmitSoon(queue C.int64_t, token C.uint64_t, method, params *C.char, sta
 		if reply == nil {
 			return nil
 		}
-		return C.CString(string(reply))
+		return cText(reply)
 	})
 }
 
@@ -106,7 +109,7 @@ func goQueueWait(queue C.int64_t, timeoutMS C.int) *C.char {
 			return nil
 		}
 		if batch := q.wait(int(timeoutMS)); batch != nil {
-			return C.CString(string(batch))
+			return cText(batch)
 		}
 		return nil
 	})

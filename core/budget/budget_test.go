@@ -273,3 +273,25 @@ func BenchmarkKeeper(b *testing.B) {
 		k.Write(chunk)
 	}
 }
+
+// TestWordSteps holds the short cut through the letters of a word against the single steps.
+func TestWordSteps(t *testing.T) {
+	const alphabet = "abcdefgz ABYZ019._-=\n\té漢"
+	rnd := rand.New(rand.NewSource(1))
+	for range 2000 {
+		runes := make([]rune, rnd.Intn(40))
+		for i := range runes {
+			runes[i] = []rune(alphabet)[rnd.Intn(utf8.RuneCountInString(alphabet))]
+		}
+		text := []byte(string(runes))
+		var w walk
+		sum := 0
+		for i := 0; i < len(text); {
+			end, cost := w.step(text, i)
+			sum, i = sum+cost, end
+		}
+		if got := EstimateTokens(text); got != tokensOf(sum) {
+			t.Fatalf("%q: %d tokens, %d by single steps", text, got, tokensOf(sum))
+		}
+	}
+}

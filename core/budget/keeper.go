@@ -89,7 +89,7 @@ func (w *window) write(p []byte, lines int64) {
 	}
 	w.bytes, w.lines, w.last = w.bytes+int64(len(p)), w.lines+lines, p[len(p)-1]
 	n := min(len(p), w.headMax-len(w.head))
-	w.head = append(w.head, p[:n]...)
+	w.head = extend(w.head, p[:n])
 	if n < len(p) && w.tail.max > 0 {
 		w.tail.write(p[n:])
 	}
@@ -258,12 +258,11 @@ func (k *Keeper) fits(all []byte) bool {
 	if o.MaxTokens > 0 && int64(len(all)) > 64*o.MaxTokens {
 		return false // a token is never more than 64 bytes, those of a run of spaces
 	}
-	c := cost(all)
-	if o.Head+o.Tail > 0 && c.lines > o.Head+o.Tail {
+	left, lines := k.caps(), lineCount(all)
+	if lines > left.lines || o.Head+o.Tail > 0 && lines > o.Head+o.Tail || int64(utf8.RuneCount(all)) > left.chars {
 		return false
 	}
-	left := k.caps()
-	return c.chars <= left.chars && c.tokens <= left.tokens && c.lines <= left.lines
+	return withinTokens(all, left.tokens)
 }
 
 // reserve is the most that the marker and the line ends around it can cost: no figure in it is above the totals.
@@ -317,6 +316,11 @@ type limits struct{ chars, tokens, lines int64 }
 
 func cost(p []byte) limits {
 	return limits{int64(utf8.RuneCount(p)), int64(EstimateTokens(p)), lineCount(p)}
+}
+
+// withinTokens reports whether p is at most limit tokens; it counts only where that is in doubt.
+func withinTokens(p []byte, limit int64) bool {
+	return limit >= 2*int64(len(p)) || int64(EstimateTokens(p)) <= limit // no byte is more than two tokens
 }
 
 func (l limits) less(m limits) limits {

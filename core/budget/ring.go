@@ -1,10 +1,20 @@
 package budget
 
+import "slices"
+
 // A ring holds the last max bytes written to it. It grows as they arrive.
 type ring struct {
 	buf   []byte
 	start int
 	max   int
+}
+
+// extend is append to a buffer that may grow to many megabytes: it doubles, where append would copy it five times over.
+func extend(buf, p []byte) []byte {
+	if need := len(buf) + len(p); need > cap(buf) {
+		buf = slices.Grow(buf, max(len(p), len(buf)))
+	}
+	return append(buf, p...)
 }
 
 func (r *ring) write(p []byte) {
@@ -14,7 +24,7 @@ func (r *ring) write(p []byte) {
 	}
 	if room := r.max - len(r.buf); room > 0 {
 		n := min(room, len(p))
-		r.buf = append(r.buf, p[:n]...)
+		r.buf = extend(r.buf, p[:n])
 		p = p[n:]
 	}
 	for len(p) > 0 {

@@ -85,14 +85,20 @@ const tokenMargin = 9
 // how likely a token begins there after the three bytes before, as fitted to two public tokenizers (o200k and cl100k).
 // Runes beyond ASCII cost what their script costs.
 func EstimateTokens(text []byte) int {
+	var w walk
 	sum := 0
-	walkTokens(text, func(_, cost, context int) bool {
-		if context >= 0 {
-			cost = int(tokenTable[context])
+	for i := 0; i < len(text); {
+		if w.second > 0 {
+			end, cost := w.word(text, i)
+			if sum += cost; end == len(text) {
+				break
+			}
+			i = end
 		}
+		end, cost := w.step(text, i)
 		sum += cost
-		return true
-	})
+		i = end
+	}
 	return tokensOf(sum)
 }
 
@@ -106,100 +112,111 @@ func tokensOf(sum int) int {
 
 // tokenPrefix returns the length of a prefix of text of at most limit tokens, nearly the longest.
 func tokenPrefix(text []byte, limit int64) int {
-	sum, at := 0, len(text)
-	walkTokens(text, func(i, cost, context int) bool {
-		if context >= 0 {
-			cost = int(tokenTable[context])
-		}
+	var w walk
+	for i, sum := 0, 0; i < len(text); {
+		end, cost := w.step(text, i)
 		if sum += cost; int64(tokensOf(sum)) > limit {
-			at = i
-			return false
+			return i
 		}
-		return true
-	})
-	return at
+		i = end
+	}
+	return len(text)
 }
 
 // tokenSuffix returns where a suffix of text of about limit tokens begins; it may be one token too many.
 func tokenSuffix(text []byte, limit int64) int {
-	total, sum, at := 0, 0, len(text)
-	walkTokens(text, func(_, cost, context int) bool {
-		if context >= 0 {
-			cost = int(tokenTable[context])
-		}
+	var w walk
+	total := 0
+	for i := 0; i < len(text); {
+		end, cost := w.step(text, i)
 		total += cost
-		return true
-	})
-	walkTokens(text, func(i, cost, context int) bool {
-		if int64(tokensOf(total-sum)) <= limit {
-			at = i
-			return false
+		i = end
+	}
+	w = walk{}
+	for i := 0; i < len(text); {
+		if int64(tokensOf(total)) <= limit {
+			return i
 		}
-		if context >= 0 {
-			cost = int(tokenTable[context])
-		}
-		sum += cost
-		return true
-	})
-	return at
+		end, cost := w.step(text, i)
+		total -= cost
+		i = end
+	}
+	return len(text)
 }
 
 // TokenContexts calls each for every byte of text whose cost is looked up in the table, with the index there. It is for
 // the program that fits the table.
 func TokenContexts(text []byte, each func(i, context int)) {
-	walkTokens(text, func(i, _, context int) bool {
+	var w walk
+	for i := 0; i < len(text); {
+		end, _, context := w.look(text, i)
 		if context >= 0 {
 			each(i, context)
 		}
-		return true
-	})
-}
-
-// walkTokens goes through text in steps and calls each with the position of the step and its cost, or with the context
-// that the cost depends on, which is negative where it depends on none, until each returns false.
-func walkTokens(text []byte, each func(i, cost, context int) bool) {
-	var c walk
-	var last rune
-	for i := 0; i < len(text); {
-		b := text[i]
-		k := kinds[b]
-		end, cost, context := i+1, 0, -1
-		before := last
-		last = 0
-		switch {
-		case k == kindHigh:
-			r, size := utf8.DecodeRune(text[i:])
-			end, cost, last = i+size, runeCost(r, size, before), r
-		case k == kindDigit:
-			for end < len(text) && kinds[text[end]] == kindDigit {
-				end++
-			}
-			// Both tokenizers cut a number into groups of three from its left.
-			cost = (end - i + 2) / 3 * tokenUnit
-		case k == kindSpace:
-			for end < len(text) && text[end] == ' ' {
-				end++
-			}
-			cost = spaceCost(text[end:], end-i)
-		case rules[b] && i+3 < len(text) && text[i+1] == b && text[i+2] == b && text[i+3] == b:
-			for end < len(text) && text[end] == b {
-				end++
-			}
-			cost = (1 + (end-i)/16) * tokenUnit
-		default:
-			context = c.next(k, b)
-		}
-		if !each(i, cost, context) {
-			return
-		}
-		if context < 0 {
-			c.push(k, b)
-			if end-i > 1 {
-				c.push(k, b)
-			}
-		}
 		i = end
 	}
+}
+
+// step reads what begins at i and returns where it ends and what it costs.
+func (w *walk) step(text []byte, i int) (end, cost int) {
+	end, cost, context := w.look(text, i)
+	if context >= 0 {
+		cost = int(tokenTable[context])
+	}
+	return end, cost
+}
+
+// word does the steps of the small letters that go on a word at i, if any: most of a text.
+func (w *walk) word(text []byte, i int) (end, cost int) {
+	first, second := w.first, w.second
+	for end = i; end < len(text) && text[end] >= 'a' && text[end] <= 'z'; end++ {
+		third := letter(text[end])
+		cost += int(tokenTable[(int(first)*27+int(second))*27+int(third)])
+		first, second = second, third
+	}
+	for range min(end-i, 3) {
+		w.push(kindLower, text[i])
+	}
+	w.first, w.second = first, second
+	return end, cost
+}
+
+// look reads what begins at i and returns where it ends and its cost, or the context that the cost depends on, which is
+// negative where it depends on none.
+func (w *walk) look(text []byte, i int) (end, cost, context int) {
+	b := text[i]
+	k := kinds[b]
+	end, context = i+1, -1
+	before := w.rune
+	w.rune = 0
+	switch {
+	case k == kindHigh:
+		r, size := utf8.DecodeRune(text[i:])
+		end, cost, w.rune = i+size, runeCost(r, size, before), r
+	case k == kindDigit:
+		for end < len(text) && kinds[text[end]] == kindDigit {
+			end++
+		}
+		// Both tokenizers cut a number into groups of three from its left.
+		cost = (end - i + 2) / 3 * tokenUnit
+	case k == kindSpace:
+		for end < len(text) && text[end] == ' ' {
+			end++
+		}
+		cost = spaceCost(text[end:], end-i)
+	case rules[b] && i+3 < len(text) && text[i+1] == b && text[i+2] == b && text[i+3] == b:
+		for end < len(text) && text[end] == b {
+			end++
+		}
+		cost = (1 + (end-i)/16) * tokenUnit
+	default:
+		return end, 0, w.next(k, b)
+	}
+	w.push(k, b)
+	if end-i > 1 {
+		w.push(k, b)
+	}
+	return end, cost, context
 }
 
 // rules are the bytes that are repeated to draw a line; a run of them is few tokens.
@@ -228,33 +245,34 @@ const TokenTableSize = letterContexts + kindContexts
 
 // A walk remembers the bytes before the next one.
 type walk struct {
-	kinds         int  // the last three kinds
-	first, second byte // the last two letters of a word, 1 to 26, or 0
-	upper         bool // the last one was a capital
+	k1, k2, k3    uint8 // the last three kinds
+	first, second byte  // the last two letters of a word, 1 to 26, or 0
+	upper         bool  // the last one was a capital
+	rune          rune  // the last one, if it is beyond ASCII
 }
 
 // next returns the context of a byte of kind k and takes it as read. Within a word of one case, or of one capital and
 // small letters, it is the last three letters; elsewhere the last four kinds.
-func (c *walk) next(k uint8, b byte) int {
-	context := letterContexts + c.kinds*numKinds + int(k)
-	if k <= kindUpper && c.second > 0 && (k == kindLower || c.upper) {
-		context = (int(c.first)*27+int(c.second))*27 + int(letter(b))
+func (w *walk) next(k uint8, b byte) int {
+	context := letterContexts + ((int(w.k1)*numKinds+int(w.k2))*numKinds+int(w.k3))*numKinds + int(k)
+	if k <= kindUpper && w.second > 0 && (k == kindLower || w.upper) {
+		context = (int(w.first)*27+int(w.second))*27 + int(letter(b))
 	}
-	c.push(k, b)
+	w.push(k, b)
 	return context
 }
 
-func (c *walk) push(k uint8, b byte) {
-	c.kinds = (c.kinds*numKinds + int(k)) % (numKinds * numKinds * numKinds)
+func (w *walk) push(k uint8, b byte) {
+	w.k1, w.k2, w.k3 = w.k2, w.k3, k
 	if k > kindUpper {
-		c.first, c.second, c.upper = 0, 0, false
+		w.first, w.second, w.upper = 0, 0, false
 		return
 	}
-	c.first, c.second = c.second, letter(b)
-	if k == kindUpper && !c.upper {
-		c.first = 0
+	w.first, w.second = w.second, letter(b)
+	if k == kindUpper && !w.upper {
+		w.first = 0
 	}
-	c.upper = k == kindUpper
+	w.upper = k == kindUpper
 }
 
 func letter(b byte) byte { return (b | 0x20) - 'a' + 1 }

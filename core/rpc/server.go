@@ -184,14 +184,14 @@ func checkRequest(params []byte) error {
 }
 
 func success(result any) []byte {
-	body, err := wire.Encode(result)
+	body, err := wire.Encode(struct {
+		OK     bool `json:"ok"`
+		Result any  `json:"result"`
+	}{true, result})
 	if err != nil {
 		return Failure(fmt.Errorf("encoding the result: %w", err))
 	}
-	out := make([]byte, 0, len(body)+24)
-	out = append(out, `{"ok":true,"result":`...)
-	out = append(out, body...)
-	return append(out, '}')
+	return body
 }
 
 // Failure returns the envelope of an error.

@@ -14,15 +14,7 @@ import (
 
 // Encode returns v as JSON without HTML escaping and without a final newline. Invalid UTF-8 in a string would come out
 // as U+FFFD, so bytes that may not be text travel as base64 with an encoding field beside them.
-func Encode(v any) ([]byte, error) {
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(v); err != nil {
-		return nil, err
-	}
-	return bytes.TrimSuffix(b.Bytes(), []byte{'\n'}), nil
-}
+func Encode(v any) ([]byte, error) { return json.MarshalWithOption(v, json.DisableHTMLEscape()) }
 
 // Decode reads one JSON object into the struct that dst points to. An unknown field, a wrong type or bytes after the
 // value give invalid_argument; an unknown field's message names the nearest known one. Empty data is an empty object.
