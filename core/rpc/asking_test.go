@@ -22,7 +22,7 @@ type gate struct {
 }
 
 func newGate(t *testing.T, config string) *gate {
-	g := &gate{t: t, account: sshtest.NewAccount(t, "bash"), sshd: sshtest.Start(t, sshtest.Options{Config: "UsePAM yes\nLoginGraceTime 600\n" + config})}
+	g := &gate{t: t, account: sshtest.NewAccount(t, "bash"), sshd: sshtest.Start(t, sshtest.Options{Config: "LoginGraceTime 600\n" + config})}
 	g.s = NewServer()
 	t.Cleanup(g.s.Close)
 	return g
@@ -83,7 +83,8 @@ func (g *gate) failed(e envelope, code string, says ...string) {
 }
 
 func TestEveryQuestionOfAServer(t *testing.T) {
-	g := newGate(t, "KbdInteractiveAuthentication yes\nPasswordAuthentication yes\nAuthenticationMethods publickey,keyboard-interactive,password")
+	t.Parallel()
+	g := newGate(t, "UsePAM yes\nKbdInteractiveAuthentication yes\nPasswordAuthentication yes\nAuthenticationMethods publickey,keyboard-interactive,password")
 	key, hosts, passphrase := filepath.Join(t.TempDir(), "key"), filepath.Join(t.TempDir(), "known_hosts"), "phrase-"+random(12)
 	sshtest.Keygen(t, key, "ed25519", passphrase)
 	g.sshd.Authorize(key)
@@ -127,6 +128,7 @@ func TestEveryQuestionOfAServer(t *testing.T) {
 }
 
 func TestUnbelievedHostKey(t *testing.T) {
+	t.Parallel()
 	g := newGate(t, "")
 	hosts := filepath.Join(t.TempDir(), "known_hosts")
 	ssh := map[string]any{"host_key": "ask", "known_hosts": hosts, "user": "root", "key_path": g.sshd.Key}
@@ -153,6 +155,7 @@ func TestUnbelievedHostKey(t *testing.T) {
 }
 
 func TestQuestionsThatEndBadly(t *testing.T) {
+	t.Parallel()
 	g := newGate(t, "PasswordAuthentication yes")
 	password := g.account.Password
 	// A refusal is final: the same is not asked again.
@@ -212,6 +215,7 @@ func TestQuestionsThatEndBadly(t *testing.T) {
 
 // Nobody's answer opens a session for somebody else.
 func TestAnswersAreNotShared(t *testing.T) {
+	t.Parallel()
 	g := newGate(t, "PasswordAuthentication yes")
 	pooled := map[string]any{"pool": true}
 	if e := g.answer(g.create(pooled, nil), g.account.Password); !e.OK {
@@ -224,6 +228,7 @@ func TestAnswersAreNotShared(t *testing.T) {
 }
 
 func TestQuestionsOfAReconnect(t *testing.T) {
+	t.Parallel()
 	g := newGate(t, "PasswordAuthentication yes")
 	e := g.answer(g.create(nil, nil), g.account.Password)
 	id, ok := e.Result["session_id"].(string)

@@ -12,7 +12,7 @@ def approve(request: execkit.ApprovalRequest) -> bool | str:
 
 
 def sync() -> int:
-    with execkit.create(policy=execkit.Policy.default_deny(allow=["ls"]), on_approval=approve) as session:
+    with execkit.create(on_question=lambda question: None if question.echo else question.text, policy=execkit.Policy.default_deny(allow=["ls"]), on_approval=approve) as session:
         try:
             text: str = session.exec("ls", timeout=5, check=True).stdout
         except execkit.CommandFailed as e:

@@ -14,6 +14,7 @@ from ._audit import AuditReport, query_audit, verify_audit
 from ._ffi import call, library
 from ._info import acapabilities, alimits, capabilities, limits
 from ._policy import Policy
+from ._question import Question
 from ._result import CommandFailed, ExecResult
 from ._running import AsyncJob, AsyncRunning, Job, Running, Screen
 from ._session import AsyncSession, Session, arestore, policy_check, redact, restore
@@ -42,6 +43,7 @@ __all__ = [
     "ExecResult",
     "Job",
     "Policy",
+    "Question",
     "Running",
     "Screen",
     "Session",

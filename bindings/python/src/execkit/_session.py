@@ -12,7 +12,8 @@ import weakref
 from typing import Any
 
 from . import _errors, _ffi
-from ._aio import acall, acall_or
+from ._aio import acall
+from ._question import AsyncOnQuestion, OnQuestion, aopened, opened, refuse_async
 from ._result import ExecResult, result_of
 from ._running import AsyncJob, AsyncRunning, Job, Running, job_fields, milliseconds as _milliseconds, tty_param
 from ._stream import AsyncOnApproval, AsyncStream, OnApproval, Stream, adrain, drain
@@ -23,11 +24,11 @@ def _given(**params: Any) -> dict[str, Any]:
     return {name: value for name, value in params.items() if value is not None}
 
 
-def _create_params(transport: Any, timeout: float | None, options: dict[str, Any]) -> dict[str, Any]:
+def _create_params(transport: Any, timeout: float | None, on_question: Any, options: dict[str, Any]) -> dict[str, Any]:
     if options.get("idle_timeout") is not None:
         options["idle_timeout_ms"] = _milliseconds(options["idle_timeout"])
     options.pop("idle_timeout", None)
-    params = _given(transport=transport, timeout_ms=_milliseconds(timeout), **options)
+    params = _given(transport=transport, timeout_ms=_milliseconds(timeout), ask=True if on_question else None, **options)
     # The library copied the environment when it was loaded; the program may have changed it since.
     params.setdefault("host_env", [f"{name}={value}" for name, value in os.environ.items()])
     if _is_here(transport):  # a directory of this machine means nothing on another
@@ -102,15 +103,6 @@ def _refuse_async(on_approval: Any) -> None:
         raise TypeError("on_approval is async; use AsyncSession, or give a function that is not")
 
 
-def _destroy(late: dict[str, Any]) -> None:
-    """End a session that was opened after its caller had been interrupted, and that nobody would ever close."""
-    _ffi.call("session.destroy", {"session_id": late["session_id"]})
-
-
-async def _adestroy(late: dict[str, Any]) -> None:
-    await acall("session.destroy", {"session_id": late["session_id"]})
-
-
 _open: weakref.WeakSet[_Common] = weakref.WeakSet()
 
 
@@ -127,12 +119,12 @@ atexit.register(_close_all)
 
 
 class _Common:
-    def __init__(self, info: dict[str, Any], on_approval: Any = None) -> None:
+    def __init__(self, info: dict[str, Any], on_approval: Any = None, on_question: Any = None) -> None:
         _open.add(self)
         self.info = record(info)
         self.id: str = info["session_id"]
         self.closed = False
-        self._on_approval = on_approval
+        self._on_approval, self._on_question = on_approval, on_question
         # Commands of streams that were dropped: told to stop, and waited for before the session is used again.
         self._dropped: list[str] = []
 
@@ -148,7 +140,7 @@ class Session(Undo, _Common):
     """A live shell with state. Use it as a context manager, or close it."""
 
     @classmethod
-    def create(cls, *, transport: Any = "local", timeout: float | None = None, on_approval: OnApproval | None = None, **options: Any) -> Session:
+    def create(cls, *, transport: Any = "local", timeout: float | None = None, on_approval: OnApproval | None = None, on_question: OnQuestion | None = None, **options: Any) -> Session:
         """Open a session.
 
         Args:
@@ -157,12 +149,16 @@ class Session(Undo, _Common):
             on_approval: called with an ApprovalRequest when a person has to decide: True lets the command run, False
                 blocks it, and a string is an edited command that runs instead, after it was judged again. An exception
                 blocks. Without it such a command raises ApprovalRequired.
+            on_question: called with a Question when a server asks while the session connects or reconnects, such as a
+                password or a one-time code: return the answer, or None to refuse. It is a secret from then on. Without it,
+                or when it raises, what cannot be answered raises Unauthenticated (HostKeyUnknown of a host key).
             options: cwd, env, inherit_env, shell, on_exit, budget, label and the other fields of session.create; among
                 them quotas, what its commands may use in all (cpu_ms, memory_bytes, processes, file_bytes, output_bytes,
                 commands, wall_ms), and idle_timeout, the seconds without a call after which the session is closed.
         """
         _refuse_async(on_approval)
-        return cls(_ffi.call("session.create", _create_params(transport, timeout, options), _destroy), on_approval)
+        refuse_async(on_question)
+        return cls(opened("session.create", _create_params(transport, timeout, on_question, options), on_question), on_approval, on_question)
 
     @classmethod
     def local(cls, **options: Any) -> Session:
@@ -228,7 +224,7 @@ class Session(Undo, _Common):
         """
         params = _exec_params(self.id, command, timeout, stdin, budget, raw, cwd, env, traceparent)
         params.update(_given(yield_ms=_milliseconds(yield_after), stdin_open=stdin_open or None, tty=tty_param(tty)))
-        if yield_after is None and (on_approval or self._on_approval):
+        if yield_after is None and (on_approval or self._on_approval or self._on_question):
             result = self._stream(params, on_approval).result()
         else:
             drain(self._dropped)
@@ -269,7 +265,7 @@ class Session(Undo, _Common):
     def _stream(self, params: dict[str, Any], on_approval: OnApproval | None) -> Stream:
         _refuse_async(on_approval)
         drain(self._dropped)
-        return Stream(params, on_approval or self._on_approval, self._dropped)
+        return Stream(params, on_approval or self._on_approval, self._dropped, self._on_question)
 
     def read_output(self, output_id: str, *, offset: int | None = None, line: int | None = None, limit: int | None = None) -> Record:
         """Read a part of output that a budget left out.
@@ -302,9 +298,9 @@ class AsyncSession(AsyncUndo, _Common):
     """The same as Session, with await. Cancelling a task stops the command that it waits for."""
 
     @classmethod
-    async def create(cls, *, transport: Any = "local", timeout: float | None = None, on_approval: AsyncOnApproval | None = None, **options: Any) -> AsyncSession:
-        """Open a session. on_approval may be async; one that is not runs in a thread, so that the loop goes on."""
-        return cls(await acall_or("session.create", _create_params(transport, timeout, options), _adestroy), on_approval)
+    async def create(cls, *, transport: Any = "local", timeout: float | None = None, on_approval: AsyncOnApproval | None = None, on_question: AsyncOnQuestion | None = None, **options: Any) -> AsyncSession:
+        """Open a session. The callbacks may be async; one that is not runs in a thread, so that the loop goes on."""
+        return cls(await aopened("session.create", _create_params(transport, timeout, on_question, options), on_question), on_approval, on_question)
 
     @classmethod
     async def local(cls, **options: Any) -> AsyncSession:
@@ -334,8 +330,8 @@ class AsyncSession(AsyncUndo, _Common):
     async def exec(self, command: str, *, timeout: float | None = None, stdin: str | bytes | None = None, budget: dict[str, Any] | None = None, check: bool = False, raw: bool = False, cwd: str | None = None, env: dict[str, str | None] | None = None, traceparent: str | None = None, on_approval: AsyncOnApproval | None = None, yield_after: float | None = None, stdin_open: bool = False, tty: Any = None) -> ExecResult:
         params = _exec_params(self.id, command, timeout, stdin, budget, raw, cwd, env, traceparent)
         params.update(_given(yield_ms=_milliseconds(yield_after), stdin_open=stdin_open or None, tty=tty_param(tty)))
-        if yield_after is None and (on_approval or self._on_approval):
-            result = await AsyncStream(params, on_approval or self._on_approval, self._dropped).result()
+        if yield_after is None and (on_approval or self._on_approval or self._on_question):
+            result = await self._stream(params, on_approval).result()
         else:
             await adrain(self._dropped)
             result = result_of(await acall("session.exec", params))
@@ -343,7 +339,10 @@ class AsyncSession(AsyncUndo, _Common):
 
     def stream(self, command: str, *, timeout: float | None = None, stdin: str | bytes | None = None, budget: dict[str, Any] | None = None, raw: bool = False, cwd: str | None = None, env: dict[str, str | None] | None = None, traceparent: str | None = None, on_approval: AsyncOnApproval | None = None) -> AsyncStream:
         """Iterate over the events of a command, which starts with the first one that is asked for."""
-        return AsyncStream(_exec_params(self.id, command, timeout, stdin, budget, raw, cwd, env, traceparent), on_approval or self._on_approval, self._dropped)
+        return self._stream(_exec_params(self.id, command, timeout, stdin, budget, raw, cwd, env, traceparent), on_approval)
+
+    def _stream(self, params: dict[str, Any], on_approval: AsyncOnApproval | None) -> AsyncStream:
+        return AsyncStream(params, on_approval or self._on_approval, self._dropped, self._on_question)
 
     async def read_output(self, output_id: str, *, offset: int | None = None, line: int | None = None, limit: int | None = None) -> Record:
         """See Session.read_output."""
@@ -353,7 +352,7 @@ class AsyncSession(AsyncUndo, _Common):
         stdin_open = stdin == "open"
         params = _exec_params(self.id, command, timeout, None if stdin_open else stdin, budget, raw, cwd, env, traceparent)
         params.update(_given(tty=tty_param(tty), stdin_open=stdin_open or None))
-        stream = AsyncStream(params, on_approval or self._on_approval, self._dropped)
+        stream = self._stream(params, on_approval)
         await stream._start()
         return AsyncRunning(stream)
 
@@ -380,27 +379,30 @@ class AsyncSession(AsyncUndo, _Common):
         await self.close()
 
 
-def _restore_params(path: StrPath | None, passphrase: str | None, identities: list[str] | None, data: bytes | None, timeout: float | None, transport: Any, options: dict[str, Any]) -> dict[str, Any]:
-    session = _create_params(transport, timeout, options)
+def _restore_params(path: StrPath | None, passphrase: str | None, identities: list[str] | None, data: bytes | None, timeout: float | None, transport: Any, on_question: Any, options: dict[str, Any]) -> dict[str, Any]:
+    session = _create_params(transport, timeout, on_question, options)
     if "cwd" not in options:
         session.pop("cwd", None)  # the snapshot's own
     encoded = None if data is None else base64.b64encode(data).decode()
     return _given(path=None if path is None else os.fspath(path), data_b64=encoded, passphrase=passphrase, identities=identities, session=session)
 
 
-def restore(path: StrPath | None = None, *, passphrase: str | None = None, identities: list[str] | None = None, data: bytes | None = None, transport: Any = "local", timeout: float | None = None, on_approval: OnApproval | None = None, **options: Any) -> Session:
+def restore(path: StrPath | None = None, *, passphrase: str | None = None, identities: list[str] | None = None, data: bytes | None = None, transport: Any = "local", timeout: float | None = None, on_approval: OnApproval | None = None, on_question: OnQuestion | None = None, **options: Any) -> Session:
     """Open a session with the state of a snapshot, which is a file or its bytes.
 
     options are those of execkit.create. The policy judges functions and aliases as the code that they are; what it
     refuses is not restored and is in session.info["refused"].
     """
     _refuse_async(on_approval)
-    return Session(_ffi.call("snapshot.restore", _restore_params(path, passphrase, identities, data, timeout, transport, options), _destroy), on_approval)
+    refuse_async(on_question)
+    params = _restore_params(path, passphrase, identities, data, timeout, transport, on_question, options)
+    return Session(opened("snapshot.restore", params, on_question), on_approval, on_question)
 
 
-async def arestore(path: StrPath | None = None, *, passphrase: str | None = None, identities: list[str] | None = None, data: bytes | None = None, transport: Any = "local", timeout: float | None = None, on_approval: AsyncOnApproval | None = None, **options: Any) -> AsyncSession:
+async def arestore(path: StrPath | None = None, *, passphrase: str | None = None, identities: list[str] | None = None, data: bytes | None = None, transport: Any = "local", timeout: float | None = None, on_approval: AsyncOnApproval | None = None, on_question: AsyncOnQuestion | None = None, **options: Any) -> AsyncSession:
     """The same as restore, for an AsyncSession."""
-    return AsyncSession(await acall_or("snapshot.restore", _restore_params(path, passphrase, identities, data, timeout, transport, options), _adestroy), on_approval)
+    params = _restore_params(path, passphrase, identities, data, timeout, transport, on_question, options)
+    return AsyncSession(await aopened("snapshot.restore", params, on_question), on_approval, on_question)
 
 
 def policy_check(policy: dict[str, Any] | None, command: str, history: list[str] | None = None) -> Record:

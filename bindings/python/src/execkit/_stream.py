@@ -13,6 +13,7 @@ from typing import Any
 
 from . import _errors, _ffi
 from ._aio import acall
+from ._question import AsyncOnQuestion, OnQuestion, aanswer, answer
 from ._result import ExecResult, result_of
 
 
@@ -47,7 +48,7 @@ AsyncOnApproval = Callable[[ApprovalRequest], "bool | str | Awaitable[bool | str
 
 @dataclasses.dataclass(frozen=True)
 class Event:
-    """One item of a running command: started, stdout, stderr, approval_required, truncated, finished and others.
+    """One item of a running command: started, stdout, stderr, approval_required, question, truncated, finished and others.
 
     data is redacted output, as text or, when encoding is "base64", of bytes that are not text; result is what the
     finished event brings.
@@ -110,9 +111,9 @@ async def adrain(dropped: list[str]) -> None:
 
 
 class _Base:
-    def __init__(self, params: dict[str, Any], on_approval: Any, dropped: list[str]) -> None:
-        self._params = {**params, "approve": True} if on_approval else params
-        self._on_approval, self._dropped = on_approval, dropped
+    def __init__(self, params: dict[str, Any], on_approval: Any, dropped: list[str], on_question: Any) -> None:
+        self._params = {**params, **({"approve": True} if on_approval else {}), **({"ask": True} if on_question else {})}
+        self._on_approval, self._on_question, self._dropped = on_approval, on_question, dropped
         self._id = ""
         self._done = False
         self._waiting: collections.deque[Event] = collections.deque()
@@ -155,8 +156,8 @@ class _Base:
 class Stream(_Base, Iterator[Event]):
     """The events of a running command. Closing or dropping it stops the command."""
 
-    def __init__(self, params: dict[str, Any], on_approval: OnApproval | None, dropped: list[str]) -> None:
-        super().__init__(params, on_approval, dropped)
+    def __init__(self, params: dict[str, Any], on_approval: OnApproval | None, dropped: list[str], on_question: OnQuestion | None = None) -> None:
+        super().__init__(params, on_approval, dropped, on_question)
         self._id = _ffi.call("exec.start", self._params)["exec_id"]
 
     def _ask(self, fields: dict[str, Any]) -> None:
@@ -166,6 +167,12 @@ class Stream(_Base, Iterator[Event]):
             self._failure, answer = e, {"approve": False}
         with contextlib.suppress(_errors.InvalidArgument):  # too late; the events tell what became of the command
             _ffi.call("exec.approve", {"exec_id": self._id, "approval_id": fields["approval_id"], "who": "on_approval", **answer})
+
+    def _put(self, fields: dict[str, Any]) -> None:
+        said, raised = answer(self._on_question, fields)
+        self._failure = raised or self._failure
+        with contextlib.suppress(_errors.InvalidArgument):
+            _ffi.call("exec.answer", {"exec_id": self._id, "question_id": fields["question_id"], **said})
 
     def __iter__(self) -> Stream:
         return self
@@ -181,6 +188,8 @@ class Stream(_Base, Iterator[Event]):
                     self._take(raw)
                     if raw["type"] == "approval_required":
                         self._ask(raw["fields"])
+                    elif raw["type"] == "question":
+                        self._put(raw["fields"])
             except BaseException:
                 self.close()
                 raise
@@ -214,6 +223,9 @@ class Stream(_Base, Iterator[Event]):
 class AsyncStream(_Base, AsyncIterator[Event]):
     """The same as Stream, with async for; the command starts with the first event that is asked for."""
 
+    def __init__(self, params: dict[str, Any], on_approval: AsyncOnApproval | None, dropped: list[str], on_question: AsyncOnQuestion | None = None) -> None:
+        super().__init__(params, on_approval, dropped, on_question)
+
     async def _ask(self, fields: dict[str, Any]) -> None:
         request = _request(fields)
         try:
@@ -222,6 +234,12 @@ class AsyncStream(_Base, AsyncIterator[Event]):
             self._failure, answer = e, {"approve": False}
         with contextlib.suppress(_errors.InvalidArgument):
             await acall("exec.approve", {"exec_id": self._id, "approval_id": fields["approval_id"], "who": "on_approval", **answer})
+
+    async def _put(self, fields: dict[str, Any]) -> None:
+        said, raised = await aanswer(self._on_question, fields)
+        self._failure = raised or self._failure
+        with contextlib.suppress(_errors.InvalidArgument):
+            await acall("exec.answer", {"exec_id": self._id, "question_id": fields["question_id"], **said})
 
     async def _value(self, request: ApprovalRequest) -> Any:
         if inspect.iscoroutinefunction(self._on_approval):
@@ -256,6 +274,8 @@ class AsyncStream(_Base, AsyncIterator[Event]):
                     self._take(raw)
                     if raw["type"] == "approval_required":
                         await self._ask(raw["fields"])
+                    elif raw["type"] == "question":
+                        await self._put(raw["fields"])
             except GeneratorExit:
                 raise  # nothing may be awaited any more; the finalizer stops the command
             except BaseException:
