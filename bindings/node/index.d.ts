@@ -145,6 +145,28 @@ export interface ApprovalRequest {
  */
 export type Approver = (request: ApprovalRequest) => boolean | string | Promise<boolean | string>;
 
+/** What a server, or a locked key, wants to know while a session connects. */
+export interface Question {
+  /** `host_key` asks whether an unknown key is believed: `yes`, or its fingerprint. */
+  kind: 'password' | 'passphrase' | 'keyboard_interactive' | 'host_key' | (string & {});
+  target: string;
+  /** The server's own words, with control characters made visible. */
+  text: string;
+  /** Whether the answer may be shown while it is typed. */
+  echo: boolean;
+  questionId: string;
+  /** How much time is left. */
+  expiresMs: number;
+  /** Aborted when nobody waits for the answer any more. */
+  signal: AbortSignal;
+}
+
+/**
+ * Answers a question; null or undefined refuses, and so does an error, which becomes the `cause` of
+ * {@link Unauthenticated}. An answer is a secret of the session from then on.
+ */
+export type Asker = (question: Question) => string | null | undefined | Promise<string | null | undefined>;
+
 /** The audit log of a session. One file serves any number of sessions and processes. */
 export interface AuditOptions {
   /** The file; it is made with mode 0600 where there is none. */
@@ -237,7 +259,7 @@ export interface SSHOptions {
   config?: string | false;
   knownHosts?: string | string[];
   /** Default: `"strict"`, and `"pin"` with a fingerprint. */
-  hostKey?: 'strict' | 'accept_new' | 'pin' | 'insecure_accept_any';
+  hostKey?: 'strict' | 'accept_new' | 'ask' | 'pin' | 'insecure_accept_any';
   /** `SHA256:…` as `ssh-keygen -l` prints it. */
   fingerprint?: string;
   jump?: string;
@@ -333,6 +355,8 @@ export interface CreateOptions {
   label?: string;
   /** Asks a person where the policy or the intercept wants one. Without it such a command rejects with {@link ApprovalRequired}. */
   onApproval?: Approver | null;
+  /** Answers what a server asks while the session connects or reconnects, such as a password or a one-time code. */
+  onQuestion?: Asker | null;
   /** How long a person has to answer; no answer is a no. Default: 600,000. */
   approvalTimeoutMs?: number;
   /** Aborts the opening; the promise rejects with an `AbortError`. It has no effect on the open session. */
@@ -465,7 +489,7 @@ export class ExecResult {
 
 /** One item of a running command. A newer library may send types that are not named here. */
 export interface Event {
-  type: 'started' | 'stdout' | 'stderr' | 'tty' | 'waiting_for_input' | 'approval_required' | 'semantic' | 'job_started' | 'truncated' | 'finished' | (string & {});
+  type: 'started' | 'stdout' | 'stderr' | 'tty' | 'waiting_for_input' | 'approval_required' | 'question' | 'semantic' | 'job_started' | 'truncated' | 'finished' | (string & {});
   /** Output; base64 when `encoding` says so. */
   data?: string;
   encoding?: 'base64';

@@ -38,4 +38,4 @@ async function call(method, params = {}, options = {}) {
   return request(method, params, options.signal);
 }
 
-module.exports = { request, call };
+module.exports = { abortError, request, call };

@@ -4,12 +4,13 @@ const { isUint8Array } = require('node:util').types; // unlike instanceof, true 
 const { CommandFailed, InvalidArgument, fromWire } = require('./errors.js');
 const { Questions, checkApprover } = require('./approval.js');
 const { request } = require('./call.js');
+const { checkAsker, opened } = require('./question.js');
 const native = require('./native.js');
 const { Running, Job } = require('./running.js');
 const { toCamel, toSnake, checkOptions } = require('./names.js');
 const { addTo, pathOf } = require('./undo.js');
 
-const CREATE = ['transport', 'policy', 'redact', 'budget', 'audit', 'cwd', 'env', 'inheritEnv', 'shell', 'timeoutMs', 'idleTimeoutMs', 'onExit', 'workspace', 'quotas', 'ssh', 'docker', 'k8s', 'sandbox', 'reconnect', 'label', 'approvalTimeoutMs', 'onApproval', 'traceparent', 'signal'];
+const CREATE = ['transport', 'policy', 'redact', 'budget', 'audit', 'cwd', 'env', 'inheritEnv', 'shell', 'timeoutMs', 'idleTimeoutMs', 'onExit', 'workspace', 'quotas', 'ssh', 'docker', 'k8s', 'sandbox', 'reconnect', 'label', 'approvalTimeoutMs', 'onApproval', 'onQuestion', 'traceparent', 'signal'];
 const SSH = ['user', 'port', 'keyPath', 'keyPassphrase', 'certificatePath', 'password', 'agent', 'config', 'knownHosts', 'hostKey', 'fingerprint', 'jump', 'connectTimeoutMs', 'keepaliveMs', 'pool'];
 const DOCKER = ['host', 'context', 'user', 'workdir', 'tls', 'privileged'];
 const K8S = ['kubeconfig', 'context', 'namespace', 'container', 'selector', 'as', 'protocol'];
@@ -48,8 +49,9 @@ function bytes(text, encoding) {
   return Buffer.from(text, encoding === 'base64' ? 'base64' : 'utf8');
 }
 
-function createParams({ signal, onApproval, ...options }) {
+function createParams({ signal, onApproval, onQuestion, ...options }) {
   const params = toSnake(options);
+  if (onQuestion) params.ask = true;
   // The library copied the environment when it was loaded; the program may have changed it since.
   params.host_env = Object.entries(process.env).map(([name, value]) => `${name}=${value}`);
   // A directory of this machine means nothing on another.
@@ -91,14 +93,14 @@ function eventOf(wire, questions) {
 }
 
 /** The events of a started command. left.early turns false with the last one. */
-async function* read(ref, onApproval, signal, left) {
-  const questions = new Questions(ref, onApproval);
+async function* read(ref, callbacks, signal, left) {
+  const questions = new Questions(ref, callbacks);
   try {
     while (left.early) {
       const batch = await request('exec.events', ref, signal);
       left.early = !batch.done;
       for (const wire of batch.events) {
-        if (wire.type === 'approval_required' && onApproval) questions.put(wire.fields);
+        questions.put(wire);
         yield eventOf(wire, questions);
       }
     }
@@ -108,10 +110,10 @@ async function* read(ref, onApproval, signal, left) {
 }
 
 /** The events of a command that goes on when its reader leaves. */
-async function* readAndRelease(ref, onApproval, settle) {
+async function* readAndRelease(ref, callbacks, settle) {
   const left = { early: true };
   try {
-    for await (const event of read(ref, onApproval, undefined, left)) {
+    for await (const event of read(ref, callbacks, undefined, left)) {
       if (event.result) settle({ result: event.result });
       yield event;
     }
@@ -154,12 +156,14 @@ class Session {
   #closing;
   #running = 0;
   #onApproval;
+  #onQuestion;
 
-  constructor(key, info, onApproval) {
+  constructor(key, info, { onApproval, onQuestion }) {
     if (key !== KEY) throw new TypeError('execkit: use await Session.create(options)');
     this.info = info;
     this.id = info.sessionId;
     this.#onApproval = onApproval;
+    this.#onQuestion = onQuestion;
     native.guard(this.id);
     forgotten.register(this, { id: this.id, target: info.target }, this);
   }
@@ -167,8 +171,8 @@ class Session {
   static async create(options = {}) {
     checkOptions(options, CREATE, 'Session.create');
     checkApprover(options.onApproval);
-    const result = await request('session.create', createParams(options), options.signal, (late) => destroy(late.session_id));
-    return new Session(KEY, toCamel(result), options.onApproval);
+    checkAsker(options.onQuestion);
+    return new Session(KEY, toCamel(await opened('session.create', createParams(options), options, destroy)), options);
   }
 
   static async local(options = {}) {
@@ -204,7 +208,7 @@ class Session {
     if (typeof command !== 'string') throw new TypeError('execkit: command must be a string');
     checkOptions(options, [...EXEC, ...YIELD], 'exec');
     // What goes on cannot ask anyone: nobody reads its events.
-    const result = this.#approver(options) && options.yieldMs === undefined ? await this.#finished(command, options) : await this.#execute(command, options);
+    const result = (this.#approver(options) || this.#onQuestion) && options.yieldMs === undefined ? await this.#finished(command, options) : await this.#execute(command, options);
     return options.check ? result.check() : result;
   }
 
@@ -219,10 +223,9 @@ class Session {
     checkOptions(options, START, 'start');
     const { stdin, signal, ...rest } = options;
     const keep = stdin === 'open';
-    const onApproval = this.#approver(options);
-    const params = execParams(this.id, command, keep ? rest : { stdin, ...rest });
+    const callbacks = this.#callbacks(options);
+    const params = { ...execParams(this.id, command, keep ? rest : { stdin, ...rest }), ...callbacks.params };
     if (keep) params.stdin_open = true;
-    if (onApproval) params.approve = true;
     this.#running++;
     try {
       const ref = await request('exec.start', params, signal, stop);
@@ -237,7 +240,7 @@ class Session {
         known.outcome ??= outcome;
         release();
       };
-      return new Running(ref, readAndRelease(ref, onApproval, settle), {
+      return new Running(ref, readAndRelease(ref, callbacks, settle), {
         known,
         settle: ({ error, result }) => settle(error ? { error: fromWire(error, toCamel(error.details ?? {})) } : { result: new ExecResult(result) }),
         stop: async (started) => (await stop(started), release()),
@@ -266,6 +269,13 @@ class Session {
     return onApproval;
   }
 
+  /** Who is asked about a command, and the params that have the library ask. */
+  #callbacks(options) {
+    const onApproval = this.#approver(options);
+    const onQuestion = this.#onQuestion;
+    return { onApproval, onQuestion, params: { ...(onApproval && { approve: true }), ...(onQuestion && { ask: true }) } };
+  }
+
   async #execute(command, options) {
     const params = execParams(this.id, command, options);
     // Counting also keeps this object from being collected, and its shell from being ended, while a command runs.
@@ -285,15 +295,14 @@ class Session {
 
   async *#events(command, options) {
     const { signal } = options;
-    const onApproval = this.#approver(options);
-    const params = execParams(this.id, command, options);
-    if (onApproval) params.approve = true;
+    const callbacks = this.#callbacks(options);
+    const params = { ...execParams(this.id, command, options), ...callbacks.params };
     this.#running++;
     try {
       const ref = await request('exec.start', params, signal, stop);
       const left = { early: true };
       try {
-        yield* read(ref, onApproval, signal, left);
+        yield* read(ref, callbacks, signal, left);
       } finally {
         // The reader left early or aborted: the session is usable again when the command has stopped.
         if (left.early) await stop(ref);
@@ -327,12 +336,12 @@ addTo(Session);
 async function restore(path, { passphrase, identities, data, ...options } = {}) {
   checkOptions(options, CREATE, 'restore');
   checkApprover(options.onApproval);
+  checkAsker(options.onQuestion);
   const session = createParams(options);
   if (options.cwd === undefined) delete session.cwd; // the snapshot's own
   const bytes = data === undefined ? undefined : Buffer.from(data).toString('base64');
   const params = { path: pathOf(path), data_b64: bytes, passphrase, identities, session };
-  const result = await request('snapshot.restore', params, options.signal, (late) => destroy(late.session_id));
-  return new Session(KEY, toCamel(result), options.onApproval);
+  return new Session(KEY, toCamel(await opened('snapshot.restore', params, options, destroy)), options);
 }
 
 module.exports = { Session, ExecResult, Running, Job, restore };
