@@ -267,8 +267,9 @@ bench() {
 		python3 -m venv build/rival
 		build/rival/bin/pip install -q execkit pexpect
 	fi
-	printf '\n| Python, microseconds | p50 | p99 |\n|---|---|---|\n'
+	printf '\n| microseconds | p50 | p99 |\n|---|---|---|\n'
 	PYTHONPATH=bindings/python/src build/venv/bin/python bench/roundtrip.py ours
+	node bench/roundtrip.mjs
 	build/rival/bin/python bench/roundtrip.py rivals
 	printf '\nGo, beside a bare loop that sends eval and printf through bash -i on a pipe:\n'
 	go test -run '^$' -bench . ./core/engine ./core ./core/policy | grep ^Benchmark
@@ -362,6 +363,7 @@ dist)
 	;;
 bench)
 	"$0" python
+	step node build_node
 	step venv venv
 	step bench bench
 	;;

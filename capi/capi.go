@@ -11,6 +11,7 @@ import "C"
 import (
 	"context"
 	"os"
+	"time"
 	"unsafe"
 
 	"github.com/execkit/execkit/cmd/execkit/cli"
@@ -72,14 +73,14 @@ func goSubmit(queue C.int64_t, token C.uint64_t, method, params *C.char) C.int {
 }
 
 //export goSubmitSoon
-func goSubmitSoon(queue C.int64_t, token C.uint64_t, method, params *C.char, status *C.int) *C.char {
+func goSubmitSoon(queue C.int64_t, token C.uint64_t, method, params *C.char, waitUS C.int, status *C.int) *C.char {
 	*status = -1
 	return guarded(nil, func() *C.char {
 		q := queues.get(int64(queue))
 		if q == nil {
 			return nil
 		}
-		reply, ok := q.submitSoon(uint64(token), goText(method), []byte(goText(params)))
+		reply, ok := q.submitSoon(uint64(token), goText(method), []byte(goText(params)), time.Duration(waitUS)*time.Microsecond)
 		if !ok {
 			return nil
 		}

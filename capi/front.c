@@ -47,9 +47,10 @@ int execkit_submit(int64_t queue, uint64_t token, const char *method, const char
   return forked || method == NULL ? -1 : goSubmit(queue, token, (char *)method, (char *)params);
 }
 
-char *execkit_submit_soon(int64_t queue, uint64_t token, const char *method, const char *params, int *status) {
+char *execkit_submit_soon(int64_t queue, uint64_t token, const char *method, const char *params, int wait_us,
+                          int *status) {
   *status = -1;
-  return forked || method == NULL ? NULL : goSubmitSoon(queue, token, (char *)method, (char *)params, status);
+  return forked || method == NULL ? NULL : goSubmitSoon(queue, token, (char *)method, (char *)params, wait_us, status);
 }
 
 int execkit_cancel(int64_t queue, uint64_t token) { return forked ? -1 : goCancel(queue, token); }

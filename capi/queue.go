@@ -49,14 +49,14 @@ func (q *queue) submit(token uint64, method string, params []byte) bool {
 	return ok
 }
 
-// submitSoon is submit, but returns the reply where it comes within a few milliseconds. A thread that waits for it anyway
-// is spared the switches to another one and back, which cost as much as a short command.
-func (q *queue) submitSoon(token uint64, method string, params []byte) (reply []byte, ok bool) {
+// submitSoon is submit, but returns the reply where it comes within the given time. A thread that waits for it anyway is
+// spared the switches to another one and back, which cost as much as a short command.
+func (q *queue) submitSoon(token uint64, method string, params []byte, within time.Duration) (reply []byte, ok bool) {
 	ctx, cancel, ok := q.expect(token)
 	if !ok {
 		return nil, false
 	}
-	reply, rest := server.CallSoon(ctx, method, params)
+	reply, rest := server.CallSoon(ctx, method, params, within)
 	if rest != nil {
 		go func() {
 			defer cancel()

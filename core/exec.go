@@ -84,10 +84,11 @@ func (s *Session) Exec(ctx context.Context, command string, o ExecOptions) (*Res
 	return p.run(ctx)
 }
 
-// ExecSoon is Exec for a caller that would rather not wait: it returns within a few milliseconds, with what Exec returns
-// or with the rest of it, which must be called once, by any goroutine. Where only the start would take longer, as where
-// a person has to be asked or a connection opened, that is in the rest too.
-func (s *Session) ExecSoon(ctx context.Context, command string, o ExecOptions) (r *Result, rest func() (*Result, error), err error) {
+// ExecSoon is Exec for a caller that would rather not wait: it waits for the command no longer than the given time, a few
+// milliseconds at most, and returns what Exec returns or the rest of it, which must be called once, by any goroutine.
+// Where only the start would take longer, as where a person has to be asked or a connection opened, that is in the
+// rest too.
+func (s *Session) ExecSoon(ctx context.Context, command string, o ExecOptions, within time.Duration) (r *Result, rest func() (*Result, error), err error) {
 	if o.Yield > 0 || o.ApproveByEvent || o.QuestionsByEvent || o.StdinOpen || o.TTY != nil {
 		return nil, func() (*Result, error) { return s.Exec(ctx, command, o) }, nil
 	}
@@ -102,7 +103,7 @@ func (s *Session) ExecSoon(ctx context.Context, command string, o ExecOptions) (
 	if err != nil {
 		return nil, nil, err
 	}
-	return job.runSoon(ctx)
+	return job.runSoon(ctx, within)
 }
 
 // ready reports whether nothing but the command itself can take long: its shell lives, and neither a record that is sent
@@ -311,9 +312,9 @@ func (p *proposal) admit(ctx context.Context, approve Approver) (_ *job, err err
 	return j, nil
 }
 
-// A soonShell can say within a few milliseconds what a short command came to; see [engine.Shell.RunSoon].
+// A soonShell can say soon what a short command came to; see [engine.Shell.RunSoon].
 type soonShell interface {
-	RunSoon(ctx context.Context, c engine.Command) (engine.Outcome, func() engine.Outcome)
+	RunSoon(ctx context.Context, c engine.Command, within time.Duration) (engine.Outcome, func() engine.Outcome)
 }
 
 func (j *job) run(ctx context.Context) (*Result, error) {
@@ -335,7 +336,7 @@ func (j *job) begin(ctx context.Context) (metered context.Context, ended func())
 }
 
 // runSoon is run on a soonShell.
-func (j *job) runSoon(ctx context.Context) (r *Result, rest func() (*Result, error), err error) {
+func (j *job) runSoon(ctx context.Context, within time.Duration) (r *Result, rest func() (*Result, error), err error) {
 	lasts := false
 	defer func() {
 		if !lasts {
@@ -343,7 +344,7 @@ func (j *job) runSoon(ctx context.Context) (r *Result, rest func() (*Result, err
 		}
 	}()
 	metered, ended := j.begin(ctx)
-	out, await := j.shell.(soonShell).RunSoon(metered, j.command)
+	out, await := j.shell.(soonShell).RunSoon(metered, j.command, within)
 	if lasts = await != nil; lasts {
 		return nil, func() (*Result, error) {
 			defer j.release()

@@ -18,10 +18,12 @@ func TestExecSoon(t *testing.T) {
 		options       execkit.ExecOptions
 		stdout        string
 		err           error
+		within        time.Duration
 		lasts         bool
 	}{
-		{name: "short", command: "echo a", stdout: "a\n"},
-		{name: "long", command: "sleep 0.2; echo b", stdout: "b\n", lasts: true},
+		{name: "short", command: "echo a", stdout: "a\n", within: 3 * time.Millisecond},
+		{name: "no wait", command: "echo a", stdout: "a\n", lasts: true},
+		{name: "long", command: "sleep 0.2; echo b", stdout: "b\n", within: 3 * time.Millisecond, lasts: true},
 		{name: "stopped", command: "sleep 60", options: execkit.ExecOptions{Timeout: 100 * time.Millisecond}, lasts: true},
 		{name: "refused", command: "echo \x00", err: execkit.ErrInvalidArgument},
 		{name: "asked about", command: "rm -r /nonexistent/x", err: execkit.ErrApprovalRequired, lasts: true},
@@ -32,7 +34,7 @@ func TestExecSoon(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			s := open(t, tt.config)
-			r, rest, err := s.ExecSoon(context.Background(), tt.command, tt.options)
+			r, rest, err := s.ExecSoon(context.Background(), tt.command, tt.options, tt.within)
 			if tt.lasts && rest == nil {
 				t.Fatalf("it came at once: %+v %v", r, err)
 			}

@@ -46,10 +46,11 @@ EXECKIT_API int64_t execkit_queue_open(int *wake_fd);
  * reply arrives in the queue under token, which the caller chooses. */
 EXECKIT_API int execkit_submit(int64_t queue, uint64_t token, const char *method, const char *params);
 
-/* The same for a thread that would wait for the reply anyway: returns it where it comes within a few milliseconds, which
- * spares a short command two switches between threads. Otherwise returns NULL; *status is then 0 if the reply will arrive in
- * the queue, and -1 as above. */
-EXECKIT_API char *execkit_submit_soon(int64_t queue, uint64_t token, const char *method, const char *params, int *status);
+/* The same for a thread that has nothing else to do for wait_us microseconds (3,000 at most): returns the reply where it
+ * comes within that time, which spares a short command two switches between threads. Otherwise returns NULL; *status is
+ * then 0 if the reply will arrive in the queue, and -1 as above. */
+EXECKIT_API char *execkit_submit_soon(int64_t queue, uint64_t token, const char *method, const char *params, int wait_us,
+                                      int *status);
 
 /* Asks a submitted call to stop; a running command is interrupted and its session stays usable. The reply still
  * arrives, usually with the code cancelled. Returns -1 if no such call is pending. */

@@ -12,29 +12,32 @@ import (
 // Run runs one command to its end. It always returns: at completion, or within half a second after the timeout or
 // the end of ctx.
 func (s *Shell) Run(ctx context.Context, c Command) Outcome {
-	out, rest := s.RunSoon(ctx, c)
+	out, rest := s.RunSoon(ctx, c, firstLook)
 	if rest != nil {
 		return rest()
 	}
 	return out
 }
 
-// RunSoon runs one command as Run does, and returns within a few milliseconds: with its outcome or, where it lasts longer,
-// with the rest of Run, which must be called once, by any goroutine.
-func (s *Shell) RunSoon(ctx context.Context, c Command) (out Outcome, rest func() Outcome) {
+// RunSoon runs one command as Run does, and returns once it has ended or after about the given time, a few milliseconds at
+// most: with its outcome or, where it lasts longer, with the rest of Run, which must be called once, by any goroutine.
+func (s *Shell) RunSoon(ctx context.Context, c Command, within time.Duration) (out Outcome, rest func() Outcome) {
 	s.running.Lock()
 	r := &execution{shell: s, command: c, begin: time.Now()}
 	if !r.start(ctx) {
 		s.running.Unlock()
 		return Outcome{Exited: true, Cwd: s.cwd, Env: s.env}, nil
 	}
-	rep, end, ok := r.watch.receiveSoon()
+	rep, end, ok := r.watch.receiveSoon(min(within, firstLook))
 	if ok {
 		defer s.running.Unlock()
 		return r.finish(rep, end), nil
 	}
 	return Outcome{}, func() Outcome {
 		defer s.running.Unlock()
+		if rep, end, ok := r.watch.receiveSoon(firstLook); ok {
+			return r.finish(rep, end)
+		}
 		// Only now is it worth two goroutines to read the output while it comes. A shorter command's fits the pipes, and is
 		// read when it has ended.
 		stopOut, stopErr := s.stdout.pump(r.command.Stdout), s.stderr.pump(r.command.Stderr)

@@ -106,10 +106,10 @@ func (w *watch) nextLook(pause *time.Duration) time.Duration {
 	return d
 }
 
-// receiveSoon waits for a command that ends within firstLook, in the kernel and past the netpoller: a timer and a wake-up
-// of another thread would cost as much as the whole command.
-func (w *watch) receiveSoon() (rep report, end ending, ok bool) {
-	for slice := abandonedAfter; ; slice = firstLook - time.Since(w.begin) {
+// receiveSoon waits for a command that ends within the given time, in the kernel and past the netpoller: a timer and a
+// wake-up of another thread would cost as much as the whole command.
+func (w *watch) receiveSoon(within time.Duration) (rep report, end ending, ok bool) {
+	for slice := min(within, abandonedAfter); ; slice = within - time.Since(w.begin) {
 		if slice <= 0 {
 			return report{}, 0, false
 		}

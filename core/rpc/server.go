@@ -7,6 +7,7 @@ import (
 	"runtime/debug"
 	"sort"
 	"sync"
+	"time"
 	"unicode/utf8"
 
 	execkit "github.com/execkit/execkit/core"
@@ -109,10 +110,13 @@ func (s *Server) Call(ctx context.Context, name string, params []byte) []byte {
 	return enclosed(name, func() (any, error) { return s.Do(ctx, name, params) })
 }
 
-// CallSoon is Call for a caller that would rather not wait: it returns within a few milliseconds, with the envelope or with
-// what returns it, which must be called once, by any goroutine.
-func (s *Server) CallSoon(ctx context.Context, name string, params []byte) (reply []byte, rest func() []byte) {
-	if name != "session.exec" {
+// maxSoonParams bounds a request that CallSoon judges while its caller waits: a longer command may take milliseconds to parse.
+const maxSoonParams = 4 << 10
+
+// CallSoon is Call for a caller that would rather not wait: it waits for a command no longer than the given time, a few
+// milliseconds at most, and returns the envelope or what returns it, which must be called once, by any goroutine.
+func (s *Server) CallSoon(ctx context.Context, name string, params []byte, within time.Duration) (reply []byte, rest func() []byte) {
+	if name != "session.exec" || len(params) > maxSoonParams {
 		return nil, func() []byte { return s.Call(ctx, name, params) }
 	}
 	var await func() (*wire.ExecResult, error)
@@ -128,7 +132,7 @@ func (s *Server) CallSoon(ctx context.Context, name string, params []byte) (repl
 		if err != nil {
 			return nil, err
 		}
-		result, await, err = session.ExecSoon(ctx, req.Command, o)
+		result, await, err = session.ExecSoon(ctx, req.Command, o, within)
 		return result, err
 	})
 	if await == nil {

@@ -23,32 +23,32 @@ static void check_soon(int64_t queue, const char *session) {
   int status = 1;
   char *reply;
   snprintf(params, sizeof params, "{\"session_id\":\"%s\",\"command\":\"sleep 0.3; echo slow\"}", session);
-  reply = execkit_submit_soon(queue, 9, "session.exec", params, &status);
+  reply = execkit_submit_soon(queue, 9, "session.exec", params, 3000, &status);
   if (reply != NULL || status != 0) {
     printf("FAIL submit_soon: a long command came at once, or not at all (%d)\n", status);
     failures++;
   }
   execkit_free(reply);
-  reply = execkit_submit_soon(queue, 9, "session.exec", params, &status);
+  reply = execkit_submit_soon(queue, 9, "session.exec", params, 3000, &status);
   if (reply != NULL || status != -1) {
     printf("FAIL submit_soon: a token was taken twice\n");
     failures++;
   }
   execkit_free(reply);
-  check("a busy session", execkit_submit_soon(queue, 10, "session.exec", params, &status), "session_busy");
+  check("a busy session", execkit_submit_soon(queue, 10, "session.exec", params, 3000, &status), "session_busy");
   check("the long command", execkit_queue_wait(queue, 20000), "slow");
-  check("a bad request", execkit_submit_soon(queue, 9, "session.exec", "{", &status), "invalid_argument");
-  if (execkit_submit_soon(queue, 11, "version.get", NULL, &status) == NULL && status == 0)
+  check("a bad request", execkit_submit_soon(queue, 9, "session.exec", "{", 3000, &status), "invalid_argument");
+  if (execkit_submit_soon(queue, 11, "version.get", NULL, 3000, &status) == NULL && status == 0)
     check("a method that is no command", execkit_queue_wait(queue, 20000), "\"token\":11");
   snprintf(params, sizeof params, "{\"session_id\":\"%s\",\"command\":\"echo quick\"}", session);
   /* A busy machine may need longer; then it is in the queue. */
-  reply = execkit_submit_soon(queue, 12, "session.exec", params, &status);
+  reply = execkit_submit_soon(queue, 12, "session.exec", params, 3000, &status);
   check("a short command", reply != NULL || status != 0 ? reply : execkit_queue_wait(queue, 20000), "quick");
   if (execkit_queue_take(queue) != NULL) {
     printf("FAIL submit_soon: a reply came twice\n");
     failures++;
   }
-  if (execkit_submit_soon(queue, 13, NULL, NULL, &status) != NULL || status != -1) failures++;
+  if (execkit_submit_soon(queue, 13, NULL, NULL, 3000, &status) != NULL || status != -1) failures++;
 }
 
 static void check_fork(void) {

@@ -14,12 +14,12 @@ function abortError(signal) {
 /** Runs a method. `onLate` gets the result of a call that finished although it was aborted. */
 async function request(method, params, signal, onLate) {
   if (signal?.aborted) throw abortError(signal);
-  const { token, promise } = native.submit(method, params);
+  const { token, reply: coming } = native.submit(method, params);
   const abort = () => native.cancel(token);
   signal?.addEventListener('abort', abort, { once: true });
   let reply;
   try {
-    reply = await promise;
+    reply = await coming;
   } finally {
     signal?.removeEventListener('abort', abort);
   }

@@ -25,6 +25,7 @@ typedef struct {
   __typeof__(&execkit_abi_version) abi_version;
   __typeof__(&execkit_queue_open) queue_open;
   __typeof__(&execkit_submit) submit;
+  __typeof__(&execkit_submit_soon) submit_soon;
   __typeof__(&execkit_cancel) cancel;
   __typeof__(&execkit_queue_take) take;
   __typeof__(&execkit_queue_close) queue_close;
@@ -146,9 +147,9 @@ static void close_queue(Instance *in) {
 
 /* load(path): throws what the dynamic linker says. */
 static napi_value load(napi_env env, napi_callback_info info) {
-  static const char *const names[] = {"execkit_abi_version", "execkit_queue_open", "execkit_submit", "execkit_cancel",
-                                      "execkit_queue_take", "execkit_queue_close", "execkit_call", "execkit_free",
-                                      "execkit_main"};
+  static const char *const names[] = {"execkit_abi_version", "execkit_queue_open", "execkit_submit", "execkit_submit_soon",
+                                      "execkit_cancel", "execkit_queue_take", "execkit_queue_close", "execkit_call",
+                                      "execkit_free", "execkit_main"};
   void *symbols[sizeof names / sizeof *names], *handle;
   napi_value argv[1];
   Instance *in = enter(env, info, 1, argv, 0);
@@ -177,12 +178,13 @@ static napi_value load(napi_env env, napi_callback_info info) {
   in->abi_version = (__typeof__(in->abi_version))symbols[0];
   in->queue_open = (__typeof__(in->queue_open))symbols[1];
   in->submit = (__typeof__(in->submit))symbols[2];
-  in->cancel = (__typeof__(in->cancel))symbols[3];
-  in->take = (__typeof__(in->take))symbols[4];
-  in->queue_close = (__typeof__(in->queue_close))symbols[5];
-  in->call = (__typeof__(in->call))symbols[6];
-  in->free_string = (__typeof__(in->free_string))symbols[7];
-  in->main = (__typeof__(in->main))symbols[8];
+  in->submit_soon = (__typeof__(in->submit_soon))symbols[3];
+  in->cancel = (__typeof__(in->cancel))symbols[4];
+  in->take = (__typeof__(in->take))symbols[5];
+  in->queue_close = (__typeof__(in->queue_close))symbols[6];
+  in->call = (__typeof__(in->call))symbols[7];
+  in->free_string = (__typeof__(in->free_string))symbols[8];
+  in->main = (__typeof__(in->main))symbols[9];
   return undefined(env);
 }
 
@@ -220,16 +222,34 @@ static napi_value open_queue(napi_env env, napi_callback_info info) {
   return result;
 }
 
-/* submit(token, method, params): whether the call was accepted. */
+/* Returns a string of the library and frees it; an exception if Node has no room for it. */
+static napi_value taken(napi_env env, Instance *in, char *s) {
+  napi_value result = NULL;
+  if (napi_create_string_utf8(env, s, NAPI_AUTO_LENGTH, &result) != napi_ok)
+    napi_throw_error(env, NULL, "execkit addon: the replies do not fit into one string of Node");
+  in->free_string(s);
+  return result;
+}
+
+/* submit(token, method, params, waitMicroseconds): whether the call was accepted, or its reply where it came in that time. */
 static napi_value submit(napi_env env, napi_callback_info info) {
   uint64_t token;
-  char *method, *params;
-  napi_value argv[3], result = NULL;
-  Instance *in = enter(env, info, 3, argv, 1);
+  int32_t wait_us = 0;
+  int status = -1;
+  char *method, *params, *reply = NULL;
+  napi_value argv[4], result = NULL;
+  Instance *in = enter(env, info, 4, argv, 1);
   if (in == NULL || !token_of(env, argv[0], &token)) return NULL;
+  napi_get_value_int32(env, argv[3], &wait_us);
   method = text(env, argv[1]);
   params = method == NULL ? NULL : text(env, argv[2]);
-  if (params != NULL) result = boolean(env, in->submit(in->queue, token, method, params) == 0);
+  if (params != NULL) {
+    if (wait_us > 0)
+      reply = in->submit_soon(in->queue, token, method, params, wait_us, &status);
+    else
+      status = in->submit(in->queue, token, method, params);
+    result = reply != NULL ? taken(env, in, reply) : boolean(env, status == 0);
+  }
   free(method);
   free(params);
   return result;
@@ -246,15 +266,10 @@ static napi_value cancel(napi_env env, napi_callback_info info) {
 
 /* take(): the replies that wait as JSON, or undefined. */
 static napi_value take(napi_env env, napi_callback_info info) {
-  napi_value result = NULL;
   Instance *in = enter(env, info, 0, NULL, 1);
   char *batch = in == NULL ? NULL : in->take(in->queue);
   if (in == NULL) return NULL;
-  if (batch == NULL) return undefined(env);
-  if (napi_create_string_utf8(env, batch, NAPI_AUTO_LENGTH, &result) != napi_ok)
-    napi_throw_error(env, NULL, "execkit addon: the replies do not fit into one string of Node");
-  in->free_string(batch);
-  return result;
+  return batch == NULL ? undefined(env) : taken(env, in, batch);
 }
 
 static napi_value close_(napi_env env, napi_callback_info info) {

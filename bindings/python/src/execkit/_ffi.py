@@ -59,7 +59,7 @@ def _load() -> ctypes.CDLL:
         ("execkit_version", text, []),
         ("execkit_queue_open", number, [ctypes.POINTER(ctypes.c_int)]),
         ("execkit_submit", ctypes.c_int, [number, ctypes.c_uint64, text, text]),
-        ("execkit_submit_soon", ctypes.c_void_p, [number, ctypes.c_uint64, text, text, ctypes.POINTER(ctypes.c_int)]),
+        ("execkit_submit_soon", ctypes.c_void_p, [number, ctypes.c_uint64, text, text, ctypes.c_int, ctypes.POINTER(ctypes.c_int)]),
         ("execkit_cancel", ctypes.c_int, [number, ctypes.c_uint64]),
         ("execkit_queue_take", ctypes.c_void_p, [number]),
         ("execkit_queue_wait", ctypes.c_void_p, [number, ctypes.c_int]),
@@ -130,7 +130,7 @@ class Queue:
     def submit_soon(self, token: int, method: str, params: dict[str, Any]) -> dict[str, Any] | None:
         """Submit a call that is waited for; returns the reply if it comes within a few milliseconds."""
         name, body = _encode(method, params)
-        taken = _taken(self._lib.execkit_submit_soon(self._id, token, name, body, self._status))
+        taken = _taken(self._lib.execkit_submit_soon(self._id, token, name, body, 3000, self._status))
         if taken is not None:
             reply: dict[str, Any] = json.loads(taken)
             return reply
