@@ -36,11 +36,12 @@ install_missing() {
 		command -v objdump >/dev/null || missing+=(binutils)
 		# The programs that the live tests drive.
 		local program
-		for program in bc dc ed fzf gdb less nano perl sqlite3 vim; do
+		for program in bc dc ed fzf gdb less nano perl sqlite3 sudo vim; do
 			command -v "$program" >/dev/null || missing+=("$program")
 		done
 		command -v tclsh >/dev/null || missing+=(tcl)
 		command -v top >/dev/null || missing+=(procps)
+		compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || missing+=(postgresql)
 	fi
 	if ((${#missing[@]})); then
 		install_packages "${missing[@]}"

@@ -17,9 +17,9 @@ import (
 type dialogue struct {
 	program, command string
 	pipe             bool     // on open input and not on a terminal
-	answers          []string // "key:NAME" is a named key
+	answers          []string // "key:NAME" is a named key, "secret:TEXT" answers for a password
 	said             string   // what must have been said in the end
-	kind             string   // of the first wait; "" for any
+	kind             string   // of the first wait, or of the first ones, apart by spaces; "" for any
 }
 
 var dialogues = []dialogue{
@@ -54,6 +54,7 @@ var dialogues = []dialogue{
 	{program: "gdb", command: "gdb -q -nx", answers: []string{"print 6*7\n", "quit\n"}, said: "42"},
 	{program: "nano", command: "nano -I f", answers: []string{"word", "key:ctrl-o", "key:enter", "key:ctrl-x"}, said: ""},
 	{program: "fzf", command: "seq 30 | fzf", answers: []string{"17", "key:enter"}, said: "17"},
+	{program: "setsid", command: "bash -c 'setsid -w bash -c \"read -rsp \\\"Password: \\\" a; echo len \\${#a}\"'", answers: []string{"12345\n"}, said: "len 5", kind: "password"},
 	{program: "tclsh", command: "tclsh", answers: []string{"puts [expr 6*7]\n", "exit\n"}, said: "42"},
 }
 
@@ -68,44 +69,67 @@ func TestInteractivePrograms(t *testing.T) {
 		}
 		drove++
 		t.Run(strings.Fields(d.command)[0], func(t *testing.T) {
-			s := open(t, execkit.Config{Policy: trusting(t)})
-			o := execkit.ExecOptions{Timeout: patience}
-			if d.pipe {
-				o.StdinOpen = true
-			} else {
-				o.TTY = &execkit.TTY{}
-			}
-			f := startLive(t, s, d.command, o)
-			for i, answer := range d.answers {
-				begin := time.Now()
-				w := f.wait()
-				waited++
-				t.Logf("%s waits after %v: %s %q", d.command, time.Since(begin).Round(time.Millisecond), w.Kind, w.Prompt)
-				if i == 0 && d.kind != "" && w.Kind != d.kind {
-					t.Errorf("%s: a wait of kind %s, want %s (%q)", d.command, w.Kind, d.kind, w.Prompt)
-				}
-				var err error
-				if name, ok := strings.CutPrefix(answer, "key:"); ok {
-					err = f.r.Keys(context.Background(), name)
-				} else if answer == "close" {
-					err = f.r.CloseStdin(context.Background())
-				} else {
-					err = f.r.Write(context.Background(), []byte(answer), execkit.WriteOptions{})
-				}
-				if err != nil {
-					t.Fatal(err)
-				}
-			}
-			r := f.end()
-			if all := r.Stdout + f.text["stdout"] + f.text["tty"]; !strings.Contains(all, d.said) {
-				t.Errorf("%s: never said %q: %q", d.command, d.said, all)
-			}
+			waited += d.drive(t)
 		})
 	}
 	t.Logf("%d programs driven to their end, %d waits found", drove, waited)
 	if os.Getenv("EXECKIT_PROGRAMS") != "" && drove < 30 {
 		t.Errorf("%d programs are too few; build.sh installs them", drove)
 	}
+}
+
+// drive runs the program to its end and returns how many times it was waited for.
+func (d dialogue) drive(t *testing.T) (waits int) {
+	t.Helper()
+	s := open(t, execkit.Config{Policy: trusting(t)})
+	o := execkit.ExecOptions{Timeout: patience}
+	if d.pipe {
+		o.StdinOpen = true
+	} else {
+		o.TTY = &execkit.TTY{}
+	}
+	kinds := strings.Fields(d.kind)
+	f := startLive(t, s, d.command, o)
+	for i, answer := range d.answers {
+		begin := time.Now()
+		w := f.wait()
+		t.Logf("%s waits after %v: %s %q", d.command, time.Since(begin).Round(time.Millisecond), w.Kind, w.Prompt)
+		if i < len(kinds) && w.Kind != kinds[i] {
+			t.Errorf("%s: a wait of kind %s, want %s (%q)", d.command, w.Kind, kinds[i], w.Prompt)
+		}
+		if err := d.answer(f.r, answer); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r := f.end()
+	all := r.Stdout + f.text["stdout"] + f.text["tty"]
+	if !strings.Contains(all, d.said) {
+		t.Errorf("%s: never said %q: %q", d.command, d.said, all)
+	}
+	for _, answer := range d.answers {
+		if secret, ok := strings.CutPrefix(answer, "secret:"); ok && strings.Contains(all, strings.TrimSpace(secret)) {
+			t.Errorf("%s: the secret was shown: %q", d.command, all)
+		}
+	}
+	return len(d.answers)
+}
+
+func (d dialogue) answer(r *execkit.Running, answer string) error {
+	ctx := context.Background()
+	if name, ok := strings.CutPrefix(answer, "key:"); ok {
+		return r.Keys(ctx, name)
+	}
+	if secret, ok := strings.CutPrefix(answer, "secret:"); ok {
+		return r.Write(ctx, []byte(secret), execkit.WriteOptions{Secret: true})
+	}
+	if answer == "close" {
+		return r.CloseStdin(ctx)
+	}
+	o := execkit.WriteOptions{}
+	if w := r.Waiting(); w != nil {
+		o.To = w.On
+	}
+	return r.Write(ctx, []byte(answer), o)
 }
 
 // Output that looks like a prompt of a command that does not wait is never reported: 200 of them.

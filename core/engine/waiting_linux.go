@@ -14,7 +14,8 @@ import (
 
 // Waiting takes one look at the running command. ok says that it cannot go on without input: a process of the
 // foreground sleeps in a read of the terminal or of the open input, or in a poll that nothing else could end, and none
-// of the foreground's processes runs. What the command prints has no part in this.
+// of the foreground's processes runs. What the command prints has no part in this. A program that the foreground has put
+// in a session of its own (su -c) can read the terminal too; that such a program runs says nothing about the foreground.
 //
 // One look can meet a reader between two lines of a stream that is being fed; a caller takes two and compares Proof.
 func (s *Shell) Waiting() (w Wait, ok bool) {
@@ -28,7 +29,13 @@ func (s *Shell) Waiting() (w Wait, ok bool) {
 	}
 	var ticks int64
 	found := false
-	for _, p := range s.foregroundMembers(group) {
+	members, apart := s.foregroundMembers(group)
+	for _, p := range apart {
+		if one, is, _ := now.look(p); is && p.state == 'S' && !found {
+			w, found = one, true
+		}
+	}
+	for _, p := range members {
 		switch p.state {
 		case 'R', 'D':
 			return w, false
@@ -54,16 +61,33 @@ func (s *Shell) Waiting() (w Wait, ok bool) {
 	return w, true
 }
 
-// foregroundMembers returns the processes of a group below the shell, and the shell where the group is its own.
-func (s *Shell) foregroundMembers(group int) (members []proc) {
-	pids := []int{s.pid}
-	for i := 0; i < len(pids) && i < 1000; i++ {
-		if p, ok := readProc(pids[i]); ok && p.group == group {
-			members = append(members, p)
-		}
-		pids = append(pids, childrenOf(pids[i])...)
+// foregroundMembers returns the processes of a group below the shell, and the shell where the group is its own. apart are
+// those that they have put in sessions of their own.
+func (s *Shell) foregroundMembers(group int) (members, apart []proc) {
+	type below struct {
+		pid    int
+		inside bool // below a member
 	}
-	return members
+	own := 0
+	queue := []below{{pid: s.pid}}
+	for i := 0; i < len(queue) && i < 1000; i++ {
+		next := queue[i]
+		if p, ok := readProc(next.pid); ok {
+			if i == 0 {
+				own = p.session
+			}
+			switch {
+			case p.group == group:
+				members, next.inside = append(members, p), true
+			case next.inside && p.session != own:
+				apart = append(apart, p)
+			}
+		}
+		for _, child := range childrenOf(next.pid) {
+			queue = append(queue, below{child, next.inside})
+		}
+	}
+	return members, apart
 }
 
 // childrenOf returns the children of every thread of a process.
