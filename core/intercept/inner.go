@@ -2,6 +2,7 @@ package intercept
 
 import (
 	"path"
+	"regexp"
 	"strings"
 
 	"github.com/execkit/execkit/core/command"
@@ -31,8 +32,84 @@ var prefixes = map[string]struct {
 
 var shells = set("sh bash dash zsh ksh mksh ash rbash fish")
 
-// Inner returns the commands that a command starts through its arguments, one level deep.
+// Inner returns the commands that a command starts through its arguments, one level deep, those of its [texts] too.
 func Inner(words []command.Word) [][]command.Word {
+	all := started(words)
+	for _, t := range texts(words) {
+		sc, err := parse(t)
+		if err != nil {
+			continue
+		}
+		for _, c := range sc.Commands() {
+			if len(c.Words) > 0 {
+				all = append(all, c.Words)
+			}
+		}
+	}
+	return all
+}
+
+// texts returns what a command hands to a shell through its arguments.
+func texts(words []command.Word) []string {
+	if len(words) < 2 || !words[0].Static {
+		return nil
+	}
+	name := path.Base(words[0].Value)
+	switch name {
+	case "ssh":
+		return []string{join(skipOptions(words[1:], "-p -l -i -o -F -J -b -c -e -m -D -L -R -W -S -I -E -Q -B", 1))}
+	case "su", "script":
+		return afterFlag(words, "-c", "-qc", "--command")
+	case "eval":
+		return []string{join(words[1:])}
+	case "trap":
+		if words[1].Static {
+			return []string{words[1].Value}
+		}
+	case "env":
+		for i, w := range words[1:] {
+			if w.Static && (w.Value == "-S" || w.Value == "--split-string") && i+2 < len(words) {
+				return []string{join(words[i+2:])}
+			}
+		}
+	case "awk", "gawk", "mawk", "nawk":
+		return awkTexts(words)
+	case "parallel", "watch":
+		p := prefixes[name]
+		if rest := skipOptions(words[1:], p.vals, p.skip); len(rest) > 0 && rest[0].Static && strings.Contains(rest[0].Value, " ") {
+			return []string{join(rest)}
+		}
+	}
+	switch s, ok := shellScript(words); {
+	case !ok:
+	case shells[name]:
+		return []string{s}
+	case interpreters[name]:
+		return codeTexts(s)
+	}
+	return nil
+}
+
+// codeTexts returns the strings of a program that starts commands.
+func codeTexts(code string) (all []string) {
+	if !startsCommands.MatchString(code) {
+		return nil
+	}
+	for _, m := range literal.FindAllStringSubmatch(code, 50) {
+		if t := m[1] + m[2] + m[3]; strings.Contains(t, " ") {
+			all = append(all, strings.NewReplacer(`\"`, `"`, `\'`, `'`).Replace(t))
+		}
+	}
+	return all
+}
+
+var (
+	startsCommands = regexp.MustCompile("(system|popen|subprocess|exec|execSync|spawn|shell_exec|passthru|check_call|check_output|Command)\\b|`|%x")
+	literal        = regexp.MustCompile("\"((?:[^\"\\\\]|\\\\.)*)\"|'((?:[^'\\\\]|\\\\.)*)'|`([^`]*)`")
+)
+
+// started returns the commands that stand as words of their own among a command's arguments.
+func started(words []command.Word) [][]command.Word {
 	if len(words) < 2 || !words[0].Static {
 		return nil
 	}
@@ -40,48 +117,27 @@ func Inner(words []command.Word) [][]command.Word {
 	switch name {
 	case "find", "fd":
 		return findInner(words)
-	case "ssh":
-		return text(join(skipOptions(words[1:], "-p -l -i -o -F -J -b -c -e -m -D -L -R -W -S -I -E -Q -B", 1)))
 	case "docker", "podman", "nerdctl", "kubectl", "oc", "crictl":
 		return containerInner(words)
-	case "su":
-		return afterFlag(words, "-c", "--command")
-	case "script":
-		return afterFlag(words, "-c", "-qc", "--command")
-	case "eval":
-		return text(join(words[1:]))
-	case "trap":
-		if words[1].Static {
-			return text(words[1].Value)
-		}
+	}
+	if _, ok := prefixes[name]; !ok || len(texts(words)) > 0 || name == "trap" {
 		return nil
-	case "env":
-		for i, w := range words[1:] {
-			if w.Static && (w.Value == "-S" || w.Value == "--split-string") && i+2 < len(words) {
-				return text(join(words[i+2:]))
-			}
-		}
-	case "awk", "gawk", "mawk", "nawk":
-		return awkInner(words)
 	}
-	if shells[name] {
-		return shellText(words)
-	}
-	if p, ok := prefixes[name]; ok {
-		rest := skipOptions(words[1:], p.vals, p.skip)
-		for len(rest) > 0 && rest[0].Static && assignment(rest[0].Value) {
-			rest = rest[1:]
-		}
-		if name == "parallel" || name == "watch" {
-			if len(rest) > 0 && rest[0].Static && strings.Contains(rest[0].Value, " ") {
-				return text(join(rest))
-			}
-		}
-		if len(rest) > 0 {
-			return [][]command.Word{rest}
-		}
+	if rest := behindPrefix(words, name); len(rest) > 0 {
+		return [][]command.Word{rest}
 	}
 	return nil
+}
+
+// behindPrefix returns the words behind a program that starts the command that follows it, and behind the variables that
+// it sets.
+func behindPrefix(words []command.Word, name string) []command.Word {
+	p := prefixes[name]
+	rest := skipOptions(words[1:], p.vals, p.skip)
+	for len(rest) > 0 && rest[0].Static && assignment(rest[0].Value) {
+		rest = rest[1:]
+	}
+	return rest
 }
 
 func assignment(s string) bool {
@@ -126,50 +182,32 @@ func parse(s string) (*command.Script, error) {
 	return command.Parse(strings.ReplaceAll(s, unknown, "${__unknown}"), command.Limits{})
 }
 
-// text parses a command text that is handed to a shell.
-func text(s string) [][]command.Word {
-	sc, err := parse(s)
-	if err != nil {
-		return nil
-	}
-	var all [][]command.Word
-	for _, c := range sc.Commands() {
-		if len(c.Words) > 0 {
-			all = append(all, c.Words)
-		}
-	}
-	return all
-}
-
-func afterFlag(words []command.Word, flags ...string) [][]command.Word {
+func afterFlag(words []command.Word, flags ...string) []string {
 	for i, w := range words[:len(words)-1] {
 		for _, f := range flags {
 			if w.Static && w.Value == f {
-				return text(words[i+1].Value)
+				return []string{words[i+1].Value}
 			}
 		}
 	}
 	return nil
 }
 
-// shellScript returns the text after -c, with its clusters like -lc.
+// shellScript returns the text after -c, with its clusters like -lc; of other interpreters also after -e and -r.
 func shellScript(words []command.Word) (string, bool) {
+	letters := "c"
+	if !shells[path.Base(words[0].Value)] {
+		letters = "ceEr"
+	}
 	for i, w := range words[1:] {
 		if !w.Static || !strings.HasPrefix(w.Value, "-") {
 			return "", false
 		}
-		if !strings.HasPrefix(w.Value, "--") && strings.Contains(w.Value, "c") && i+2 < len(words) {
+		if !strings.HasPrefix(w.Value, "--") && strings.ContainsAny(w.Value, letters) && i+2 < len(words) {
 			return words[i+2].Value, true
 		}
 	}
 	return "", false
-}
-
-func shellText(words []command.Word) [][]command.Word {
-	if s, ok := shellScript(words); ok {
-		return text(s)
-	}
-	return nil
 }
 
 func findInner(words []command.Word) (all [][]command.Word) {
@@ -198,7 +236,7 @@ func containerInner(words []command.Word) [][]command.Word {
 		if w.Value == "exec" || w.Value == "run" || w.Value == "debug" {
 			rest = rest[i+1:]
 			for j, v := range rest {
-				if v.Static && v.Value == "--" {
+				if name := path.Base(words[0].Value); (name == "kubectl" || name == "oc") && v.Static && v.Value == "--" {
 					if j+1 < len(rest) {
 						return [][]command.Word{rest[j+1:]}
 					}
@@ -215,7 +253,7 @@ func containerInner(words []command.Word) [][]command.Word {
 	return nil
 }
 
-func awkInner(words []command.Word) (all [][]command.Word) {
+func awkTexts(words []command.Word) (all []string) {
 	for _, w := range words[1:] {
 		v := w.Value
 		for {
@@ -225,7 +263,7 @@ func awkInner(words []command.Word) (all [][]command.Word) {
 			}
 			v = v[i+8:]
 			if j := strings.IndexByte(v, '"'); j >= 0 {
-				all = append(all, text(v[:j])...)
+				all = append(all, v[:j])
 				v = v[j:]
 			}
 		}

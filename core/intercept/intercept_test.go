@@ -1,6 +1,9 @@
 package intercept
 
 import (
+	"maps"
+	"regexp"
+	"strings"
 	"testing"
 
 	"github.com/execkit/execkit/core/command"
@@ -49,5 +52,44 @@ func TestFactsOfEarlierCommandsCount(t *testing.T) {
 	sc, _ = command.Parse("cleanup /srv", command.Limits{})
 	if got := Match(sc, Facts{Functions: map[string][]string{"cleanup": {`cleanup() { rm -rf "$1"; }`}}}); len(got) == 0 {
 		t.Error("a function of an earlier command was not followed")
+	}
+}
+
+// TestWaysToRun holds that a command is the same danger however it is started, and that harmless ones stay harmless.
+func TestWaysToRun(t *testing.T) {
+	quoted := func(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }
+	around := func(before, after string) func(string) string {
+		return func(c string) string { return before + c + after }
+	}
+	within := func(before, after string) func(string) string {
+		return func(c string) string { return before + quoted(c) + after }
+	}
+	anything := map[string]func(string) string{
+		"bash -c": within("bash -c ", ""), "sudo sh -ec": within("sudo sh -ec ", ""), "eval": within("eval ", ""), "ssh": within("ssh host ", ""),
+		"su -c": within("su - app -c ", ""), "trap": within("trap ", " EXIT"), "watch": within("watch -n 5 ", ""), "twice": func(c string) string { return "bash -c " + quoted("sh -c "+quoted(c)) },
+		"here-document": around("bash <<'EOF'\n", "\nEOF"), "here-string": within("bash <<< ", ""), "printf": within(`printf '%s\n' `, " | sh"), "at": within("printf %s ", " | at now"),
+		"subshell": around("( ", "\n)"), "if": around("if true; then\n", "\nfi"), "loop": around("for i in 1 2; do\n", "\ndone"), "substitution": around("x=$(\n", "\n)"),
+		"function": around("f() {\n", "\n}; f"), "list": around("cd /srv && ", ""), "background": around("{ ", "\n} &"), "case": around("case x in x)\n", "\n;; esac"),
+	}
+	simple := map[string]func(string) string{
+		"sudo": around("sudo -n ", ""), "env": around("env A=1 ", ""), "assignment": around("A=1 ", ""), "timeout": around("timeout -k 5 10s ", ""), "nice": around("nice -n 5 ", ""),
+		"command": around("command ", ""), "exec": around("exec ", ""), "backslash": around(`\`, ""), "docker exec": around("docker exec c ", ""), "kubectl exec": around("kubectl exec -it p -- ", ""),
+		"strace": around("strace -f ", ""), "busybox": around("busybox ", ""), "setsid": around("setsid ", ""), "chroot": around("chroot /mnt ", ""), "xargs": around("xargs -a f ", ""),
+	}
+	isSimple := regexp.MustCompile("^[a-z][a-z0-9._-]* [^;|&<>()`#\n]*$")
+	for _, r := range Rules() {
+		for want, examples := range map[bool][]string{true: r.Hits, false: r.Passes} {
+			for _, x := range examples {
+				ways := maps.Clone(anything)
+				if isSimple.MatchString(x) {
+					maps.Copy(ways, simple)
+				}
+				for name, way := range ways {
+					if got := hits(t, way(x), r.ID); got != want {
+						t.Errorf("%s by %s: %q matches: %v", r.ID, name, way(x), got)
+					}
+				}
+			}
+		}
 	}
 }

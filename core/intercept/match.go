@@ -182,19 +182,21 @@ func (m *matcher) call(c call, sp command.Span, depth int) {
 		}
 	}
 	words := wordsOf(full)
-	if shells[c.name] {
-		if s, ok := shellScript(words); ok {
-			if sc, err := parse(s); err == nil {
-				m.script(sc, &sp)
-			}
-			return
-		}
-		m.fedShell(c, sp)
-		return
+	for _, t := range texts(words) {
+		m.text(t, sp)
 	}
-	for _, inner := range Inner(words) {
-		vals := m.resolve(inner)
-		m.call(call{args: vals, cmd: c.cmd, feeds: c.feeds}, sp, depth+1)
+	for _, inner := range started(words) {
+		m.call(call{args: m.resolve(inner), cmd: c.cmd, feeds: c.feeds}, sp, depth+1)
+	}
+	if (shells[c.name] || c.name == "at" || c.name == "batch") && len(texts(words)) == 0 {
+		m.fedShell(c, sp)
+	}
+}
+
+// text goes through a text that is handed to a shell.
+func (m *matcher) text(t string, sp command.Span) {
+	if sc, err := parse(t); err == nil {
+		m.script(sc, &sp)
 	}
 }
 
@@ -203,22 +205,48 @@ func (m *matcher) fedShell(c call, sp command.Span) {
 	if c.cmd == nil {
 		return
 	}
-	var texts []string
 	for _, r := range c.cmd.Redirs {
 		if r.Doc != nil {
-			texts = append(texts, r.Doc.Value)
+			m.text(r.Doc.Value, sp)
 		}
 	}
 	for _, f := range c.feeds {
-		if len(f) > 1 && (f[0] == "echo" || f[0] == "printf") {
-			texts = append(texts, strings.Join(f[1:], " "))
+		m.text(printed(f), sp)
+	}
+}
+
+// printed returns what echo or printf prints, and nothing for other commands. Formats other than %s are left as they are.
+func printed(argv []string) string {
+	if len(argv) < 2 {
+		return ""
+	}
+	args := argv[1:]
+	lines := strings.NewReplacer(`\n`, "\n")
+	switch argv[0] {
+	case "echo":
+		for len(args) > 0 && len(args[0]) > 1 && strings.Trim(args[0], "neE") == "-" {
+			args = args[1:]
+		}
+		return lines.Replace(strings.Join(args, " "))
+	case "printf":
+		if args[0] == "--" && len(args) > 1 {
+			args = args[1:]
+		}
+		parts := strings.Split(strings.ReplaceAll(lines.Replace(args[0]), "%b", "%s"), "%s")
+		var b strings.Builder
+		for values := args[1:]; ; {
+			for i, part := range parts {
+				if b.WriteString(part); i < len(parts)-1 && len(values) > 0 {
+					b.WriteString(values[0])
+					values = values[1:]
+				}
+			}
+			if len(values) == 0 || len(parts) == 1 {
+				return b.String()
+			}
 		}
 	}
-	for _, t := range texts {
-		if sc, err := parse(t); err == nil {
-			m.script(sc, &sp)
-		}
-	}
+	return ""
 }
 
 // downloaded notices a file that one command fetches and a later one runs.

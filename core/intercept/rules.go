@@ -169,6 +169,14 @@ func (c *call) readsData() bool {
 }
 
 func destructiveCode(c *call) bool {
+	if shells[c.name] {
+		// The text of a shell is read as such; only one in another language than bash's is searched.
+		if t, ok := shellScript(wordsOf(append([]string{c.name}, c.args...))); ok {
+			if _, err := parse(t); err == nil {
+				return false
+			}
+		}
+	}
 	if !c.flag("ecEr", "eval", "exec") && c.name != "python" {
 		return false
 	}
@@ -228,7 +236,7 @@ func database(c *call) bool {
 		}
 	}
 	for _, f := range c.feeds {
-		if len(f) > 1 && (f[0] == "echo" || f[0] == "printf") && sqlDestroys(strings.Join(f[1:], " ")) {
+		if sqlDestroys(printed(f)) {
 			return true
 		}
 	}
