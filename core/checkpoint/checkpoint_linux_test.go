@@ -14,8 +14,40 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/execkit/execkit/core/checkpoint/treetest"
 	"github.com/execkit/execkit/core/errdefs"
 )
+
+func open(t testing.TB, root string, o Options) *Workspace {
+	t.Helper()
+	o.Root = root
+	if o.Store == "" {
+		o.Store = filepath.Join(t.TempDir(), "store")
+	}
+	w, err := Open(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(w.Close)
+	return w
+}
+
+func restore(t testing.TB, w *Workspace, id string, o RestoreOptions) *Restored {
+	t.Helper()
+	plan, err := w.Preview(context.Background(), id, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.Digest = plan.Digest
+	r, err := w.Restore(context.Background(), id, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(r.Failed) > 0 {
+		t.Fatalf("failed: %q", r.Failed)
+	}
+	return r
+}
 
 func write(t testing.TB, path, content string) {
 	t.Helper()
@@ -163,7 +195,7 @@ func TestAutomaticCheckpoints(t *testing.T) {
 		t.Fatalf("got %+v", all)
 	}
 	restore(t, w, all[0].ID, RestoreOptions{})
-	if len(photo(t, root)) != 0 {
+	if len(treetest.Photo(t, root)) != 0 {
 		t.Error("the command was not taken back")
 	}
 }
@@ -181,7 +213,7 @@ func TestCrashDuringCommand(t *testing.T) {
 	m.file.Close() // what the kernel does at the end of a process
 	again := open(t, root, Options{Store: store})
 	restore(t, again, r.ID, RestoreOptions{})
-	if len(photo(t, root)) != 0 {
+	if len(treetest.Photo(t, root)) != 0 {
 		t.Error("the change of the command that nobody saw the end of was kept")
 	}
 	write(t, filepath.Join(root, "later"), "x")
@@ -231,7 +263,7 @@ func TestSwapRace(t *testing.T) {
 		write(t, filepath.Join(inner, name), "old")
 	}
 	write(t, filepath.Join(away, "a"), "precious")
-	far := photo(t, away)
+	far := treetest.Photo(t, away)
 	w := open(t, root, Options{})
 	r := save(t, w)
 	command(t, w, func() {
@@ -260,7 +292,7 @@ func TestSwapRace(t *testing.T) {
 	}
 	close(stop)
 	<-stopped
-	samePhoto(t, "outside", far, photo(t, away))
+	treetest.Same(t, "outside", far, treetest.Photo(t, away))
 }
 
 func TestWhatIsNotSaved(t *testing.T) {
@@ -482,13 +514,13 @@ func TestPreviewWritesNothing(t *testing.T) {
 	w := open(t, root, Options{})
 	r := save(t, w)
 	command(t, w, func() { write(t, filepath.Join(root, "f"), "new") })
-	store, tree := photo(t, w.store.dir), photo(t, root)
+	store, tree := treetest.Photo(t, w.store.dir), treetest.Photo(t, root)
 	plan, err := w.Preview(context.Background(), r.ID, RestoreOptions{})
 	if err != nil || len(plan.Steps) != 1 || plan.Steps[0] != (Step{"f", "replace", File}) {
 		t.Fatalf("%+v, %v", plan, err)
 	}
-	samePhoto(t, "store", store, photo(t, w.store.dir))
-	samePhoto(t, "workspace", tree, photo(t, root))
+	treetest.Same(t, "store", store, treetest.Photo(t, w.store.dir))
+	treetest.Same(t, "workspace", tree, treetest.Photo(t, root))
 	write(t, filepath.Join(root, "f"), "newer")
 	_, err = w.Restore(context.Background(), r.ID, RestoreOptions{Overwrite: true, Digest: plan.Digest})
 	wantCode(t, err, errdefs.Blocked, "changed after the restore was approved")

@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/execkit/execkit/core/checkpoint/treetest"
 )
 
 // The oracle is git: what git apply makes of a checkpoint and the diff must be the workspace.
@@ -16,7 +18,7 @@ func TestDiffAgainstGit(t *testing.T) {
 	if _, err := exec.LookPath("git"); err != nil {
 		t.Fatal("git is needed as the oracle; build.sh installs it")
 	}
-	for n := range sequences(t) {
+	for n := range treetest.Sequences(6) {
 		t.Run(strconv.Itoa(n), func(t *testing.T) {
 			r := rand.New(rand.NewPCG(uint64(n), 5))
 			root := t.TempDir()
@@ -44,7 +46,7 @@ func TestDiffAgainstGit(t *testing.T) {
 					t.Fatalf("%v: %s\n%s", err, out, patch.String())
 				}
 			}
-			samePhoto(t, "patched", filesOf(photo(t, root)), filesOf(photo(t, copied)))
+			treetest.Same(t, "patched", filesOf(treetest.Photo(t, root)), filesOf(treetest.Photo(t, copied)))
 		})
 	}
 }

@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"testing"
 	"time"
+
+	"github.com/execkit/execkit/core/checkpoint/treetest"
 )
 
 // A workspace of EXECKIT_UNDO_FILES files, 500 when that is not set, is saved, changed and restored to the byte; the times are logged.
@@ -16,7 +18,7 @@ func TestWorkspaceOfManyFiles(t *testing.T) {
 	}
 	root := t.TempDir()
 	plant(t, root, files)
-	before := photo(t, root)
+	before := treetest.Photo(t, root)
 	w := open(t, root, Options{})
 	timed := func(what string, do func()) {
 		began := time.Now()
@@ -38,7 +40,7 @@ func TestWorkspaceOfManyFiles(t *testing.T) {
 			t.Fatal(len(r.Steps))
 		}
 	})
-	samePhoto(t, "after ten changed", before, photo(t, root))
+	treetest.Same(t, "after ten changed", before, treetest.Photo(t, root))
 
 	command(t, w, func() {
 		list, err := os.ReadDir(root)
@@ -52,5 +54,5 @@ func TestWorkspaceOfManyFiles(t *testing.T) {
 		}
 	})
 	timed("restore of everything removed", func() { restore(t, w, first.ID, RestoreOptions{}) })
-	samePhoto(t, "after everything was removed", before, photo(t, root))
+	treetest.Same(t, "after everything was removed", before, treetest.Photo(t, root))
 }

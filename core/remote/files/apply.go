@@ -195,7 +195,7 @@ func (a *applying) send(s *remote.Sender, i int, action checkpoint.Action) error
 	if err := a.chunks(s, i); err != nil {
 		return err
 	}
-	return s.Line(call("ek_finish", strconv.FormatInt(op.Want.Size, 10), octalMode(op.Want.Mode), owner(op.Want), expect, ""))
+	return s.Line(call("ek_finish", strconv.FormatInt(op.Want.Size, 10), octalMode(op.Want.Mode), owner(op.Want), expect, "", ""))
 }
 
 // chunkSize is the one of package checkpoint.

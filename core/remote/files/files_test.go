@@ -2,22 +2,20 @@ package files_test
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
-	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/execkit/execkit/core/checkpoint"
+	"github.com/execkit/execkit/core/checkpoint/treetest"
 	"github.com/execkit/execkit/core/remote"
 	"github.com/execkit/execkit/core/remote/files"
 	"github.com/execkit/execkit/core/transport/transporttest"
@@ -29,6 +27,8 @@ type bench struct {
 	shell string
 	// tools are the programs that are there; nil for all of this machine.
 	tools []string
+	// scripts are programs of the test's own, by name.
+	scripts map[string]string
 }
 
 // sparse says that the target can leave holes: for that it needs dd.
@@ -37,11 +37,11 @@ func (b bench) sparse() bool { return b.tools == nil }
 var posix = []string{"cat", "chmod", "chown", "env", "id", "ln", "ls", "mkdir", "mv", "pwd", "rm", "rmdir", "tr"}
 
 var benches = []bench{
-	{"bash", "bash", nil},
-	{"dash", "dash", nil},
-	{"busybox", "busybox", nil},
-	{"stat and head", "bash", append([]string{"stat", "head", "date"}, posix...)},
-	{"posix alone", "dash", posix},
+	{name: "bash", shell: "bash"},
+	{name: "dash", shell: "dash"},
+	{name: "busybox", shell: "busybox"},
+	{name: "stat and head", shell: "bash", tools: append([]string{"stat", "head", "date"}, posix...)},
+	{name: "posix alone", shell: "dash", tools: posix},
 }
 
 // there makes a target of this machine.
@@ -79,6 +79,11 @@ func (b bench) place(t testing.TB, functions string) string {
 			t.Fatal(err)
 		}
 	}
+	for name, script := range b.scripts {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte("#!/bin/sh\n"+script), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
 	return strings.Replace(functions, standard, "PATH="+dir+";", 1)
 }
 
@@ -99,54 +104,6 @@ func workspace(t testing.TB, target *files.Target, root string) *checkpoint.Work
 	}
 	t.Cleanup(w.Close)
 	return w
-}
-
-// photo is what a tree looks like to someone who reads it with the os package alone.
-func photo(t testing.TB, root string) map[string]string {
-	t.Helper()
-	all := make(map[string]string)
-	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
-		if err != nil || path == root {
-			return err
-		}
-		info, err := d.Info()
-		if err != nil {
-			return err
-		}
-		content := ""
-		switch {
-		case info.Mode().IsRegular():
-			b, err := os.ReadFile(path)
-			if err != nil {
-				return err
-			}
-			content = fmt.Sprintf("%d bytes, %x", len(b), sha256.Sum256(b))
-		case info.Mode()&fs.ModeSymlink != 0:
-			content, _ = os.Readlink(path)
-		}
-		st := info.Sys().(*syscall.Stat_t)
-		all[path[len(root)+1:]] = fmt.Sprintf("%v %d:%d %q", info.Mode(), st.Uid, st.Gid, content)
-		return nil
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return all
-}
-
-func samePhoto(t testing.TB, want, got map[string]string) {
-	t.Helper()
-	names := slices.Sorted(maps.Keys(want))
-	for name := range got {
-		if _, ok := want[name]; !ok {
-			names = append(names, name)
-		}
-	}
-	for _, name := range names {
-		if want[name] != got[name] {
-			t.Errorf("%q is %.200s, want %.200s", name, got[name], want[name])
-		}
-	}
 }
 
 func write(t testing.TB, path, content string) {
@@ -234,14 +191,14 @@ func TestSaveAndRestore(t *testing.T) {
 	everywhere(t, func(t *testing.T, b bench) {
 		ctx, root := context.Background(), t.TempDir()
 		hard(t, root, b)
-		want := photo(t, root)
+		want := treetest.Photo(t, root)
 		target, _ := b.there(t)
 		w := workspace(t, target, root)
 		r, err := w.Save(ctx, "", false)
 		if err != nil {
 			t.Fatal(err)
 		}
-		samePhoto(t, want, photo(t, root))
+		treetest.Same(t, "restored", want, treetest.Photo(t, root))
 		if r.Unsaved != 0 {
 			t.Errorf("%d are not saved", r.Unsaved)
 		}
@@ -269,7 +226,7 @@ func TestSaveAndRestore(t *testing.T) {
 		if err != nil || len(done.Failed)+len(done.Conflicts)+len(done.Kept) > 0 {
 			t.Fatalf("%+v %+v %+v %v", done.Failed, done.Conflicts, done.Kept, err)
 		}
-		samePhoto(t, want, photo(t, root))
+		treetest.Same(t, "restored", want, treetest.Photo(t, root))
 		if st := (syscall.Stat_t{}); b.sparse() && (syscall.Stat(filepath.Join(root, "sparse"), &st) != nil || st.Blocks*512 > 2<<20) {
 			t.Errorf("the holes are filled: %d blocks", st.Blocks)
 		}
@@ -371,7 +328,7 @@ func TestOnlyItsOwnIsTakenBack(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		before := photo(t, root)
+		before := treetest.Photo(t, root)
 		done, err := w.Restore(ctx, r.ID, checkpoint.RestoreOptions{Digest: plan.Digest})
 		if err != nil || len(done.Failed) > 0 {
 			t.Fatalf("%+v, %v", done, err)
@@ -379,11 +336,52 @@ func TestOnlyItsOwnIsTakenBack(t *testing.T) {
 		if len(done.Conflicts) != 1 || done.Conflicts[0].Path != "both" || len(done.Kept) != 3 { // big, made and what they made in it
 			t.Errorf("%+v, %+v", done.Conflicts, done.Kept)
 		}
-		after := photo(t, root)
+		after := treetest.Photo(t, root)
 		for name := range before {
 			if same := after[name] == before[name]; same == (name == "ours" || name == "made/here") {
 				t.Errorf("%s: %s, and before %s", name, after[name], before[name])
 			}
 		}
 	})
+}
+
+// A file that is written is synced beside its place, where sync takes a file; one that cannot be leaves the old one. A sync
+// that takes none, which would sync every disk, is not run.
+func TestSync(t *testing.T) {
+	root := t.TempDir()
+	log, path := filepath.Join(root, "log"), filepath.Join(root, "f")
+	usage := "[ \"$1\" = --help ] && { echo 'usage: sync FILE'; exit; }\n"
+	for name, c := range map[string]struct {
+		script string
+		synced bool
+		fails  bool
+	}{
+		"takes a file": {usage + `echo "$1 ${2%-*} $(cat "./$2")" >` + log, true, false},
+		"takes none":   {"[ \"$1\" = --help ] && exit\necho all >" + log, false, false},
+		"fails":        {usage + "exit 1", false, true},
+	} {
+		b := bench{name: "sync", shell: "dash", tools: posix, scripts: map[string]string{"sync": c.script}}
+		write(t, path, "old")
+		_ = os.Remove(log)
+		target, _ := b.there(t)
+		old, err := target.Stat(t.Context(), root, "f")
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = target.Write(t.Context(), &files.Write{Dir: root, Name: "f", Content: []byte("new"), Mode: 0o644, Old: &old.State})
+		if (err != nil) != c.fails {
+			t.Errorf("%s: %v", name, err)
+		}
+		want := map[bool]string{true: "old", false: "new"}[c.fails]
+		if b, _ := os.ReadFile(path); string(b) != want {
+			t.Errorf("%s: %q", name, b)
+		}
+		said, _ := os.ReadFile(log)
+		if synced := string(said) == "-- ./.execkit new\n"; synced != c.synced || !synced && len(said) > 0 {
+			t.Errorf("%s: %q", name, said)
+		}
+		if left, _ := filepath.Glob(filepath.Join(root, ".execkit-*")); len(left) > 0 {
+			t.Errorf("%s: %q", name, left)
+		}
+	}
 }

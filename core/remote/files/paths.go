@@ -148,7 +148,8 @@ type Write struct {
 	Exclusive bool
 }
 
-// Write puts a file into its place as a whole. It is written beside that and renamed.
+// Write puts a file into its place as a whole. It is written beside that, synced to the disk where the target's sync takes a
+// file, and renamed.
 func (t *Target) Write(ctx context.Context, w *Write) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -182,7 +183,7 @@ func (t *Target) Write(ctx context.Context, w *Write) error {
 			err, rest = t.facts.send(s, part), rest[len(part):]
 		}
 		if err == nil {
-			err = s.Line(call("ek_finish", strconv.Itoa(len(w.Content)), octalMode(w.Mode), owner, t.facts.pattern(w.Old, false, false), exclusive))
+			err = s.Line(call("ek_finish", strconv.Itoa(len(w.Content)), octalMode(w.Mode), owner, t.facts.pattern(w.Old, false, false), exclusive, "sync"))
 		}
 		return err
 	}, func(next func() *remote.Frame) (err error) {

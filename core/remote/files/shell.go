@@ -14,7 +14,8 @@ import (
 // path that was meant, free of links, is accepted. From there everything is a single name of the working directory,
 // which stays the same directory whatever takes its name. A file is read through one descriptor, whose path
 // /proc tells; without /proc, what it was before and after is compared. It is written beside, under a name that
-// nobody can guess, and renamed.
+// nobody can guess, and renamed. The mv -T of busybox takes a link to a directory for one and refuses, so that a link is removed
+// before; likewise where there is no -T.
 //
 // A signal that comes while the shell is about to leave runs ek_bye itself: an exit inside the EXIT trap skips the rest of it.
 //
@@ -42,9 +43,9 @@ const statFormat = `%f %u %g %s %d %i %h %Y %Z %y|%z|%n`
 
 // library is the text of the functions. Newlines become spaces.
 var library = strings.NewReplacer("\n", " ", "\t", "", "STATFORMAT", statFormat, "FINDFORMAT", findFormat, "HUNDRED", hundred()).Replace(`
-unset -f cat cd chmod chown date dd echo env find head kill id ln ls mkdir mv printf pwd read readlink rm rmdir stat tr 2>/dev/null;
+unset -f cat cd chmod chown date dd echo env find head kill id ln ls mkdir mv printf pwd read readlink rm rmdir stat sync tr 2>/dev/null;
 PATH=/usr/bin:/bin:/usr/sbin:/sbin:/usr/local/bin:/run/current-system/sw/bin; export PATH; TZ=UTC0; export TZ;
-ek_w=$(printf "\n."); ek_w=${ek_w%.}; ek_t= ek_back= ek_dir=;
+ek_w=$(printf "\n."); ek_w=${ek_w%.}; ek_t= ek_back= ek_dir= ek_sync=;
 ek_bye() { trap "" HUP INT TERM PIPE; [ "$ek_t" ] && rm -f -- "./$ek_t"; ek_t=; ek_wd; };
 trap ek_bye EXIT; trap "ek_bye; exit 1" HUP INT TERM PIPE;
 ek_uid=$(id -u 2>/dev/null) || ek_uid=x;
@@ -100,16 +101,19 @@ ek_hole() { [ "$ek_ok" = 0 ] || return; dd if=/dev/null of="./$ek_t" bs=1 seek="
 	ek_z=$(($1-ek_x)); while [ $ek_z -ge 512 ]; do printf "%0512d" 0 | tr 0 "\000" >>"./$ek_t" || ek_ok=44; ek_z=$((ek_z-512)); done; while [ $ek_z -gt 0 ]; do printf "\000" >>"./$ek_t" || ek_ok=44; ek_z=$((ek_z-1)); done; };
 ek_size() { ek_q=$(ek_st "$ek_t"); ek_q=${ek_q#* * * }; ek_x=${ek_q%% *}; };
 ek_owner() { [ "$ek_uid" = 0 ] && [ "$1" ] || return 0; chown -h "$1" "./$2" 2>/dev/null; };
+ek_mv() { mv -f $ek_T -- "./$ek_t" "./$ek_name" 2>/dev/null; };
 ek_put() { ek_here "$ek_dir" || { ek_ok=41; return; }; ek_now "$1" "$ek_name" || { ek_ok=47; return; };
 	if [ "$2" ]; then ln -- "./$ek_t" "./$ek_name" 2>/dev/null || { ek_ok=48; ek_now - "$ek_name" || ek_ok=47; return; };
 	else if ! [ "$ek_T" ]; then if [ -L "./$ek_name" ]; then rm -f -- "./$ek_name"; elif [ -d "./$ek_name" ]; then ek_ok=47; return; fi; fi;
-	mv -f $ek_T -- "./$ek_t" "./$ek_name" 2>/dev/null || { ek_ok=48; return; }; fi;
+	ek_mv || { [ -L "./$ek_name" ] && rm -f -- "./$ek_name" && ek_mv; } || { ek_ok=48; return; }; fi;
 	if [ "$2" ]; then rm -f -- "./$ek_t"; fi;
 	if [ -e "./$ek_name/$ek_t" ] || [ -L "./$ek_name/$ek_t" ]; then rm -f -- "./$ek_name/$ek_t"; ek_ok=47; fi; ek_t=; ek_here "$ek_dir" || ek_ok=41; };
 ek_done() { [ "$ek_ok" = 0 ] || { [ "$ek_t" ] && rm -f -- "./$ek_t"; }; ek_t=; [ "$ek_ok" = 40 ] || ek_wd; ek_e "$ek_ok"; };
 ek_finish() { if [ "$ek_ok" = 0 ]; then ek_size; [ "$ek_x" = "$1" ] || ek_ok=45; fi;
 	if [ "$ek_ok" = 0 ]; then ek_owner "$3" "$ek_t" || ek_ok=46; fi; if [ "$ek_ok" = 0 ]; then chmod "$2" "./$ek_t" 2>/dev/null || ek_ok=46; fi;
+	if [ "$ek_ok" = 0 ] && [ "$6" ]; then ek_flush "$ek_t" || ek_ok=44; fi;
 	if [ "$ek_ok" = 0 ]; then ek_put "$4" "$5"; fi; ek_done; };
+ek_flush() { [ "$ek_sync" ] || case $(sync --help 2>&1) in *FILE*) ek_sync=yes;; *) ek_sync=no;; esac; [ $ek_sync = no ] || sync -- "./$1" 2>/dev/null; };
 ek_sym() { ek_ok=$1; ek_name=$2; if [ "$ek_ok" = 0 ]; then ek_wr; ek_t=$3; ln -s -- "$4" "./$ek_t" 2>/dev/null || { ek_t=; ek_ok=44; }; fi;
 	if [ "$ek_ok" = 0 ]; then ek_owner "$5" "$ek_t" || ek_ok=46; fi; if [ "$ek_ok" = 0 ]; then ek_put "$6" ""; fi; ek_done; };
 ek_rm() { ek_ok=$1; if [ "$ek_ok" = 0 ]; then ek_wr; if ! ek_now "$3" "$2"; then ek_ok=47; elif [ "$4" ]; then rmdir -- "./$2" 2>/dev/null || ek_ok=44; else rm -f -- "./$2" 2>/dev/null || ek_ok=44; fi; fi; ek_done; };
