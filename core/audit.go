@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 	"unicode/utf8"
 
@@ -40,17 +42,24 @@ type auditor struct {
 	source  audit.Source
 	options AuditOptions
 
+	// execs begins the identifiers of the session's commands, and count ends them: random bytes for each would cost a
+	// tenth of a record.
+	execs string
+	count atomic.Int64
+
 	mu     sync.Mutex
 	failed error // of the last append, where commands go on without it
 	closed bool
 }
+
+func (a *auditor) execID() string { return a.execs + "_" + strconv.FormatInt(a.count.Add(1), 10) }
 
 // newAuditor opens the log. The source's target is filled in when the session is open.
 func newAuditor(s *Session, o *AuditOptions) (*auditor, error) {
 	if o == nil {
 		return nil, nil
 	}
-	a := &auditor{options: *o}
+	a := &auditor{options: *o, execs: newID("x")}
 	if o.Dir != "" {
 		if o.Path != "" {
 			return nil, errdefs.New(errdefs.InvalidArgument, "audit: path and dir are both given").WithHint("give one of them").WithDetail("field", "audit")
@@ -148,10 +157,9 @@ func (a *auditor) close(reason string) error {
 	return err
 }
 
-// commandRecord is the part that every record about a command has.
-func (s *Session) commandRecord(kind audit.Kind, command string) *audit.Record {
+// commandRecord is the part that every record about a command has. shown is the command, redacted.
+func commandRecord(kind audit.Kind, shown string) *audit.Record {
 	r := &audit.Record{Kind: kind}
-	shown := redactText(s.redact, command)
 	if len(shown) > audit.MaxText {
 		r.CommandBytes, r.CommandSHA256 = len(shown), audit.Sum(shown)
 	}
@@ -194,8 +202,8 @@ func (p *proposal) intent(j *job) error {
 	if s.audit == nil {
 		return nil
 	}
-	j.execID = newID("x")
-	r := s.commandRecord(audit.Intent, p.command)
+	j.execID = s.audit.execID()
+	r := commandRecord(audit.Intent, redactText(s.redact, p.command))
 	r.Exec, r.TimeoutMS = j.execID, j.command.Timeout.Milliseconds()
 	r.Decision, r.Rules, r.ApprovedBy = p.verdict.decision.Decision, ruleIDs(p.verdict.decision.Rules), redactText(s.redact, p.verdict.decision.ApprovedBy)
 	s.callersOwn(r, p)
@@ -210,7 +218,7 @@ func (j *job) outcome(result *Result, out engine.Outcome) error {
 	if s.audit == nil {
 		return nil
 	}
-	r := s.commandRecord(audit.Outcome, j.asked)
+	r := commandRecord(audit.Outcome, result.Command)
 	r.Exec, r.Intent, r.Cwd, r.ExitCode, r.Signal, r.DurationMS = j.execID, j.intent, result.Cwd, result.ExitCode, result.Signal, &result.DurationMS
 	r.TimedOut, r.Cancelled, r.ShellExited, r.Redactions = result.TimedOut, out.Cancelled, result.ShellExited, result.Redactions
 	if n := s.audit.options.OutputBytes; n > 0 {
@@ -251,7 +259,7 @@ func (p *proposal) blocked(err error) error {
 	if s.audit == nil || e.Code == errdefs.AuditFailed {
 		return err
 	}
-	r := s.commandRecord(audit.Block, p.command)
+	r := commandRecord(audit.Block, redactText(s.redact, p.command))
 	r.Code, r.Reason = string(e.Code), audit.Cut(redactText(s.redact, e.Message), audit.MaxText)
 	r.Blocker, _ = e.Details["source"].(string)
 	if rules, ok := e.Details["rules"].([]wire.RuleRef); ok {
@@ -274,7 +282,7 @@ func (p *proposal) answered(who, answer string) error {
 	if s.audit == nil {
 		return nil
 	}
-	r := s.commandRecord(audit.Approval, p.command)
+	r := commandRecord(audit.Approval, redactText(s.redact, p.command))
 	r.Who, r.Answer, r.Digest, r.Rules = redactText(s.redact, who), answer, p.digest(), ruleIDs(p.verdict.decision.Rules)
 	s.callersOwn(r, p)
 	_, err := s.audit.append(r)
