@@ -8,7 +8,6 @@ import (
 )
 
 func atoi(s string) int     { n, _ := strconv.Atoi(s); return n }
-func itoa(n int) string     { return strconv.Itoa(n) }
 func special(s string) bool { return len(s) == 1 && strings.Contains("?#@*$!-0123456789", s) }
 
 // dynamic visits a part that is only known when it runs. Text of a here-document is emitted without quotes around it.

@@ -97,22 +97,7 @@ func (sc *scanner) passFlag(p int) int {
 			return -1
 		}
 	}
-	for i < len(b) && b[i] == ' ' {
-		i++
-	}
-	q := byte(0)
-	if i < len(b) && (b[i] == '"' || b[i] == '\'') {
-		q = b[i]
-		i++
-	}
-	e := i
-	for e < len(b) && b[e] != q && (q != 0 || !isSpace(b[e])) {
-		e++
-	}
-	if text := string(b[i:min(e, i+maxJudge)]); len(text) < 3 || placeholder(text) || text[0] == '-' || reference(text) {
-		return -1
-	}
-	return sc.add(i, e, "password")
+	return sc.addArgument(argument(b, i))
 }
 
 // fromLiteral redacts the values of kubectl create secret --from-literal=NAME=VALUE, whatever the name.
@@ -126,15 +111,7 @@ func (sc *scanner) fromLiteral(p int) int {
 		return -1
 	}
 	i++
-	q := byte(0)
-	if i < len(b) && (b[i] == '"' || b[i] == '\'') {
-		q = b[i]
-		i++
-	}
-	e := i
-	for e < len(b) && b[e] != q && (q != 0 || !isSpace(b[e])) {
-		e++
-	}
+	i, e := argument(b, i)
 	k := bytes.IndexByte(b[i:e], '=')
 	if k < 0 {
 		return -1

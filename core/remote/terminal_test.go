@@ -260,7 +260,6 @@ func TestTerminalLies(t *testing.T) {
 		t.Run(lie, func(t *testing.T) {
 			t.Parallel()
 			l := local(t)
-			opened := 0
 			dir := t.TempDir()
 			liar := filepath.Join(dir, "liar")
 			if err := os.WriteFile(liar, []byte("#!/bin/sh\n"+lie+"\n"), 0o700); err != nil {
@@ -274,7 +273,6 @@ func TestTerminalLies(t *testing.T) {
 			if out := await(t, ended); out.Exited || out.Status == 0 && !out.Cancelled {
 				t.Errorf("%.200q %+v", h, out)
 			}
-			opened++
 			if _, err := os.Stat(dir + "/ran"); err == nil {
 				t.Error("the command ran")
 			}
