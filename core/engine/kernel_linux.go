@@ -47,13 +47,7 @@ func sessionMembers(leader int) []int {
 		if err != nil || pid == leader {
 			continue
 		}
-		stat, err := os.ReadFile(procPath(pid, "stat"))
-		if err != nil {
-			continue
-		}
-		// The command name may hold spaces and brackets; the fields after the last ')' are state, ppid, pgrp, session.
-		f := bytes.Fields(stat[bytes.LastIndexByte(stat, ')')+1:])
-		if len(f) > 3 && string(f[3]) == strconv.Itoa(leader) {
+		if session, err := unix.Getsid(pid); err == nil && session == leader {
 			pids = append(pids, pid)
 		}
 	}
