@@ -222,11 +222,7 @@ func (j *job) outcome(result *Result, out engine.Outcome) error {
 	r.Exec, r.Intent, r.Cwd, r.ExitCode, r.Signal, r.DurationMS = j.execID, j.intent, result.Cwd, result.ExitCode, result.Signal, &result.DurationMS
 	r.TimedOut, r.Cancelled, r.ShellExited, r.Redactions = result.TimedOut, out.Cancelled, result.ShellExited, result.Redactions
 	if n := s.audit.options.OutputBytes; n > 0 {
-		if result.Encoding == "base64" {
-			n = n / 4 * 4
-			r.Encoding = result.Encoding
-		}
-		r.Stdout, r.Stderr = audit.Cut(result.Stdout, n), audit.Cut(result.Stderr, n)
+		r.Encoding, r.Stdout, r.Stderr = shownOutput(result, n)
 	}
 	if b := result.Budget["stdout"]; b != nil {
 		r.StdoutBytes = b.BytesTotal
@@ -250,6 +246,32 @@ func (j *job) outcome(result *Result, out engine.Outcome) error {
 		result.Hint = s.audit.lapse()
 	}
 	return nil
+}
+
+// shownOutput is the beginning of each stream as it is recorded. Of a result in base64, what is text is recorded as such: a
+// person reads the log.
+func shownOutput(r *Result, n int) (encoding, stdout, stderr string) {
+	if r.Encoding != "base64" {
+		return "", audit.Cut(r.Stdout, n), audit.Cut(r.Stderr, n)
+	}
+	out, isText := beginning(r.Stdout, n)
+	errs, alsoText := beginning(r.Stderr, n)
+	if isText && alsoText {
+		return "", out, errs
+	}
+	n = n / 4 * 4
+	return r.Encoding, audit.Cut(r.Stdout, n), audit.Cut(r.Stderr, n)
+}
+
+// beginning decodes the first n bytes of a stream in base64, up to the border of a rune, and reports whether they are text.
+func beginning(encoded string, n int) (string, bool) {
+	// One rune more than what is kept, so that it is known to be whole.
+	data, err := base64.StdEncoding.DecodeString(encoded[:min(len(encoded), (n+utf8.UTFMax)/3*4+4)])
+	if err != nil {
+		return "", false
+	}
+	text := audit.Cut(string(data), n)
+	return text, utf8.ValidString(text)
 }
 
 // blocked records a command that was refused, and adds the number of the record to the error.

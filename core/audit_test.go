@@ -300,3 +300,22 @@ func BenchmarkExecAudited(b *testing.B) {
 		})
 	}
 }
+
+// What a result gives in base64 is recorded as text where it is text: a person reads the log.
+func TestAuditOfRawOutput(t *testing.T) {
+	s, path := audited(t, execkit.Config{}, execkit.AuditOptions{OutputBytes: 100})
+	for _, command := range []string{`echo 日本; echo e >&2`, `i=0; while [ $i -lt 80 ]; do printf 日; i=$((i+1)); done`, `printf '\377'; echo e >&2`, `printf '%099d日' 0`, `printf '%300d\377' 0`} {
+		if _, err := s.Exec(context.Background(), command, execkit.ExecOptions{Raw: true}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i, want := range []audit.Record{
+		{Stdout: "日本\n", Stderr: "e\n"}, {Stdout: strings.Repeat("日", 33)}, {Encoding: "base64", Stdout: "/w==", Stderr: "ZQo="},
+		{Stdout: strings.Repeat("0", 99)}, {Stdout: strings.Repeat(" ", 100)},
+	} {
+		got := records(t, path, "outcome")[i]
+		if got.Encoding != want.Encoding || got.Stdout != want.Stdout || got.Stderr != want.Stderr {
+			t.Errorf("%d: %q %q %q", i, got.Encoding, got.Stdout, got.Stderr)
+		}
+	}
+}

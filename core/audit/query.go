@@ -9,6 +9,7 @@ import (
 
 // A Filter chooses records. Every field that is set must fit.
 type Filter struct {
+	// Session is the identifier of a session or its beginning, of ten characters or more.
 	Session  string   `json:"session,omitempty"`
 	Label    string   `json:"label,omitempty"`
 	Exec     string   `json:"exec,omitempty"`
@@ -105,6 +106,14 @@ func (s *Selection) take(f *Filter, text []byte, l *line) bool {
 }
 
 func (f *Filter) fits(r *Record) bool {
-	return (f.Session == "" || f.Session == r.Session) && (f.Label == "" || f.Label == r.Label) &&
+	return (f.Session == "" || IsSession(r.Session, f.Session)) && (f.Label == "" || f.Label == r.Label) &&
 		(f.Exec == "" || f.Exec == r.Exec) && (f.Contains == "" || strings.Contains(r.Command, f.Contains))
+}
+
+// minSession is how much of an identifier has to be given: what programs print of one that they shorten.
+const minSession = 10
+
+// IsSession reports whether an identifier is the one that was given, whole or by its beginning.
+func IsSession(id, given string) bool {
+	return id == given || len(given) >= minSession && strings.HasPrefix(id, given)
 }

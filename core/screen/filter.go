@@ -112,7 +112,7 @@ func (f *filter) ground(r rune) {
 	case r < 0x20 || r >= 0x7f && r < 0xa0:
 	case r == utf8.RuneError || r == filler:
 		f.print(utf8.RuneError)
-	case unicode.In(r, unicode.Mn, unicode.Me, unicode.Cf):
+	case Cells(r) == 0:
 		// Joined to the character before it on a real screen; a cell holds one.
 	default:
 		f.print(r)
@@ -121,7 +121,7 @@ func (f *filter) ground(r rune) {
 
 func (f *filter) print(r rune) {
 	f.last = r
-	wide := r >= 0x1100 && isWide(r)
+	wide := Cells(r) == 2
 	if f.insert {
 		n := "1"
 		if wide {
@@ -140,9 +140,17 @@ func (f *filter) print(r rune) {
 	f.out = utf8.AppendRune(f.out, r)
 }
 
-func isWide(r rune) bool {
-	k := width.LookupRune(r).Kind()
-	return k == width.EastAsianWide || k == width.EastAsianFullwidth
+// Cells returns how many places of a line a character takes: none where it joins the one before, or two where it is wide.
+func Cells(r rune) int {
+	if unicode.In(r, unicode.Mn, unicode.Me, unicode.Cf) {
+		return 0
+	}
+	if r >= 0x1100 {
+		if k := width.LookupRune(r).Kind(); k == width.EastAsianWide || k == width.EastAsianFullwidth {
+			return 2
+		}
+	}
+	return 1
 }
 
 func (f *filter) escape(r rune) {

@@ -266,7 +266,7 @@ func recordLines(r *audit.Record) []string {
 		}
 	}
 	lines := []string{head}
-	if r.Kind == audit.Outcome && r.Encoding == "" {
+	if r.Kind == audit.Outcome {
 		lines = append(lines, outputLines(r)...)
 	}
 	return lines
@@ -301,6 +301,10 @@ func outputLines(r *audit.Record) []string {
 		total      int64
 	}{{"    | ", r.Stdout, r.StdoutBytes}, {"    ! ", r.Stderr, r.StderrBytes}} {
 		if s.text == "" {
+			continue
+		}
+		if r.Encoding != "" {
+			lines = append(lines, fmt.Sprintf("%s(%d bytes that are not text)", s.mark, s.total))
 			continue
 		}
 		for line := range strings.Lines(s.text) {

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -47,6 +48,15 @@ func record(t *testing.T, commands ...string) (log, head string) {
 	return log, head
 }
 
+func sessionOf(t *testing.T, log string) string {
+	t.Helper()
+	s, err := audit.Query(log, audit.Filter{Kinds: []string{"open"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s.Records[0].Session
+}
+
 func TestAuditCommand(t *testing.T) {
 	log, head := record(t, "echo one", "rm -rf x", "cat")
 	kept, _, err := audit.ReadHeadFile(head)
@@ -77,6 +87,8 @@ func TestAuditCommand(t *testing.T) {
 		{"no log", "audit verify /nonexistent", 125, "", "no such file"},
 		{"a directory", "audit verify /tmp", 125, "", "regular file"},
 		{"replay", "replay LOG", 0, "$ echo one", ""},
+		{"replay of a session by its beginning", "replay LOG --session " + shortID(sessionOf(t, log)), 0, "$ echo one", ""},
+		{"query of a session by too little", "audit query LOG --session s_", 0, "", ""},
 		{"replay of no session", "replay LOG --session none", 125, "", "no such session"},
 		{"watch nothing", "watch a b", 125, "", "give one"},
 	} {
@@ -246,8 +258,55 @@ func TestWatched(t *testing.T) {
 	if path, err := watched(nil, func(name string) string { return env[name] }); err != nil || path != "file" {
 		t.Error(path, err)
 	}
+	env["EXECKIT_MCP_AUDIT"] = `{"path":"file","syslog":true}`
+	if path, err := watched(nil, func(name string) string { return env[name] }); err != nil || path != "file" {
+		t.Error(path, err)
+	}
 	if _, err := watched(nil, func(string) string { return "" }); err == nil {
 		t.Error("nothing is watched")
+	}
+}
+
+// Keys that come in one piece are each one, and an escape sequence stays whole.
+func TestKeys(t *testing.T) {
+	for typed, want := range map[string][]string{
+		"j": {"j"}, "jjq": {"j", "j", "q"}, "\x1b": {"\x1b"}, "\x1b[B\x1b[B\x1bOAq": {"\x1b[B", "\x1b[B", "\x1bOA", "q"}, "\x1b[5~a": {"\x1b[5~", "a"}, "": nil, "ü\n": {"ü", "\n"},
+	} {
+		if got := splitKeys(typed); !slices.Equal(got, want) {
+			t.Errorf("%q: %q, want %q", typed, got, want)
+		}
+	}
+}
+
+// What is read stays where it is while the log grows, and a wide character takes two places.
+func TestViewScrolls(t *testing.T) {
+	v := newView("log")
+	if !strings.Contains(v.lines(100, 10)[0], "waiting for the first session") {
+		t.Error(v.lines(100, 10)[0])
+	}
+	grow := func(n int) {
+		for i := range n {
+			v.add([]*audit.Record{{Kind: audit.Intent, Source: audit.Source{Session: "s_one"}, Command: fmt.Sprintf("echo %d 日本", i)}}, nil)
+		}
+	}
+	grow(50)
+	v.lines(100, 20)
+	v.press("b")
+	before := v.body(100, 10)
+	grow(7)
+	if after := v.body(100, 10); !slices.Equal(before, after) {
+		t.Errorf("%q became %q", before, after)
+	}
+	if v.press("g"); !strings.Contains(v.body(100, 10)[0], "echo 0 ") {
+		t.Errorf("%q", v.body(100, 10))
+	}
+	if v.press("\x1b[F"); !strings.Contains(v.body(100, 10)[9], "echo 6 ") {
+		t.Errorf("%q", v.body(100, 10))
+	}
+	for width, want := range map[int]string{0: "", 1: "a", 2: "a", 3: "a日", 4: "a日", 5: "a日本", 9: "a日本e\u0301"} {
+		if got := fit("a日本e\u0301", width); got != want {
+			t.Errorf("%d: %q", width, got)
+		}
 	}
 }
 
@@ -265,7 +324,7 @@ func TestView(t *testing.T) {
 	v.add([]*audit.Record{{Kind: audit.Intent, Source: audit.Source{Session: "s_two"}, Command: "sleep 9", TimeMS: time.Now().UnixMilli()}}, nil)
 	screen := func() string { return strings.Join(v.lines(100, 30), "\n") }
 	text := screen()
-	for _, want := range []string{"2 sessions  3 commands  2 blocked   log whole so far", "s_one", "runs", "$ sleep 9 (", "| built", "(100 bytes)", "rm -rf /"} {
+	for _, want := range []string{"2 sessions  3 commands  2 blocked   log whole so far", "s_one", "runs", " s) $ sleep 9", "| built", "(100 bytes)", "rm -rf /"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("%q is not in\n%s", want, text)
 		}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/execkit/execkit/core/audit"
+	"github.com/execkit/execkit/core/screen"
 )
 
 // keptLines bounds the transcript of the full-screen view.
@@ -79,7 +80,11 @@ func (v *view) addRecord(r *audit.Record) {
 		s.state = "closed"
 	}
 	for _, text := range recordLines(r) {
-		v.transcript = append(v.transcript, transcriptLine{r.Session, text, r.Kind == audit.Block})
+		line := transcriptLine{r.Session, text, r.Kind == audit.Block}
+		v.transcript = append(v.transcript, line)
+		if v.scroll > 0 && v.shows(line) {
+			v.scroll++ // what is read stays where it is
+		}
 	}
 }
 
@@ -100,8 +105,17 @@ func (v *view) press(key string) bool {
 		v.scroll += 10
 	case "\x1b[6~", " ":
 		v.scroll = max(v.scroll-10, 0)
+	case "\x1b[H", "\x1b[1~", "\x1bOH", "g":
+		v.scroll = keptLines
+	case "\x1b[F", "\x1b[4~", "\x1bOF", "G":
+		v.scroll = 0
 	}
 	return false
+}
+
+// shows reports whether a line belongs to the chosen session.
+func (v *view) shows(line transcriptLine) bool {
+	return v.chosen < 0 || v.chosen >= len(v.sessions) || line.session == v.sessions[v.chosen].id
 }
 
 // frame is one picture of the screen.
@@ -120,11 +134,14 @@ func (v *view) frame(width, height int) string {
 
 // lines are at most height lines of at most width characters, with colours.
 func (v *view) lines(width, height int) []string {
-	state := "whole so far"
-	if v.damage != "" {
+	state := "log whole so far"
+	switch {
+	case v.damage != "":
 		state = v.damage
+	case len(v.sessions) == 0:
+		state = "waiting for the first session"
 	}
-	lines := []string{"\x1b[7m" + fit(fmt.Sprintf(" execkit watch %s   %d sessions  %d commands  %d blocked   log %s", plain(v.path), len(v.sessions), v.commands, v.blocks, state), width)}
+	lines := []string{"\x1b[7m" + fit(fmt.Sprintf(" execkit watch %s   %d sessions  %d commands  %d blocked   %s", plain(v.path), len(v.sessions), v.commands, v.blocks, state), width)}
 	// The sessions take at most a third; those around the chosen one are shown.
 	shown := min(len(v.sessions), max((height-3)/3, 1))
 	first := min(max(v.chosen-shown+1, len(v.sessions)-shown, 0), max(len(v.sessions)-shown, 0))
@@ -138,7 +155,7 @@ func (v *view) lines(width, height int) []string {
 	if v.chosen >= 0 && v.chosen < len(v.sessions) {
 		what = v.sessions[v.chosen].id
 	}
-	lines = append(lines, "\x1b[2m"+fit("── "+what+" ── up/down session, a all, PgUp/PgDn scroll, q quit "+strings.Repeat("─", width), width))
+	lines = append(lines, "\x1b[2m"+fit("── "+what+" ── up/down session, a all, PgUp/PgDn/Home/End scroll, q quit "+strings.Repeat("─", width), width))
 	return append(lines, v.body(width, height-len(lines))...)
 }
 
@@ -146,7 +163,7 @@ func (v *view) sessionLine(i, width int) string {
 	s := v.sessions[i]
 	text := fmt.Sprintf(" %-10s %-12s %-10s %-6s %4d cmds %3d blocked  %s", shortID(s.id), s.label, s.target, s.state, s.commands, s.blocks, s.cwd)
 	if s.running != "" {
-		text += fmt.Sprintf(" $ %s (%d s)", s.running, max(time.Now().UnixMilli()-s.since, 0)/1000)
+		text += fmt.Sprintf(" (%d s) $ %s", max(time.Now().UnixMilli()-s.since, 0)/1000, s.running)
 	}
 	colour := ""
 	switch {
@@ -163,7 +180,7 @@ func (v *view) sessionLine(i, width int) string {
 func (v *view) body(width, height int) []string {
 	var mine []transcriptLine
 	for _, line := range v.transcript {
-		if v.chosen < 0 || v.chosen >= len(v.sessions) || line.session == v.sessions[v.chosen].id {
+		if v.shows(line) {
 			mine = append(mine, line)
 		}
 	}
@@ -181,8 +198,12 @@ func (v *view) body(width, height int) []string {
 	return lines
 }
 
-// fit cuts a text to a width in characters.
+// fit cuts a text to a width in places of the screen, of which some characters take two.
 func fit(text string, width int) string {
-	runes := []rune(text)
-	return string(runes[:min(len(runes), max(width, 0))])
+	for i, r := range text {
+		if width -= screen.Cells(r); width < 0 {
+			return text[:i]
+		}
+	}
+	return text
 }

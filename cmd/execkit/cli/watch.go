@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"time"
 
 	"github.com/execkit/execkit/core/audit"
 	"github.com/execkit/execkit/core/errdefs"
+	"github.com/execkit/execkit/core/wire"
 )
 
 // watchEvery is the pause between two looks at a log: soon enough for a person, seldom enough to cost nothing.
@@ -21,6 +23,7 @@ func watchCommand() command {
 		name: "watch", args: " [LOG|DIRECTORY]", summary: "Follow an audit log, or a directory of them, as it grows",
 		examples: []string{
 			"execkit watch audit.jsonl            # full screen; keys: up and down choose a session, q ends",
+			"execkit watch audit.jsonl --session s_ab12cd34   # one session, also by the beginning of its ID",
 			"execkit watch --follow audit.jsonl   # line by line",
 			"execkit watch                        # what EXECKIT_MCP_AUDIT_DIR or EXECKIT_MCP_AUDIT names",
 		},
@@ -62,8 +65,9 @@ func watched(words []string, getenv func(string) string) (string, error) {
 		return "", errdefs.New(errdefs.InvalidArgument, "watch: give one log or directory")
 	}
 	for _, name := range []string{"EXECKIT_MCP_AUDIT_DIR", "EXECKIT_MCP_AUDIT"} {
-		if path := getenv(name); path != "" {
-			return path, nil
+		if text := getenv(name); text != "" {
+			o, err := wire.ParseAudit(text)
+			return o.Path + o.Dir, err // only one of them is set
 		}
 	}
 	return "", errdefs.New(errdefs.InvalidArgument, "watch: no log is given").
@@ -104,7 +108,7 @@ func (w *watcher) poll() (records []*audit.Record, damage []*audit.Damage, err e
 			return nil, nil, err
 		}
 		for _, r := range found {
-			if w.session == "" || r.Session == w.session {
+			if w.session == "" || audit.IsSession(r.Session, w.session) {
 				records = append(records, r)
 			}
 		}
@@ -172,6 +176,7 @@ func watchScreen(a *app, w *watcher) (int, error) {
 	keys := make(chan string)
 	go readKeys(a, tty, keys)
 	v := newView(w.path)
+	shown := ""
 	for {
 		records, damage, err := w.poll()
 		if err != nil {
@@ -179,20 +184,29 @@ func watchScreen(a *app, w *watcher) (int, error) {
 		}
 		v.add(records, damage)
 		width, height := terminalSize(tty)
-		if _, err := tty.WriteString(v.frame(width, height)); err != nil {
-			return 0, err
+		if frame := v.frame(width, height); frame != shown {
+			if _, err := tty.WriteString(frame); err != nil {
+				return 0, err
+			}
+			shown = frame
 		}
 		select {
 		case <-a.ctx.Done():
 			return exitOK, nil
-		case key := <-keys:
-			if v.press(key) {
+		case typed := <-keys:
+			if slices.ContainsFunc(splitKeys(typed), v.press) {
 				return exitOK, nil
 			}
 		case <-time.After(watchEvery):
 		}
 	}
 }
+
+// key is one key: an escape sequence, or a character.
+var key = regexp.MustCompile(`\x1b\[[0-?]*[ -/]*[@-~]|\x1bO.|(?s:.)`)
+
+// splitKeys takes apart what came in one piece: keys that were held down, or pressed while the connection was slow.
+func splitKeys(typed string) []string { return key.FindAllString(typed, -1) }
 
 // readKeys passes on what is typed, an escape sequence in one piece, until the terminal is closed.
 func readKeys(a *app, tty *os.File, keys chan<- string) {
