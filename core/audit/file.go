@@ -23,6 +23,8 @@ type file interface {
 	Sync() error
 	Lock(wait time.Duration) error
 	Unlock() error
+	// Protect takes the file from everyone but its owner.
+	Protect() error
 	// Is reports whether path still names this file, and its size. A path that names nothing is no error.
 	Is(path string) (same bool, size int64, err error)
 	Close() error
@@ -47,12 +49,6 @@ func openFile(path string, flags int) (file, error) {
 		err = errdefs.New(errdefs.InvalidArgument, "audit: %s is not a regular file", errdefs.Quote(path)).
 			WithHint("give the path of a file; it is made where there is none").WithDetail("field", "audit")
 	}
-	if err == nil && info.Mode().Perm()&0o077 != 0 && flags&os.O_APPEND != 0 {
-		if err = f.Chmod(0o600); err != nil {
-			err = errdefs.New(errdefs.InvalidArgument, "audit: others may read %s and its mode cannot be changed: %v", errdefs.Quote(path), err).
-				WithHint("chmod 600 it, or give another path")
-		}
-	}
 	if err != nil {
 		_ = f.Close()
 		return nil, err
@@ -74,6 +70,19 @@ func openError(path string, err error) error {
 		hint = "it is a directory; give the path of a file in it"
 	}
 	return errdefs.New(errdefs.InvalidArgument, "audit: %v", err).WithHint("%s", hint).WithDetail("field", "audit").WithCause(err)
+}
+
+// Protect implements file.
+func (f *osFile) Protect() error {
+	info, err := f.Stat()
+	if err == nil && info.Mode().Perm()&0o077 != 0 {
+		err = f.Chmod(0o600)
+	}
+	if err != nil {
+		return errdefs.New(errdefs.InvalidArgument, "audit: others may read %s and its mode cannot be changed: %v", errdefs.Quote(f.Name()), err).
+			WithHint("chmod 600 it, or give another path")
+	}
+	return nil
 }
 
 func (f *osFile) Size() (int64, error) {

@@ -229,11 +229,13 @@ const publishing = "publishing the head of"
 
 // failed is the error of a log that cannot be written.
 func (w *Writer) failed(doing string, err error) *errdefs.Error {
-	var e *errdefs.Error
-	if errors.As(err, &e) && e.Code == errdefs.AuditFailed {
-		return e
+	hint, why := "mend the log's file or name another; with on_failure \"continue\" commands run without a record", err.Error()
+	if e := (*errdefs.Error)(nil); errors.As(err, &e) {
+		if e.Code == errdefs.AuditFailed {
+			return e
+		}
+		hint, why = e.Hint, e.Message
 	}
-	hint := "mend the log's file or name another; with on_failure \"continue\" commands run without a record"
 	switch {
 	case doing == publishing:
 		hint = "commands run again when the head arrives where it is kept; with on_failure \"continue\" they run without"
@@ -244,7 +246,7 @@ func (w *Writer) failed(doing string, err error) *errdefs.Error {
 	case errors.Is(err, errLocked):
 		hint = "end the process that holds it; lslocks shows it"
 	}
-	return errdefs.New(errdefs.AuditFailed, "%s the audit log %s failed: %v", doing, errdefs.Quote(w.o.Path), err).
+	return errdefs.New(errdefs.AuditFailed, "%s the audit log %s failed: %s", doing, errdefs.Quote(w.o.Path), why).
 		WithHint("%s", hint).WithDetail("path", w.o.Path).WithCause(err)
 }
 

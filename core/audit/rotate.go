@@ -195,15 +195,19 @@ func lineAfter(f io.ReaderAt, offset int64) (int64, error) {
 
 // continueFile seals a torn tail or begins an empty file.
 func (w *Writer) continueFile(c *chain, size int64) error {
+	if c.gap != nil && w.began == 0 {
+		if err := w.tornStart(size); err != nil {
+			return err
+		}
+		w.began = w.o.now().UnixMilli()
+	}
+	// Not before: a file that is no log is somebody else's, and stays as it is.
+	if err := w.file.Protect(); err != nil {
+		return err
+	}
 	if c.gap != nil {
 		torn, sum := c.gapSize, c.gapHash
 		c.gap = nil
-		if w.began == 0 {
-			if err := w.tornStart(size); err != nil {
-				return err
-			}
-			w.began = w.o.now().UnixMilli()
-		}
 		return w.seal(size, torn, sum)
 	}
 	w.size = size
