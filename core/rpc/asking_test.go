@@ -218,7 +218,11 @@ func TestAnswersAreNotShared(t *testing.T) {
 	t.Parallel()
 	g := newGate(t, "PasswordAuthentication yes")
 	pooled := map[string]any{"pool": true}
-	if e := g.answer(g.create(pooled, nil), g.account.Password); !e.OK {
+	// Nor does anybody wait for an answer of somebody else's person.
+	e := g.create(pooled, nil)
+	g.failed(g.create(pooled, map[string]any{"ask": false}), "unauthenticated")
+	g.asked(g.create(pooled, nil))
+	if e := g.answer(e, g.account.Password); !e.OK {
 		t.Fatalf("%+v", e)
 	}
 	g.failed(g.create(pooled, map[string]any{"ask": false}), "unauthenticated")

@@ -64,7 +64,7 @@ func (f *sessionFlags) request() (map[string]any, error) {
 			WithHint("give seconds, or 0 for no limit")
 	}
 	// Rounded up, since 0 would mean no limit at all.
-	request := map[string]any{"transport": f.transport, "cwd": f.cwd, "timeout_ms": int64(math.Ceil(f.timeout * 1000))}
+	request := map[string]any{"ask": true, "transport": f.transport, "cwd": f.cwd, "timeout_ms": int64(math.Ceil(f.timeout * 1000))}
 	// As other command lines have it, the trace of whoever started this one.
 	if place := os.Getenv("TRACEPARENT"); place != "" {
 		if _, err := telemetry.ParseTraceparent(place); err == nil {
@@ -112,9 +112,9 @@ func (f *sessionFlags) openSession(a *app, server *rpc.Server) (info wire.Sessio
 	if err != nil {
 		return info, err
 	}
-	result, err := server.Do(a.ctx, "session.create", params)
+	result, err := server.Do(execkit.WithAsker(a.ctx, a.answer), "session.create", params)
 	if err != nil {
-		return info, err
+		return info, unanswered(err)
 	}
 	info, ok := result.(wire.SessionInfo)
 	if !ok {
@@ -125,24 +125,33 @@ func (f *sessionFlags) openSession(a *app, server *rpc.Server) (info wire.Sessio
 
 // execute runs one command in a session, and asks at the terminal where the policy wants a person.
 func execute(a *app, server *rpc.Server, request wire.Exec) (*wire.ExecResult, error) {
-	r, err := server.Exec(a.ctx, &request, a.ask)
+	r, err := server.Exec(execkit.WithAsker(a.ctx, a.answer), &request, a.ask)
 	if err != nil {
-		return nil, unasked(err)
+		return nil, unanswered(unasked(err))
 	}
 	return r, nil
 }
 
 // unasked says so where an error came of having no terminal to ask at.
 func unasked(err error) error {
-	if !errors.Is(err, errNoTerminal) {
+	e := errdefs.From(err)
+	if !errors.Is(err, errNoTerminal) || e.Code != errdefs.Blocked {
 		return err
 	}
-	e := errdefs.From(err)
 	e.Code, e.Message = errdefs.ApprovalRequired, "the command needs a person's approval and there is no terminal to ask at"
 	if reason, ok := e.Details["reason"].(string); ok {
 		e.Message += ": " + reason
 	}
 	return e.WithHint("run execkit at a terminal, or allow the command in a policy file (--policy)").WithCause(nil)
+}
+
+// unanswered says so where a server asked and there was no terminal to answer at.
+func unanswered(err error) error {
+	e := errdefs.From(err)
+	if !errors.Is(err, errNoTerminal) || e.Code == errdefs.ApprovalRequired {
+		return err
+	}
+	return e.WithHint("run execkit at a terminal, where the server's question can be answered, or use a key or an agent")
 }
 
 func execCommand() command {

@@ -12,6 +12,14 @@ func rawTerminal(tty *os.File) (restore func(), err error) {
 	return changeTerminal(tty, func(t *unix.Termios) { t.Lflag &^= unix.ICANON | unix.ECHO })
 }
 
+// hideTyping keeps the terminal from showing the lines that are typed; restore undoes it.
+func hideTyping(tty *os.File) (restore func(), err error) {
+	return changeTerminal(tty, func(t *unix.Termios) {
+		t.Lflag = t.Lflag&^unix.ECHO | unix.ICANON | unix.ISIG | unix.ECHONL // the end of the line is shown
+		t.Iflag |= unix.ICRNL
+	})
+}
+
 // drivable reports whether f is a terminal whose settings can be changed.
 func drivable(f *os.File) bool {
 	return control(f, func(fd int) error {

@@ -52,10 +52,10 @@ type authenticator struct {
 
 // An asks puts the questions of one connection to a person. One that was not answered is the last.
 type asks struct {
-	ask      transport.Asker        // nil if nobody can be asked
-	pause    func() (resume func()) // stops the deadline: a person takes the time that a person takes
-	answered bool                   // somebody was asked and answered
-	failed   error                  // why a question was not
+	ask    transport.Asker        // nil if nobody can be asked
+	pause  func() (resume func()) // stops the deadline: a person takes the time that a person takes
+	begin  func()                 // called before the person is asked
+	failed error                  // why a question was not
 }
 
 // can says whether there is still somebody to ask.
@@ -70,13 +70,13 @@ func (a *asks) asker() transport.Asker {
 		if a.failed != nil {
 			return "", a.failed
 		}
+		a.begin()
 		defer a.pause()()
 		answer, err := a.ask(ctx, q)
 		if err != nil {
 			a.failed = err
 			return "", err
 		}
-		a.answered = true
 		return answer, nil
 	}
 }

@@ -28,9 +28,9 @@ const (
 // clientVersion is what servers log of us.
 const clientVersion = "SSH-2.0-execkit"
 
-// dial connects hop by hop. Every hop's key is checked and every hop authenticates us.
-func dial(ctx context.Context, r *route) (_ *connection, err error) {
-	personal := false
+// dial connects hop by hop. Every hop's key is checked and every hop authenticates us. It calls asking before a person is
+// asked.
+func dial(ctx context.Context, r *route, asking func()) (_ *connection, err error) {
 	var below []io.Closer // connections that the next one runs through
 	defer func() {
 		if err != nil {
@@ -39,7 +39,7 @@ func dial(ctx context.Context, r *route) (_ *connection, err error) {
 	}()
 	var client *gossh.Client
 	for i, h := range r.hops {
-		next, v, err := dialHop(ctx, h, client, &personal)
+		next, v, err := dialHop(ctx, h, client, asking)
 		if err != nil {
 			if i < len(r.hops)-1 {
 				var e *errdefs.Error
@@ -51,9 +51,7 @@ func dial(ctx context.Context, r *route) (_ *connection, err error) {
 		}
 		client = next
 		if i == len(r.hops)-1 {
-			c := newConnection(client, below, v, r)
-			c.personal = personal
-			return c, nil
+			return newConnection(client, below, v, r), nil
 		}
 		below = append(below, client)
 	}
@@ -66,21 +64,21 @@ func closeAll(list []io.Closer) {
 	}
 }
 
-// dialHop connects to a hop; it sets personal if a person's answer was part of that.
-func dialHop(ctx context.Context, h *hop, through *gossh.Client, personal *bool) (*gossh.Client, *verifier, error) {
+// dialHop connects to a hop; it calls asking before a person is asked.
+func dialHop(ctx context.Context, h *hop, through *gossh.Client, asking func()) (*gossh.Client, *verifier, error) {
 	if h.policy.mode == modePin {
-		return dialPinned(ctx, h, through, personal)
+		return dialPinned(ctx, h, through, asking)
 	}
 	v, err := newVerifier(&h.policy)
 	if err != nil {
 		return nil, nil, err
 	}
-	client, err := handshake(ctx, h, through, v, v.order(h.crypto.hostKeys), personal)
+	client, err := handshake(ctx, h, through, v, v.order(h.crypto.hostKeys), asking)
 	return client, v, err
 }
 
 // dialPinned tries one type of key after the other: a fingerprint does not say of which of the server's keys it is.
-func dialPinned(ctx context.Context, h *hop, through *gossh.Client, personal *bool) (*gossh.Client, *verifier, error) {
+func dialPinned(ctx context.Context, h *hop, through *gossh.Client, asking func()) (*gossh.Client, *verifier, error) {
 	algorithms := plainAlgorithms(h.crypto.hostKeys, false)
 	var wrong error
 	for len(algorithms) > 0 {
@@ -88,7 +86,7 @@ func dialPinned(ctx context.Context, h *hop, through *gossh.Client, personal *bo
 		if err != nil {
 			return nil, nil, err
 		}
-		client, err := handshake(ctx, h, through, v, algorithms, personal)
+		client, err := handshake(ctx, h, through, v, algorithms, asking)
 		if err == nil {
 			return client, v, nil
 		}
@@ -105,7 +103,7 @@ func dialPinned(ctx context.Context, h *hop, through *gossh.Client, personal *bo
 	return nil, nil, wrong
 }
 
-func handshake(ctx context.Context, h *hop, through *gossh.Client, v *verifier, algorithms []string, personal *bool) (*gossh.Client, error) {
+func handshake(ctx context.Context, h *hop, through *gossh.Client, v *verifier, algorithms []string, asking func()) (*gossh.Client, error) {
 	conn, err := open(ctx, h, through)
 	if err != nil {
 		return nil, err
@@ -113,9 +111,8 @@ func handshake(ctx context.Context, h *hop, through *gossh.Client, v *verifier, 
 	steps := newPhases(ctx, h.timeout, func() { _ = conn.Close() })
 	defer steps.done()
 	steps.enter(phaseKex)
-	a := &authenticator{ctx: ctx, creds: &h.creds, algos: h.crypto.pubkeys, attempts: make(map[string]int), asks: &asks{ask: h.creds.ask, pause: steps.pause}}
+	a := &authenticator{ctx: ctx, creds: &h.creds, algos: h.crypto.pubkeys, attempts: make(map[string]int), asks: &asks{ask: h.creds.ask, pause: steps.pause, begin: asking}}
 	defer a.close()
-	defer func() { *personal = *personal || a.asks.answered }()
 	v.confirm = func(key gossh.PublicKey) error { return a.confirm(&h.policy, key) }
 	var verified atomic.Bool
 	v.onDone = func() { verified.Store(true); steps.enter(phaseAuth) }

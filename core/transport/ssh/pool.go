@@ -30,14 +30,31 @@ type attempt struct {
 	waiting int // the one who dials included
 	done    chan struct{}
 	err     error
-	asks    bool // a person may have been asked
+	// asking is closed when a person is asked: nobody else waits for that, or shares what comes of it.
+	asking chan struct{}
+	once   sync.Once
+}
+
+func newAttempt() *attempt {
+	return &attempt{waiting: 1, done: make(chan struct{}), asking: make(chan struct{})}
+}
+
+func (t *attempt) ask() { t.once.Do(func() { close(t.asking) }) }
+
+// personal says that a person was asked.
+func (t *attempt) personal() bool {
+	select {
+	case <-t.asking:
+		return true
+	default:
+		return false
+	}
 }
 
 // shared says that the failure is that of everybody who waited. What the caller gave up, and what a person's answer was part
 // of, is not.
 func (t *attempt) shared() bool {
-	personal := t.asks && (errors.Is(t.err, errdefs.Sentinel(errdefs.Unauthenticated)) || errors.Is(t.err, errdefs.Sentinel(errdefs.HostKeyUnknown)))
-	return !personal && !errors.Is(t.err, errdefs.Sentinel(errdefs.Cancelled)) && !errors.Is(t.err, context.DeadlineExceeded)
+	return !t.personal() && !errors.Is(t.err, errdefs.Sentinel(errdefs.Cancelled)) && !errors.Is(t.err, context.DeadlineExceeded)
 }
 
 func newPool() *pool { return &pool{accounts: make(map[string]*account)} }
@@ -125,9 +142,9 @@ func (p *pool) reserve(ctx context.Context, r *route, where place) (_ *connectio
 			limit = max(limit-1, 1)
 		}
 		// Each connection that is under way will take as many as the limit says.
-		i := slices.IndexFunc(a.dialing, func(t *attempt) bool { return t.waiting < limit })
+		i := slices.IndexFunc(a.dialing, func(t *attempt) bool { return t.waiting < limit && !t.personal() })
 		if i < 0 {
-			t := &attempt{waiting: 1, done: make(chan struct{}), asks: r.target().creds.ask != nil}
+			t := newAttempt()
 			a.dialing = append(a.dialing, t)
 			p.mu.Unlock()
 			c, err := p.dial(ctx, r, a, t, where.owner)
@@ -137,6 +154,7 @@ func (p *pool) reserve(ctx context.Context, r *route, where place) (_ *connectio
 		t.waiting++
 		p.mu.Unlock()
 		select {
+		case <-t.asking:
 		case <-t.done:
 			if t.err != nil && t.shared() {
 				return nil, false, copyOf(errdefs.From(t.err))
@@ -181,13 +199,13 @@ func (c *connection) take() {
 }
 
 func (p *pool) dial(ctx context.Context, r *route, a *account, t *attempt, owner *sshTransport) (*connection, error) {
-	c, err := dial(ctx, r)
+	c, err := dial(ctx, r, t.ask)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	a.dialing = slices.DeleteFunc(a.dialing, func(other *attempt) bool { return other == t })
 	t.err = err
 	if err == nil {
-		c.live, c.owner = 1, owner
+		c.live, c.owner, c.personal = 1, owner, t.personal()
 		a.connections = append(a.connections, c)
 	}
 	close(t.done)

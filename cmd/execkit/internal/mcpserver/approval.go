@@ -30,10 +30,13 @@ const maxAsked = 1000
 type question struct {
 	digest  string
 	expires time.Time
+	// opening and id are those of a question that a server asked; see openSession.
+	opening, id string
 }
 
 // inputRequired is the outcome of a call that first needs the user.
 type inputRequired struct {
+	key   string
 	form  *mcp.ElicitParams
 	state string
 }
@@ -43,7 +46,9 @@ func (*inputRequired) Error() string { return "the user has to be asked" }
 // execute runs a command and has the client ask its user where the policy wants a person. A client that cannot ask
 // makes it approval_required; nothing in the arguments of a call can approve.
 func (s *server) execute(ctx context.Context, req *mcp.CallToolRequest, r *wire.Exec) (any, error) {
-	return s.asking(req, func(approve execkit.Approver) (any, error) { return s.api.Exec(ctx, r, approve) })
+	return s.asking(req, func(approve execkit.Approver) (any, error) {
+		return s.api.Exec(withAsker(ctx, req), r, approve)
+	})
 }
 
 // asking makes a call with an approver for this client, or none.
@@ -51,7 +56,7 @@ func (s *server) asking(req *mcp.CallToolRequest, call func(execkit.Approver) (a
 	if !canAsk(req) {
 		return call(nil)
 	}
-	if p := req.Session.InitializeParams(); p != nil && p.ProtocolVersion < roundTrips {
+	if asksAtOnce(req) {
 		return call(func(ctx context.Context, a execkit.ApprovalRequest) (execkit.Approval, error) {
 			answer, err := req.Session.Elicit(ctx, form(a))
 			if err != nil {
@@ -66,7 +71,7 @@ func (s *server) asking(req *mcp.CallToolRequest, call func(execkit.Approver) (a
 	var wanted *inputRequired
 	result, err := call(func(_ context.Context, a execkit.ApprovalRequest) (execkit.Approval, error) {
 		// The session is not held while the user thinks; the command is judged again when the answer comes.
-		wanted = &inputRequired{form: form(a), state: s.remember(question{a.Digest, a.Expires})}
+		wanted = &inputRequired{key: approvalKey, form: form(a), state: s.remember(question{digest: a.Digest, expires: a.Expires})}
 		return execkit.Approval{}, nil
 	})
 	if err != nil && wanted != nil {
@@ -83,10 +88,7 @@ func canAsk(req *mcp.CallToolRequest) bool {
 
 // answered is the approver of a call that brings the user's answer.
 func (s *server) answered(p *mcp.CallToolParamsRaw) execkit.Approver {
-	s.mu.Lock()
-	q, known := s.asked[p.RequestState]
-	delete(s.asked, p.RequestState)
-	s.mu.Unlock()
+	q, known := s.recall(p.RequestState)
 	return func(_ context.Context, a execkit.ApprovalRequest) (execkit.Approval, error) {
 		switch {
 		case !known:
@@ -99,6 +101,15 @@ func (s *server) answered(p *mcp.CallToolParamsRaw) execkit.Approver {
 		answer, _ := p.InputResponses[approvalKey].(*mcp.ElicitResult)
 		return approval(answer), nil
 	}
+}
+
+// recall returns the question that a state stands for, once.
+func (s *server) recall(state string) (q question, known bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	q, known = s.asked[state]
+	delete(s.asked, state)
+	return q, known
 }
 
 // remember keeps a question and returns the state that stands for it, which cannot be guessed.

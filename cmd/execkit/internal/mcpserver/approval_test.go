@@ -16,10 +16,15 @@ import (
 // asking connects a client of a protocol version whose user answers with answer.
 func asking(t *testing.T, version string, answer func(*mcp.ElicitParams) (*mcp.ElicitResult, error)) *mcp.ClientSession {
 	t.Helper()
+	return askingUnder(t, Settings{}, version, answer)
+}
+
+func askingUnder(t *testing.T, settings Settings, version string, answer func(*mcp.ElicitParams) (*mcp.ElicitResult, error)) *mcp.ClientSession {
+	t.Helper()
 	here, there := mcp.NewInMemoryTransports()
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan struct{})
-	go func() { defer close(ended); _ = Serve(ctx, Settings{}, there) }()
+	go func() { defer close(ended); _ = Serve(ctx, settings, there) }()
 	o := &mcp.ClientOptions{ElicitationHandler: func(_ context.Context, r *mcp.ElicitRequest) (*mcp.ElicitResult, error) { return answer(r.Params) }}
 	client, err := mcp.NewClient(&mcp.Implementation{Name: "test", Version: "1"}, o).Connect(ctx, here, &mcp.ClientSessionOptions{ProtocolVersion: version})
 	if err != nil {
@@ -110,20 +115,20 @@ func TestAnswersAreBound(t *testing.T) {
 	}
 	s := &server{asked: make(map[string]question)}
 	later, past := time.Now().Add(time.Minute), time.Now().Add(-time.Minute)
-	good := s.remember(question{"d", later})
+	good := s.remember(question{digest: "d", expires: later})
 	// Remembering drops what has expired, so an expired one is put there by hand.
-	s.asked["old"] = question{"d", past}
+	s.asked["old"] = question{digest: "d", expires: past}
 	for _, tt := range []struct {
 		name, state, digest string
 		answers             mcp.InputResponseMap
 		want                bool
 	}{
 		{"late", "old", "d", yes, false},
-		{"of another command", s.remember(question{"e", later}), "d", yes, false},
-		{"without an answer", s.remember(question{"d", later}), "d", nil, false},
-		{"under another name", s.remember(question{"d", later}), "d", mcp.InputResponseMap{"x": &mcp.ElicitResult{Action: "accept"}}, false},
+		{"of another command", s.remember(question{digest: "e", expires: later}), "d", yes, false},
+		{"without an answer", s.remember(question{digest: "d", expires: later}), "d", nil, false},
+		{"under another name", s.remember(question{digest: "d", expires: later}), "d", mcp.InputResponseMap{"x": &mcp.ElicitResult{Action: "accept"}}, false},
 		//lint:ignore SA1019 a client may still send it, and the server must not take it for an answer
-		{"of another kind", s.remember(question{"d", later}), "d", mcp.InputResponseMap{approvalKey: &mcp.ListRootsResult{}}, false},
+		{"of another kind", s.remember(question{digest: "d", expires: later}), "d", mcp.InputResponseMap{approvalKey: &mcp.ListRootsResult{}}, false},
 		{"as it should be", good, "d", yes, true},
 		{"again", good, "d", yes, false},
 	} {

@@ -70,7 +70,7 @@ func (s *server) handler(t tool) mcp.ToolHandler {
 		if err != nil {
 			var wanted *inputRequired
 			if errors.As(err, &wanted) {
-				return &mcp.CallToolResult{InputRequests: mcp.InputRequestMap{approvalKey: wanted.form}, RequestState: wanted.state}, nil
+				return &mcp.CallToolResult{InputRequests: mcp.InputRequestMap{wanted.key: wanted.form}, RequestState: wanted.state}, nil
 			}
 			return failed(err), nil
 		}

@@ -199,7 +199,7 @@ func create(s *server, ctx context.Context, req *mcp.CallToolRequest) (any, erro
 			return nil, err
 		}
 	}
-	result, err := s.do(ctx, "session.create", r)
+	result, err := s.openSession(ctx, req, r)
 	info, _ := result.(wire.SessionInfo)
 	settle(info.SessionID)
 	return result, err

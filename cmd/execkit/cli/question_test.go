@@ -1,0 +1,182 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"os/user"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/creack/pty"
+	"golang.org/x/sys/unix"
+
+	"github.com/execkit/execkit/core/transport/ssh/sshtest"
+)
+
+// What a server asks is asked at the terminal, by a process of an account that has a configuration of its own.
+func TestQuestionsAtTheTerminal(t *testing.T) {
+	server := sshtest.Start(t, sshtest.Options{Config: "PasswordAuthentication yes\nLoginGraceTime 600"})
+	account := sshtest.NewAccount(t, "bash")
+	program := ownProgram(t, account, fmt.Sprintf("Host box\n  HostName 127.0.0.1\n  Port %d\n  StrictHostKeyChecking ask\n  ConnectTimeout 60\n", server.Port))
+	start := func(t *testing.T, args ...string) *sitting {
+		return sit(t, program, append([]string{"exec", "--transport", "ssh://box"}, args...)...)
+	}
+	t.Run("an unknown host, refused", func(t *testing.T) {
+		s := start(t, "--", "echo far")
+		s.until("asks", server.Fingerprint("ed25519"), "from now on: ")
+		s.enter("no\n")
+		if status := s.end(); status != exitFailure || !strings.Contains(s.seen, "not known") {
+			t.Errorf("%d %q", status, s.seen)
+		}
+	})
+	t.Run("an unknown host, and a password that is not shown", func(t *testing.T) {
+		s := start(t, "--", "echo fa''r")
+		s.until("from now on: ")
+		s.enter("yes\n")
+		s.until("assword", ": ")
+		if s.shows() {
+			t.Error("the terminal shows what is typed")
+		}
+		s.enter(account.Password + "\n")
+		status := s.end()
+		if status != 0 || !strings.Contains(s.seen, "far") || strings.Contains(s.seen, account.Password) || !s.shows() {
+			t.Errorf("%d %q", status, s.seen)
+		}
+	})
+	t.Run("an interrupt", func(t *testing.T) {
+		s := start(t, "--", "echo far")
+		s.until("assword", ": ")
+		s.enter("\x03")
+		if status := s.end(); status != exitInterrupted || !s.shows() {
+			t.Errorf("%d %q, shows %v", status, s.seen, s.shows())
+		}
+	})
+	t.Run("no terminal", func(t *testing.T) {
+		cmd := exec.Command(program.path, "exec", "--transport", "ssh://box", "--", "echo far")
+		program.prepare(cmd)
+		cmd.SysProcAttr.Setsid = true
+		cmd.Stdin = strings.NewReader(account.Password + "\n") // is no answer
+		out, _ := cmd.CombinedOutput()
+		if status := cmd.ProcessState.ExitCode(); status != exitFailure || !strings.Contains(string(out), "at a terminal") {
+			t.Errorf("%d %q", status, out)
+		}
+	})
+}
+
+// An owned program is execkit as another user runs it.
+type owned struct {
+	path    string
+	account sshtest.Account
+	id      syscall.Credential
+}
+
+func ownProgram(t *testing.T, account sshtest.Account, config string) owned {
+	t.Helper()
+	u, err := user.Lookup(account.Name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	uid, _ := strconv.Atoi(u.Uid)
+	gid, _ := strconv.Atoi(u.Gid)
+	p := owned{filepath.Join(account.Home, "execkit"), account, syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}}
+	binary, err := os.ReadFile(os.Args[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	for path, data := range map[string][]byte{p.path: binary, filepath.Join(account.Home, ".ssh", "config"): []byte(config)} {
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, data, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range []string{path, filepath.Dir(path)} {
+			if err := os.Chown(name, uid, gid); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	return p
+}
+
+func (p owned) prepare(cmd *exec.Cmd) {
+	cmd.Dir = p.account.Home
+	cmd.Env = []string{"EXECKIT_TEST_MAIN=1", "PATH=" + os.Getenv("PATH"), "HOME=" + p.account.Home}
+	id := p.id
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &id}
+}
+
+// A sitting is a program with a person at its terminal.
+type sitting struct {
+	t    *testing.T
+	tty  *os.File // the person's end
+	here *os.File
+	cmd  *exec.Cmd
+	seen string
+}
+
+func sit(t *testing.T, p owned, args ...string) *sitting {
+	t.Helper()
+	tty, here, err := pty.Open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(p.path, args...)
+	p.prepare(cmd)
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = here, here, here
+	cmd.SysProcAttr.Setsid, cmd.SysProcAttr.Setctty = true, true
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = cmd.Process.Kill(); _, _ = tty.Close(), here.Close() })
+	_ = tty.SetReadDeadline(time.Now().Add(2 * time.Minute))
+	return &sitting{t: t, tty: tty, here: here, cmd: cmd}
+}
+
+// until reads until the terminal shows texts, one after the other.
+func (s *sitting) until(texts ...string) {
+	s.t.Helper()
+	at := 0
+	for _, text := range texts {
+		for !strings.Contains(s.seen[at:], text) {
+			s.read()
+		}
+		at += strings.Index(s.seen[at:], text)
+	}
+}
+
+func (s *sitting) read() {
+	s.t.Helper()
+	b := make([]byte, 4096)
+	n, err := s.tty.Read(b)
+	if s.seen += string(b[:n]); err != nil {
+		s.t.Fatalf("%v after %q", err, s.seen)
+	}
+}
+
+func (s *sitting) enter(text string) { _, _ = io.WriteString(s.tty, text) }
+
+// shows says whether the terminal shows what is typed.
+func (s *sitting) shows() bool {
+	state, err := unix.IoctlGetTermios(int(s.here.Fd()), unix.TCGETS)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return state.Lflag&unix.ECHO != 0
+}
+
+// end waits for the program, and reads what it still showed.
+func (s *sitting) end() int {
+	s.t.Helper()
+	_ = s.cmd.Wait()
+	// What is written last marks the end of what the program wrote.
+	_, _ = io.WriteString(s.here, "<the end>")
+	s.until("<the end>")
+	return s.cmd.ProcessState.ExitCode()
+}
