@@ -160,7 +160,7 @@ func Builtin(name string) bool { return command.Builtin(name) }
 func (c *check) command(cmd *command.Command) {
 	for _, a := range cmd.Assigns {
 		exported := a.Declared && cmd.Words[0].Value == "export" || !a.Declared && len(cmd.Words) > 0
-		if why := c.p.assignReason(a.Name, exported); why != "" && !(exported && !a.Declared && c.p.settles(a)) {
+		if why := c.p.assignReason(a.Name, exported); why != "" && !(exported && !a.Declared && c.p.settles(a, cmd.Words)) {
 			c.add("env."+a.Name, Deny, why, a.Span)
 		}
 	}

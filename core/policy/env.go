@@ -81,12 +81,16 @@ var harmlessValues = map[string]*regexp.Regexp{
 
 var noPager = regexp.MustCompile(`^(cat)?$`)
 
-// settles reports whether a variable that is refused holds a harmless value.
-func (p *Policy) settles(a command.Assign) bool {
+// settles reports whether a variable that is refused may stand before a command: its value is harmless, or it is IFS for
+// read alone, which splits what it reads by it.
+func (p *Policy) settles(a command.Assign, words []command.Word) bool {
 	for _, re := range p.envDeny {
 		if re.MatchString(a.Name) {
 			return false
 		}
+	}
+	if a.Name == "IFS" && words[0].Static && words[0].Value == "read" {
+		return a.Value.Static && !a.Append && !a.Array
 	}
 	values := harmlessValues[strings.Replace(a.Name, "AWS_DEFAULT_", "AWS_", 1)]
 	return values != nil && a.Value.Static && !a.Append && !a.Array && values.MatchString(a.Value.Value)

@@ -28,7 +28,7 @@ var harmlessGlobals = map[string]globalOptions{
 }
 
 // harmlessConfig are settings of git -c that only change how it prints, and who a commit is by.
-var harmlessConfig = regexp.MustCompile(`(?i)^(color\.[a-z.]+=(auto|always|never|true|false)|core\.(quotepath|abbrev)=[a-z0-9]+|core\.pager=(cat)?|pager\.[a-z]+=(false|cat)|advice\.[a-z]+=(true|false)|log\.(date|decorate|showsignature)=[a-z0-9-]+|diff\.(noprefix|mnemonicprefix|renames)=[a-z]+|user\.(name|email)=[^\n]*|commit\.gpgsign=false|init\.defaultbranch=[a-z0-9/_-]+)$`)
+var harmlessConfig = regexp.MustCompile(`(?i)^(color\.[a-z.]+=(auto|always|never|true|false)|core\.(quotepath|abbrev)=[a-z0-9]+|core\.pager=(?-i:(cat)?)|pager\.[a-z]+=(?-i:false|cat)|advice\.[a-z]+=(true|false)|log\.(date|decorate|showsignature)=[a-z0-9-]+|diff\.(noprefix|mnemonicprefix|renames)=[a-z]+|user\.(name|email)=[^\n]*|commit\.gpgsign=false|init\.defaultbranch=[a-z0-9/_-]+)$`)
 
 // withoutGlobals returns words without the harmless options that stand before the subcommand.
 func withoutGlobals(words []command.Word) []command.Word {
@@ -92,4 +92,30 @@ func gitReads(words []command.Word) bool {
 // dockerReads recognises docker image ls and its kin.
 func dockerReads(words []command.Word) bool {
 	return has("image container context", words[0].Value) && len(words) > 1 && words[1].Static && has("ls list inspect history logs top stats port diff show", words[1].Value)
+}
+
+// onlyChecks recognises a formatter that says what it would change.
+func onlyChecks(words []command.Word) bool {
+	for _, w := range words {
+		if w.Static && has("--check --check-only --diff", w.Value) {
+			return true
+		}
+		if w.Static && w.Value == "--" {
+			return false
+		}
+	}
+	return false
+}
+
+// ghReads recognises gh run view, gh release list and their like, shown in the terminal.
+func ghReads(words []command.Word) bool {
+	if len(words) < 2 || !has("run workflow release repo gist cache variable ruleset", words[0].Value) || !words[1].Static || !has("view list ls watch", words[1].Value) {
+		return false
+	}
+	for _, w := range words[2:] {
+		if !w.Static && !safePrefix(w) || strings.HasPrefix(w.Value, "--web") || strings.HasPrefix(w.Value, "-") && !strings.HasPrefix(w.Value, "--") && strings.Contains(w.Value, "w") {
+			return false // opens a browser
+		}
+	}
+	return true
 }

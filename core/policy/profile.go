@@ -25,15 +25,15 @@ type profile struct {
 	dash bool
 	// longFine are harmless long options that begin like one of the others.
 	longFine string
-	// longVals are long options that take the next word, needed where operands are counted.
-	longVals string
+	// longVals are long options that take the next word, needed where operands are counted; pairs take the next two.
+	longVals, pairs string
 	// operands is the greatest number of operands, when a later one is written to; 0 means any, -1 none.
 	operands int
 	// subs judge the words after a subcommand; known lists the subcommands that are no plugin; named must be spelled
 	// out by the entry because they start or change other things.
 	subs         map[string]*profile
 	known, named string
-	// reads recognises a use of a named subcommand that changes nothing.
+	// reads recognises a use of a named subcommand, or of a program that is refused with a why, that changes nothing.
 	reads func(words []command.Word) bool
 	// loose programs may take an argument from the output of the same program.
 	loose bool
@@ -65,7 +65,7 @@ func hasLong(list, arg string) bool {
 }
 
 func (pr *profile) judge(c *check, name string, words []command.Word, granted int) string {
-	if pr.why != "" && granted < 2 {
+	if pr.why != "" && granted < 2 && !(pr.reads != nil && pr.reads(words[1:])) {
 		return name + " " + pr.why
 	}
 	if pr.more != nil {
@@ -123,6 +123,9 @@ func (pr *profile) scan(c *check, name string, words []command.Word, at, granted
 			}
 			if !strings.Contains(v, "=") && (has(pr.longVals, v[2:]) || globalValues[name][v]) {
 				i++
+			}
+			if has(pr.pairs, v[2:]) {
+				i += 2
 			}
 		default:
 			skip, why := pr.cluster(c, name, words, i, own)

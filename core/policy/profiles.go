@@ -57,7 +57,7 @@ var profileTable = map[string]*profile{
 	"split": {why: "writes files"}, "csplit": {why: "writes files"}, "unzip": {why: "writes files"}, "gunzip": {why: "writes files"}, "gzip": {why: "writes files"},
 	"tee":   {operands: 0, long: "output-error", more: everyOperandWritten},
 	"yq":    {short: "is", long: "inplace in-place split-exp split-exp-file"},
-	"jq":    {longFine: "slurp", long: "in-place from-file rawfile slurpfile library-path", short: "fL"},
+	"jq":    {longFine: "slurp", pairs: "arg argjson", long: "in-place from-file rawfile slurpfile library-path", short: "fL"},
 	"sdiff": {short: "o", long: "output diff-program"},
 	"diff":  {},
 	"find":  {exact: "-delete -execdir -ok -okdir -fprint -fprint0 -fprintf -fls", more: findArgs},
