@@ -51,6 +51,12 @@ func (t *jobTable) add(j anyJob) {
 	}
 }
 
+func (t *jobTable) remove(j anyJob) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.list = slices.DeleteFunc(t.list, func(one anyJob) bool { return one == j })
+}
+
 func (t *jobTable) all() []anyJob {
 	t.mu.Lock()
 	defer t.mu.Unlock()

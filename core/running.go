@@ -138,6 +138,10 @@ func (r *Running) Wait(ctx context.Context) (*Result, error) {
 	}
 }
 
+// Forget takes the command out of the session's jobs, where it can be found when it has ended: for a caller that waited for
+// it, as Exec does.
+func (r *Running) Forget() { r.session.jobs.remove(r) }
+
 // Events waits for the first event and returns those that wait, up to about maxBytes of output (0 for all). done says
 // that the finished event, always the last one, is among them or was returned before.
 func (r *Running) Events(ctx context.Context, maxBytes int) (events []Event, done bool) {

@@ -31,3 +31,35 @@ def test_session():
             await client.call_tool("session_destroy", {"session_id": session_id})
 
     asyncio.run(main())
+
+
+def test_output_as_it_comes(tmp_path):
+    """Log notifications say what a command writes while it runs, redacted, once the client has set a level."""
+    door = tmp_path / "door"
+    told = []
+    heard = asyncio.Event()
+
+    async def listen(params):
+        told.append(params.data)
+        if "step one" in "".join(d.get("text", "") for d in told):
+            heard.set()
+
+    async def main():
+        server = StdioServerParameters(command=str(EXECKIT), args=["mcp"], env=dict(os.environ))
+        async with stdio_client(server) as (read, write), ClientSession(read, write, logging_callback=listen) as client:
+            await client.initialize()
+            session_id = (await client.call_tool("session_create", {})).structured_content["session_id"]
+            await client.call_tool("session_exec", {"session_id": session_id, "command": "echo before"})
+            assert told == []
+            await client.set_logging_level("info")
+            command = f"printf 'key %s.\\nstep one\\n' AKIAQ3EGRIPZ7''WNLX5TD; until [ -e {door} ]; do sleep 0.02; done; echo over >&2"
+            running = asyncio.ensure_future(client.call_tool("session_exec", {"session_id": session_id, "command": command}))
+            await asyncio.wait_for(heard.wait(), 60)
+            assert not running.done()
+            door.touch()
+            done = (await running).structured_content
+            assert done["stdout"] == "key [REDACTED].\nstep one\n" and done["stderr"] == "over\n"
+            assert {d["session_id"] for d in told} == {session_id} and {d["stream"] for d in told} == {"stdout", "stderr"}
+            assert "".join(d["text"] for d in told if d["stream"] == "stdout") == done["stdout"]
+
+    asyncio.run(main())

@@ -47,7 +47,7 @@ func (*inputRequired) Error() string { return "the user has to be asked" }
 // makes it approval_required; nothing in the arguments of a call can approve.
 func (s *server) execute(ctx context.Context, req *mcp.CallToolRequest, r *wire.Exec) (any, error) {
 	return s.asking(req, func(approve execkit.Approver) (any, error) {
-		return s.api.Exec(withAsker(ctx, req), r, approve)
+		return s.exec(withAsker(ctx, req), req, r, approve)
 	})
 }
 

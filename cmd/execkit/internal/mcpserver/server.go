@@ -26,6 +26,7 @@ type server struct {
 	// open holds the sessions, with a timer each where they expire; opening counts those that are being made.
 	open    map[string]*time.Timer
 	opening int
+	level   string // of log notifications; empty until the client sets one
 }
 
 // Serve answers one client on transport until it disconnects or ctx ends, then closes every session.
@@ -35,6 +36,7 @@ func Serve(ctx context.Context, settings Settings, transport mcp.Transport) erro
 	m := mcp.NewServer(&mcp.Implementation{Name: "execkit", Version: execkit.Version}, &mcp.ServerOptions{
 		Instructions: "Open a session with session_create, run commands in it with session_exec: directory, variables and functions last. Close it with session_destroy.",
 	})
+	m.AddReceivingMiddleware(s.setsLevel)
 	for _, t := range slices.Concat(tools, undoTools, liveTools) {
 		m.AddTool(t.describe(), s.handler(t))
 	}
