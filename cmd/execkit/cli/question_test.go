@@ -5,9 +5,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"os/user"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -78,13 +76,7 @@ type owned struct {
 
 func ownProgram(t *testing.T, account sshtest.Account, config string) owned {
 	t.Helper()
-	u, err := user.Lookup(account.Name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	uid, _ := strconv.Atoi(u.Uid)
-	gid, _ := strconv.Atoi(u.Gid)
-	p := owned{filepath.Join(account.Home, "execkit"), account, syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}}
+	p := owned{filepath.Join(account.Home, "execkit"), account, syscall.Credential{Uid: uint32(account.UID), Gid: uint32(account.GID)}}
 	binary, err := os.ReadFile(os.Args[0])
 	if err != nil {
 		t.Fatal(err)
@@ -97,7 +89,7 @@ func ownProgram(t *testing.T, account sshtest.Account, config string) owned {
 			t.Fatal(err)
 		}
 		for _, name := range []string{path, filepath.Dir(path)} {
-			if err := os.Chown(name, uid, gid); err != nil {
+			if err := os.Chown(name, account.UID, account.GID); err != nil {
 				t.Fatal(err)
 			}
 		}

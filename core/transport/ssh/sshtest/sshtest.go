@@ -11,7 +11,9 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"os/user"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -430,7 +432,10 @@ func (s *Server) stop() {
 func tail(s string) string { return s[max(0, len(s)-4000):] }
 
 // An Account is a user of this machine that the test made.
-type Account struct{ Name, Password, Home string }
+type Account struct {
+	Name, Password, Home string
+	UID, GID             int
+}
 
 var accounts sync.Mutex // useradd locks the files of the system
 
@@ -453,6 +458,12 @@ func NewAccount(t testing.TB, shell string) Account {
 		retry(t, "", "userdel", "-r", "-f", a.Name)
 	})
 	retry(t, a.Name+":"+a.Password+"\n", "chpasswd")
+	u, err := user.Lookup(a.Name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.UID, _ = strconv.Atoi(u.Uid) // the system's own
+	a.GID, _ = strconv.Atoi(u.Gid)
 	return a
 }
 
