@@ -9,6 +9,6 @@
 // OTEL_LOGS_EXPORTER (otlp or none), OTEL_SERVICE_NAME, OTEL_RESOURCE_ATTRIBUTES, OTEL_BSP_SCHEDULE_DELAY,
 // OTEL_METRIC_EXPORT_INTERVAL.
 //
-// A collector that does not answer costs the session nothing: of spans and measurements, what it does not take is dropped
-// and counted. A [HeadLog] tells its caller instead, since an audit log must know where its head is kept.
+// A collector that does not answer costs the session nothing: of spans and measurements, what it does not take is sent
+// again, and what the queue does not hold is dropped and counted. A [HeadLog] tells its caller instead, since an audit log must know where its head is kept.
 package otlp

@@ -208,10 +208,22 @@ func (e *Exporter) sendSpans(ctx context.Context) {
 		return
 	}
 	if err := e.post(ctx, e.traces, e.encodeSpans(spans)); err != nil {
-		e.mu.Lock()
-		e.dropped += int64(len(spans))
-		e.mu.Unlock()
+		e.keep(spans, err)
 	}
+}
+
+// keep has spans that a collector did not take sent again, as far as the queue holds them. What it refuses for good is
+// dropped.
+func (e *Exporter) keep(spans []telemetry.Span, err error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if !passing(err) {
+		e.dropped += int64(len(spans))
+		return
+	}
+	kept := min(len(spans), maxQueuedSpans-len(e.spans))
+	e.dropped += int64(len(spans) - kept)
+	e.spans = append(spans[:kept:kept], e.spans...)
 }
 
 func (e *Exporter) sendMetrics(ctx context.Context) {

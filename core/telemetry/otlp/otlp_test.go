@@ -168,6 +168,34 @@ func TestCollectorIsGone(t *testing.T) {
 	}
 }
 
+// A collector that is back gets what waited; what it refuses for good is not sent again.
+func TestSpansWait(t *testing.T) {
+	r, e := start(t, map[string]string{"OTEL_BSP_SCHEDULE_DELAY": "86400000"})
+	answer := func(status int) {
+		r.mu.Lock()
+		r.status = status
+		r.mu.Unlock()
+	}
+	answer(http.StatusServiceUnavailable)
+	e.Span(telemetry.Span{Name: "first", Context: telemetry.Root()})
+	e.Flush(context.Background())
+	e.Span(telemetry.Span{Name: "second", Context: telemetry.Root()})
+	answer(0)
+	e.Flush(context.Background())
+	if e.Dropped() != 0 || len(r.traces) != 1 || r.traces[0].ResourceSpans[0].ScopeSpans[0].Spans[0].Name != "first" ||
+		r.traces[0].ResourceSpans[0].ScopeSpans[0].Spans[1].Name != "second" {
+		t.Fatal(e.Dropped(), r.traces)
+	}
+	answer(http.StatusBadRequest)
+	e.Span(telemetry.Span{Name: "refused", Context: telemetry.Root()})
+	e.Flush(context.Background())
+	answer(0)
+	e.Flush(context.Background())
+	if e.Dropped() != 1 || len(r.traces) != 1 {
+		t.Fatal(e.Dropped(), r.traces)
+	}
+}
+
 // The batches go out by themselves.
 func TestSchedule(t *testing.T) {
 	r, e := start(t, map[string]string{"OTEL_BSP_SCHEDULE_DELAY": "1", "OTEL_METRIC_EXPORT_INTERVAL": "1"})

@@ -3,9 +3,10 @@ package otlp
 import (
 	"bytes"
 	"context"
-	"fmt"
+	"errors"
 	"io"
 	"net/http"
+	"slices"
 
 	"github.com/execkit/execkit/core/errdefs"
 	"github.com/execkit/execkit/core/telemetry"
@@ -56,12 +57,29 @@ func (*sender) post(ctx context.Context, to signal, body []byte) error {
 		return err
 	}
 	if response.StatusCode/100 != 2 {
-		return fmt.Errorf("the collector answered %s", response.Status)
+		return &refusal{response.StatusCode, "the collector answered " + response.Status}
 	}
 	if n, why := rejected(answer); n != 0 {
-		return fmt.Errorf("the collector rejected it: %s", errdefs.Quote(why))
+		return &refusal{response.StatusCode, "the collector rejected it: " + errdefs.Quote(why)}
 	}
 	return nil
+}
+
+// A refusal is an answer of a collector that took less than all.
+type refusal struct {
+	status int
+	text   string
+}
+
+func (r *refusal) Error() string { return r.text }
+
+// passing reports whether the same request may be taken later: no answer came, or one that the protocol calls retryable.
+func passing(err error) bool {
+	var r *refusal
+	if !errors.As(err, &r) {
+		return true
+	}
+	return slices.Contains([]int{http.StatusTooManyRequests, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout}, r.status)
 }
 
 // rejected reads how much of a request its answer refuses, and why: partial_success, field 1 of the answer, with the
