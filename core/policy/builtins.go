@@ -186,6 +186,9 @@ func readRule(c *check, words []command.Word) string {
 			}
 			continue
 		}
+		if w.Static && w.Value == "_" {
+			continue // for what nobody reads; the shell gives it another value with each command
+		}
 		if why := c.target(w, false); why != "" {
 			return why
 		}

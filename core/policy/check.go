@@ -289,7 +289,7 @@ func (c *check) arguments(words []command.Word, granted int) string {
 		return c.launch(l, words, granted)
 	}
 	if interpreters[base] {
-		if len(words) == 2 && words[1].Static && words[1].Value == "--version" {
+		if len(words) == 2 && words[1].Static && has("--version "+versionFlags[base], words[1].Value) {
 			return ""
 		}
 		if granted < 2 {

@@ -119,3 +119,56 @@ func ghReads(words []command.Word) bool {
 	}
 	return true
 }
+
+// kubectlReads recognises kubectl config current-context and its kin, which show no secret.
+func kubectlReads(words []command.Word) bool {
+	return len(words) == 2 && words[0].Value == "config" && words[1].Static && has("current-context get-contexts get-clusters get-users", words[1].Value)
+}
+
+// terraformReads recognises terraform state list, which shows names alone, and terraform workspace list.
+func terraformReads(words []command.Word) bool {
+	return len(words) > 1 && has("state workspace", words[0].Value) && words[1].Static && (words[1].Value == "list" || words[0].Value == "workspace" && words[1].Value == "show")
+}
+
+// toStdout recognises a compressor that writes to its standard output, or does nothing but list and test. Every option is
+// looked at: one that takes a value could take the deciding one as its own, and of several operations the last counts.
+func toStdout(words []command.Word) bool {
+	letters := ""
+	for _, w := range words {
+		switch v := w.Value; {
+		case !w.Static:
+			if !safePrefix(w) {
+				return false
+			}
+		case v == "--":
+			return harmlessLetters(letters)
+		case !strings.HasPrefix(v, "-") || v == "-":
+		case has("--stdout --to-stdout", v):
+			letters += "c"
+		case compressorFlags.MatchString(v):
+			letters += v[1:]
+		default:
+			return false
+		}
+	}
+	return harmlessLetters(letters)
+}
+
+var compressorFlags = regexp.MustCompile(`^-[cdfklqtv1-9]+$`)
+
+func harmlessLetters(letters string) bool {
+	return strings.Contains(letters, "c") || strings.ContainsAny(letters, "lt") && strings.Trim(letters, "ltqv") == ""
+}
+
+// unzipLists recognises unzip -l, -v, -t and -Z, which write nothing. A later option could take that back: --l does.
+func unzipLists(words []command.Word) bool {
+	for _, w := range words[min(1, len(words)):] {
+		if w.Static && strings.HasPrefix(w.Value, "-") || !w.Static && !safePrefix(w) {
+			return false
+		}
+	}
+	return len(words) > 0 && words[0].Static && has("-l -lq -lv -v -t -tq -Z -Z1 -z", words[0].Value)
+}
+
+// versionFlags print the version of an interpreter and run nothing, where they stand alone.
+var versionFlags = map[string]string{"python": "-V -VV", "python3": "-V -VV", "node": "-v", "java": "-version", "php": "-v", "ruby": "-v", "perl": "-v", "lua": "-v"}

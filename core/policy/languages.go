@@ -307,6 +307,12 @@ func everyOperandWritten(c *check, words []command.Word, granted int) string {
 	return ""
 }
 
+// statementCluster is -c of psql and -e of mysql behind options that take no value, as in psql -Atc.
+var statementCluster = map[string]*regexp.Regexp{
+	"psql":  regexp.MustCompile(`^-[AabeEHnqsStwWxXz01]+[cl]`),
+	"mysql": regexp.MustCompile(`^-[ABEHNXnqrstv]+e`), "mariadb": regexp.MustCompile(`^-[ABEHNXnqrstv]+e`),
+}
+
 // sqlArgs: database clients have commands of their own that start programs and write files. They must be given their
 // statement, because what comes on their input is not judged.
 func sqlArgs(_ *check, words []command.Word, granted int) string {
@@ -331,7 +337,7 @@ func sqlArgs(_ *check, words []command.Word, granted int) string {
 		if base == "sqlite3" && strings.HasPrefix(strings.TrimSpace(v), ".") && !sqliteReads.MatchString(v) {
 			return "a dot command of sqlite3 that is not known to read"
 		}
-		if v == "-c" || v == "-e" || strings.HasPrefix(v, "-c") || strings.HasPrefix(v, "-e") || v == "-l" || v == "--command" || v == "--execute" || strings.HasPrefix(v, "--command=") || strings.HasPrefix(v, "--execute=") || v == "--version" || base == "sqlite3" && i > 0 {
+		if v == "-c" || v == "-e" || strings.HasPrefix(v, "-c") || strings.HasPrefix(v, "-e") || v == "-l" || statementCluster[base] != nil && statementCluster[base].MatchString(v) || v == "--command" || v == "--execute" || strings.HasPrefix(v, "--command=") || strings.HasPrefix(v, "--execute=") || v == "--version" || base == "sqlite3" && i > 0 {
 			statement = true
 		}
 	}

@@ -65,7 +65,8 @@ func hasLong(list, arg string) bool {
 }
 
 func (pr *profile) judge(c *check, name string, words []command.Word, granted int) string {
-	if pr.why != "" && granted < 2 && !(pr.reads != nil && pr.reads(words[1:])) {
+	asked := len(words) == 2 && words[1].Static && words[1].Value == "--version"
+	if pr.why != "" && granted < 2 && !asked && !(pr.reads != nil && pr.reads(words[1:])) {
 		return name + " " + pr.why
 	}
 	if pr.more != nil {
@@ -181,7 +182,7 @@ func (pr *profile) cluster(c *check, name string, words []command.Word, i int, o
 
 // unknown judges a word that is not static: it must not be able to become one of the refused options.
 func (pr *profile) unknown(c *check, name string, w command.Word, ended bool) string {
-	if safePrefix(w) || ended && (w.Quoted || w.Glob || pr.operands == 0) {
+	if safePrefix(w) || ended && (w.Quoted || w.Glob || pr.operands == 0) || pr.valueOnly(w) {
 		return ""
 	}
 	if pr.loose && len(w.Substs) > 0 && printsNames(c.sc.Commands()[w.Substs[0]].Words, name) && c.passesNames(w.Substs[1:]) {
@@ -189,6 +190,29 @@ func (pr *profile) unknown(c *check, name string, w command.Word, ended bool) st
 	}
 	return "an argument of " + name + " that is not known could be an option that runs or writes something; put -- before it or a fixed beginning"
 }
+
+// valueOnly reports a word like --author="$USER": only the value of an option is unknown, and the option is none of the
+// refused ones. A program with rules of its own may read more into a value.
+func (pr *profile) valueOnly(w command.Word) bool {
+	prefix := longOption.FindString(w.Prefix)
+	if prefix == "" || pr.more != nil || !w.Quoted || startsAny(pr.starts, w.Prefix) {
+		return false
+	}
+	for _, refused := range strings.Fields(pr.exact + " " + pr.starts) {
+		if strings.HasPrefix(refused, prefix[:len(prefix)-1]) {
+			return false
+		}
+	}
+	for _, p := range w.Parts {
+		if (p.Param != "" || p.Subst) && !p.Quoted {
+			return false // it may become several words
+		}
+	}
+	return !hasLong(pr.wlong, prefix) && (!hasLong(pr.long, prefix) || has(pr.longFine, prefix[2:len(prefix)-1]))
+}
+
+// longOption is a long option with its value in the same word.
+var longOption = regexp.MustCompile(`^--[a-z][a-z-]*=`)
 
 // printsNames recognises kubectl get pods -o name: names that the program itself prints are no options. Other formats
 // print text of the caller's choice.
@@ -283,7 +307,7 @@ func startsAny(list, arg string) bool {
 
 // tidy makes every list of the table one line with single spaces, which is what the look-ups split at.
 func (pr *profile) tidy() {
-	for _, l := range []*string{&pr.long, &pr.exact, &pr.starts, &pr.wlong, &pr.longVals, &pr.longFine, &pr.known, &pr.named} {
+	for _, l := range []*string{&pr.long, &pr.exact, &pr.starts, &pr.wlong, &pr.longVals, &pr.pairs, &pr.longFine, &pr.known, &pr.named} {
 		*l = strings.Join(strings.Fields(*l), " ")
 	}
 	for _, s := range pr.subs {

@@ -54,7 +54,7 @@ var profileTable = map[string]*profile{
 	"less": {short: "koOT", long: "lesskey-file lesskey-src lesskey-content log-file LOG-FILE tag-file", starts: "+ ++"},
 	"more": {starts: "+"},
 	"man":  {short: "PHlCBEp", long: "pager html local-file config-file preprocessor browser", vals: "MSs"}, "apropos": {short: "C", long: "config-file"},
-	"split": {why: "writes files"}, "csplit": {why: "writes files"}, "unzip": {why: "writes files"}, "gunzip": {why: "writes files"}, "gzip": {why: "writes files"},
+	"split": {why: "writes files"}, "csplit": {why: "writes files"}, "unzip": {why: "writes files", reads: unzipLists}, "gunzip": {why: "writes files", reads: toStdout}, "gzip": {why: "writes files", reads: toStdout},
 	"tee":   {operands: 0, long: "output-error", more: everyOperandWritten},
 	"yq":    {short: "is", long: "inplace in-place split-exp split-exp-file"},
 	"jq":    {longFine: "slurp", pairs: "arg argjson", long: "in-place from-file rawfile slurpfile library-path", short: "fL"},
@@ -76,7 +76,7 @@ var profileTable = map[string]*profile{
 		named: "run exec build buildx cp save export load import plugin context create stack service swarm debug init commit attach compose container image builder", subs: map[string]*profile{
 			"*": {short: "H", long: "host context config"}, "compose": {short: "f", long: "file env-file project-directory"}, "build": {short: "o", long: "output iidfile metadata-file cidfile"}, "save": {short: "o", long: "output"}, "export": {short: "o", long: "output"}}},
 	"podman": {short: "c", long: "url connection root runroot hooks-dir conmon runtime", known: "ps logs images inspect stats version info top port diff history events search", subs: map[string]*profile{"*": {}}},
-	"kubectl": {loose: true, long: "kubeconfig server token as as-group context cluster user cache-dir profile-output log-file log-dir certificate-authority insecure-skip-tls-verify", short: "s",
+	"kubectl": {reads: kubectlReads, loose: true, long: "kubeconfig server token as as-group context cluster user cache-dir profile-output log-file log-dir certificate-authority insecure-skip-tls-verify", short: "s",
 		known: `get describe logs top explain version api-resources api-versions cluster-info rollout auth diff apply delete scale label annotate create patch set wait events cordon uncordon drain taint
 			expose autoscale replace certificate kustomize options`, named: "exec run debug cp attach plugin proxy edit port-forward config", subs: map[string]*profile{
 			"*": {loose: true, long: "kubeconfig server token as as-group context cluster user cache-dir output-directory profile-output log-file log-dir certificate-authority insecure-skip-tls-verify raw", short: "s", vals: "nlocfkLv"}}},
@@ -94,7 +94,7 @@ var profileTable = map[string]*profile{
 		"*": {starts: "-exec --exec -vettool --vettool -toolexec --toolexec -o= --o= -C --C -overlay --overlay -modfile --modfile -cpuprofile -memprofile -blockprofile -mutexprofile -trace -coverprofile -outputdir -test. --test. -modcacherw -ldflags --ldflags -gccgoflags -gcflags -asmflags -compiler -pkgdir -pgo", exact: "-o --o -w -u -c -exec -fix -diff"}}},
 	"cargo": {long: "config manifest-path target-dir", short: "ZC", starts: "+", known: "test build check tree metadata version bench doc clippy fmt search verify-project pkgid locate-project",
 		named: "run install publish", subs: map[string]*profile{"*": {long: "config manifest-path target-dir out-dir artifact-dir", short: "ZC"}}},
-	"terraform": {starts: "-chdir", known: "plan validate show output version providers graph fmt state workspace get init", named: "apply destroy import taint console state workspace init get",
+	"terraform": {reads: terraformReads, starts: "-chdir", known: "plan validate show output version providers graph fmt state workspace get init", named: "apply destroy import taint console state workspace init get",
 		subs: map[string]*profile{"*": {starts: "-out --out -state --state -backend-config -plugin-dir -chdir -generate-config-out"}}},
 	"aws":    {long: "endpoint-url ca-bundle profile", subs: map[string]*profile{"*": {long: "endpoint-url ca-bundle cli-input-json cli-input-yaml profile"}}, named: "configure"},
 	"pytest": {short: "pco", vals: "kmnrW", long: "rootdir override-ini confcutdir basetemp junitxml junit-xml log-file pastebin pdbcls pdb import-mode ignore-glob config-file debug cov-config cov-report report-log html json-report-file durations-path"},

@@ -12,7 +12,7 @@ var moreProfiles = map[string]*profile{
 	// Archives and compression.
 	"bsdtar": {short: "xcruIC", long: "use-compress-program extract create", why: "writes files unless the entry names a reading operation"},
 	"zip":    {why: "writes files and runs the command of -TT"}, "7z": {why: "writes files unless the entry names a reading operation"}, "7za": {why: "writes files unless the entry names a reading operation"}, "unrar": {why: "writes files unless the entry names a reading operation"},
-	"cpio": {why: "writes files"}, "xz": {why: "writes files"}, "zstd": {why: "writes files"}, "bzip2": {why: "writes files"}, "lz4": {why: "writes files"}, "compress": {why: "writes files"}, "lzip": {why: "writes files"},
+	"cpio": {why: "writes files"}, "xz": {why: "writes files", reads: toStdout}, "zstd": {why: "writes files", reads: toStdout}, "bzip2": {why: "writes files", reads: toStdout}, "lz4": {why: "writes files"}, "compress": {why: "writes files"}, "lzip": {why: "writes files"},
 	// Searching and showing.
 	"ag": {long: "pager"}, "ack": {long: "pager ackrc"}, "ugrep": {long: "pager filter config save-config", short: "z"}, "pt": {},
 	"info": {long: "init-file output restore", short: "o"}, "most": {}, "delta": {long: "pager"}, "zless": {starts: "+", short: "oO"}, "zmore": {starts: "+"},
