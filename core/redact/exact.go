@@ -27,8 +27,17 @@ type valueSet struct {
 }
 
 func (v *valueSet) find() *searcher {
-	v.once.Do(func() { v.s = newSearcher(v.words, MinValue, false) })
+	v.once.Do(func() { v.s = newSearcher(v.words, shortest(v.words), false) })
 	return v.s
+}
+
+// shortest returns the length of the shortest of the words, which is how far the search can skip; far enough is enough.
+func shortest(words []string) int {
+	n := 64
+	for _, w := range words {
+		n = min(n, len(w))
+	}
+	return n
 }
 
 // Learn registers a value to redact wherever it appears from now on, as it is and in its encoded forms. It reports

@@ -46,3 +46,27 @@ func TestGrams(t *testing.T) {
 		}
 	}
 }
+
+// Values of any length are found wherever they stand, whatever the length of the others.
+func TestValuesOfAnyLength(t *testing.T) {
+	letters := "Qz7Rk2Wm9Tx4Vb6Nh3Jc8Ld5Pf1Gs0"
+	for _, lengths := range [][]int{{6}, {7, 300}, {64}, {65, 63}, {500}, {6, 64, 65, 500}} {
+		r, err := New(Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var values []string
+		for i, n := range lengths {
+			values = append(values, strings.Repeat(letters[i:], 20)[:n])
+			r.Learn(values[i])
+		}
+		for _, v := range values {
+			for at := range 70 {
+				line := strings.Repeat("-", at) + v + " end\n"
+				if shown, _ := r.Text(line); strings.Contains(shown, v) || !strings.HasSuffix(shown, " end\n") {
+					t.Fatalf("values of %d: one of %d at %d is shown: %q", lengths, len(v), at, shown)
+				}
+			}
+		}
+	}
+}

@@ -164,3 +164,32 @@ func BenchmarkScanner(b *testing.B) {
 		})
 	}
 }
+
+// A word counts for its groups wherever it stands, beside words of any length, and a longer word that holds it does not.
+func TestWantedWords(t *testing.T) {
+	longest := 0
+	for w := range groupWords {
+		longest = max(longest, len(w))
+	}
+	if longest != maxWord {
+		t.Errorf("maxWord is %d, and the longest word has %d letters", maxWord, longest)
+	}
+	for n := 1; n < 40; n++ {
+		long := strings.Repeat("xY", n)[:n]
+		for w, group := range groupWords {
+			for _, line := range []string{w + " " + long, long + " " + w, long + "_" + strings.ToUpper(w) + "." + long} {
+				if wanted([]byte(line))&group == 0 {
+					t.Fatalf("%q is not recognised", line)
+				}
+			}
+			if got := wanted([]byte(long + w + " " + w + long)); got != 0 {
+				t.Fatalf("%q is taken for %q: %b", long+w, w, got)
+			}
+		}
+		for _, line := range []string{long + "Error", long + "Exception: it", "at " + long + "Error"} {
+			if wanted([]byte(line))&(1<<onError) == 0 {
+				t.Fatalf("%q is not recognised", line)
+			}
+		}
+	}
+}

@@ -1,6 +1,10 @@
 package semantic
 
-import "bytes"
+import (
+	"bytes"
+	"encoding/binary"
+	"math/bits"
+)
 
 // The groups of recognisers; a line is matched against those of its groups alone.
 const (
@@ -38,6 +42,9 @@ var groupWords = map[string]uint64{
 	"line": 1 << onLine,
 }
 
+// maxWord is the length of the longest of them.
+const maxWord = 9
+
 const hashPrime = 16777619
 
 var groupByHash, groupFilter = func() (map[uint32]uint64, [1 << 11]bool) {
@@ -56,6 +63,25 @@ var groupByHash, groupFilter = func() (map[uint32]uint64, [1 << 11]bool) {
 
 func isLetter(b byte) bool { b |= 0x20; return b >= 'a' && b <= 'z' }
 func isDigit(b byte) bool  { return b >= '0' && b <= '9' }
+
+// endOfLetters returns the index of the first byte at or after i that is no letter, or len(line). It looks at eight bytes
+// at a time: what is long is mostly much longer.
+func endOfLetters(line []byte, i int) int {
+	const ones, low7, high = 0x0101010101010101, 0x7f7f7f7f7f7f7f7f, 0x8080808080808080
+	for ; i+8 <= len(line); i += 8 {
+		x := binary.LittleEndian.Uint64(line[i:])
+		small := (x | 0x20*ones) & low7
+		// No carry leaves a byte, so each high bit says of its own byte whether it reaches a limit.
+		is := (small + (0x80-'a')*ones) &^ (small + (0x7f-'z')*ones) &^ x & high
+		if is != high {
+			return i + bits.TrailingZeros64(is^high)/8
+		}
+	}
+	for i < len(line) && isLetter(line[i]) {
+		i++
+	}
+	return i
+}
 
 // wanted returns the groups that a line may be of, a bit for each.
 func wanted(line []byte) (groups uint64) {
@@ -76,10 +102,12 @@ func wanted(line []byte) (groups uint64) {
 		}
 		start := i
 		h := uint32(2166136261)
-		for ; i < n && isLetter(line[i]); i++ {
+		for ; i < n && i-start <= maxWord && isLetter(line[i]); i++ {
 			h = (h ^ uint32(line[i]|0x20)) * hashPrime
 		}
-		if groupFilter[h>>21] {
+		if i-start > maxWord {
+			i = endOfLetters(line, i)
+		} else if groupFilter[h>>21] {
 			groups |= groupByHash[h]
 		}
 		if i-start > 5 && line[i-1] == 'r' && bytes.HasSuffix(line[start:i], []byte("Error")) || i-start > 9 && line[i-1] == 'n' && bytes.HasSuffix(line[start:i], []byte("Exception")) {
