@@ -19,14 +19,13 @@ import (
 // A process is one program in the container. Its streams share one connection, framed by the engine; they are handed on
 // through pipes, so a reader that does not read holds up the engine and, in the end, the program.
 type process struct {
-	t           *Transport
-	exec        string
-	argv        []string
-	tty         bool
-	conn        client.HijackedResponse
-	out, err    *io.PipeReader
-	toOut, toEr *io.PipeWriter
-	closing     sync.Once
+	t        *Transport
+	exec     string
+	argv     []string
+	tty      bool
+	conn     client.HijackedResponse
+	out, err *transport.Pipe
+	closing  sync.Once
 
 	mu   sync.Mutex
 	lost error         // why the connection broke, if it did
@@ -34,27 +33,21 @@ type process struct {
 }
 
 func newProcess(t *Transport, exec string, o transport.OpenOptions, conn client.HijackedResponse) *process {
-	p := &process{t: t, exec: exec, argv: o.Argv, tty: o.TTY != nil, conn: conn, done: make(chan struct{})}
-	p.out, p.toOut = io.Pipe()
-	p.err, p.toEr = io.Pipe()
-	return p
+	return &process{t: t, exec: exec, argv: o.Argv, tty: o.TTY != nil, conn: conn, out: transport.NewPipe(), err: transport.NewPipe(), done: make(chan struct{})}
 }
 
 // read hands the engine's frames on until there are none.
 func (p *process) read() {
 	var err error
 	if p.tty {
-		_, err = io.Copy(p.toOut, p.conn.Reader)
+		_, err = io.Copy(p.out, p.conn.Reader)
 	} else {
-		err = demultiplex(p.conn.Reader, p.toOut, p.toEr)
+		err = demultiplex(p.conn.Reader, p.out, p.err)
 	}
-	ended := error(io.EOF)
-	if lost := p.whyEnded(err); lost != nil {
-		ended = lost
-	}
+	ended := p.whyEnded(err)
 	close(p.done)
-	_ = p.toOut.CloseWithError(ended)
-	_ = p.toEr.CloseWithError(ended)
+	p.out.CloseWithError(ended)
+	p.err.CloseWithError(ended)
 }
 
 // whyEnded tells the end of a program from that of a connection: the engine knows which programs run.
@@ -95,9 +88,16 @@ const (
 	frameError  = 3
 )
 
+// Sizes of the buffer for frames: idle programs need little, and the engine makes frames of up to 32 KiB of large output.
+const (
+	smallFrame = 1 << 10
+	largeFrame = 32 << 10
+)
+
 // demultiplex splits the engine's stream: frames of a type, three zero bytes, the length in four bytes, and the data.
 func demultiplex(r *bufio.Reader, stdout, stderr io.Writer) error {
 	var header [8]byte
+	buffer := make([]byte, smallFrame)
 	for {
 		if _, err := io.ReadFull(r, header[:]); err == io.EOF {
 			return nil
@@ -108,12 +108,15 @@ func demultiplex(r *bufio.Reader, stdout, stderr io.Writer) error {
 		if header[1]|header[2]|header[3] != 0 {
 			return errors.New("the engine sent a frame of no known form")
 		}
+		if size > smallFrame && len(buffer) < largeFrame {
+			buffer = make([]byte, largeFrame)
+		}
 		var err error
 		switch header[0] {
 		case frameStdout:
-			_, err = io.CopyN(stdout, r, size)
+			err = passFrame(stdout, r, size, buffer)
 		case frameStderr:
-			_, err = io.CopyN(stderr, r, size)
+			err = passFrame(stderr, r, size, buffer)
 		case frameError:
 			text, _ := io.ReadAll(io.LimitReader(r, min(size, 500)))
 			return fmt.Errorf("the engine said %s", errdefs.Quote(string(text)))
@@ -124,6 +127,20 @@ func demultiplex(r *bufio.Reader, stdout, stderr io.Writer) error {
 			return fmt.Errorf("a frame was cut off: %w", err)
 		}
 	}
+}
+
+// passFrame hands on what a frame holds, as it comes.
+func passFrame(to io.Writer, r io.Reader, size int64, buffer []byte) error {
+	for size > 0 {
+		n, err := r.Read(buffer[:min(int64(len(buffer)), size)])
+		if _, failed := to.Write(buffer[:n]); failed != nil {
+			return failed
+		}
+		if size -= int64(n); err != nil && size > 0 {
+			return err
+		}
+	}
+	return nil
 }
 
 func (p *process) Stdout() io.Reader { return p.out }

@@ -12,7 +12,7 @@ import (
 // A process is one program. The framings deliver into its pipes, so a reader that does not read holds up the sender.
 type process struct {
 	stdin          io.WriteCloser
-	stdout, stderr *io.PipeReader
+	stdout, stderr *transport.Pipe
 	resize         func(transport.Size) error // nil without a terminal
 	stillThere     func() error               // tells whether the container is
 	hangUp         func()
@@ -24,11 +24,8 @@ type process struct {
 	err  error
 }
 
-func newProcess(program string, stillThere func() error) (p *process, stdout, stderr *io.PipeWriter) {
-	p = &process{program: program, stillThere: stillThere, done: make(chan struct{})}
-	p.stdout, stdout = io.Pipe()
-	p.stderr, stderr = io.Pipe()
-	return p, stdout, stderr
+func newProcess(program string, stillThere func() error) *process {
+	return &process{program: program, stillThere: stillThere, stdout: transport.NewPipe(), stderr: transport.NewPipe(), done: make(chan struct{})}
 }
 
 func (p *process) Stdin() io.WriteCloser { return p.stdin }
@@ -37,7 +34,7 @@ func (p *process) Stderr() io.Reader     { return p.stderr }
 
 // end notes how the program ended, by the text of its status or, without one, by the error of the connection, and then
 // ends the streams for their readers.
-func (p *process) end(statusText []byte, err error, streams ...*io.PipeWriter) {
+func (p *process) end(statusText []byte, err error) {
 	var s status
 	closing := io.EOF
 	if len(statusText) > 0 && json.Unmarshal(statusText, &s) == nil {
@@ -61,9 +58,8 @@ func (p *process) end(statusText []byte, err error, streams ...*io.PipeWriter) {
 		p.err = lost
 	}
 	close(p.done)
-	for _, s := range streams {
-		_ = s.CloseWithError(closing)
-	}
+	p.stdout.CloseWithError(closing)
+	p.stderr.CloseWithError(closing)
 }
 
 func (p *process) Wait(ctx context.Context) (transport.Exit, error) {

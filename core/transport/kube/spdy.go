@@ -47,7 +47,7 @@ func (c *cluster) overSPDY(ctx context.Context, u *url.URL, tty *transport.Size,
 		}
 		return s, nil
 	}
-	p, stdout, stderr := newProcess(u.Query().Get("command"), stillThere)
+	p := newProcess(u.Query().Get("command"), stillThere)
 	p.hangUp = hangUp
 	// The server waits for exactly the streams that the request names, the error stream first.
 	failed, err := open("error")
@@ -59,11 +59,11 @@ func (c *cluster) overSPDY(ctx context.Context, u *url.URL, tty *transport.Size,
 	}
 	streams := []struct {
 		kind string
-		to   *io.PipeWriter
-	}{{"stdout", stdout}, {"stderr", stderr}}
+		to   *transport.Pipe
+	}{{"stdout", p.stdout}, {"stderr", p.stderr}}
 	if tty != nil {
 		streams = streams[:1]
-		_ = stderr.Close()
+		p.stderr.CloseWithError(nil)
 	}
 	var copying sync.WaitGroup
 	for _, s := range streams {
@@ -96,7 +96,7 @@ func (c *cluster) overSPDY(ctx context.Context, u *url.URL, tty *transport.Size,
 		// here, since the end of a broken connection looks the same as that of a program.
 		copying.Wait()
 		hangUp()
-		p.end(statusText, err, stdout, stderr)
+		p.end(statusText, err)
 	}()
 	return p, nil
 }

@@ -50,7 +50,7 @@ func (c *cluster) overWebSocket(ctx context.Context, u *url.URL, tty *transport.
 	}
 	conn.SetReadLimit(maxMessage)
 	w := &webSocket{conn: conn, closed: make(chan struct{})}
-	p, stdout, stderr := newProcess(u.Query().Get("command"), stillThere)
+	p := newProcess(u.Query().Get("command"), stillThere)
 	p.stdin, p.hangUp = &webSocketInput{socket: w}, w.close
 	if tty != nil {
 		p.resize = func(s transport.Size) error { return w.send(streamResize, sizeText(s)) }
@@ -62,9 +62,9 @@ func (c *cluster) overWebSocket(ctx context.Context, u *url.URL, tty *transport.
 	conn.SetPongHandler(func(string) error { return conn.SetReadDeadline(time.Now().Add(silence)) })
 	go w.ping()
 	go func() {
-		statusText, err := w.receive(stdout, stderr)
+		statusText, err := w.receive(p.stdout, p.stderr)
 		w.close()
-		p.end(statusText, err, stdout, stderr)
+		p.end(statusText, err)
 	}()
 	return p, nil
 }
