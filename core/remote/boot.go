@@ -92,8 +92,10 @@ const stewardFunctions = `ek_stat() { ek_b=; while IFS= read -r ek_p; do ek_b="$
 	`ek_name() { { tr "\000\n" "  " </proc/"$1"/cmdline || { IFS= read -r ek_l </proc/"$1"/comm && echo "$ek_l"; }; } 2>/dev/null; }; ` +
 	`ek_find() { ek_l=$ek_path:; while [ "$ek_l" ]; do ek_d=${ek_l%%:*}; ek_l=${ek_l#*:}; case $ek_d in /*) [ -f "$ek_d/$1" ] && [ -x "$ek_d/$1" ] && { echo "$ek_d/$1"; return; };; esac; done; }; `
 
-// havePipes sets ek_n to yes where the program's streams are pipes that can be opened again through /proc.
-const havePipes = `[ -p /proc/$$/fd/0 ] && [ -p /proc/$$/fd/1 ] && [ -p /proc/$$/fd/2 ] && ek_n=yes; `
+// havePipes sets ek_n to yes where the program's streams are pipes that can be opened again through /proc: /proc is there,
+// and the pipes are not another user's.
+const havePipes = `[ -p /proc/$$/fd/0 ] && [ -p /proc/$$/fd/1 ] && [ -p /proc/$$/fd/2 ] && ` +
+	`(: </proc/$$/fd/0 >/proc/$$/fd/1 3>/proc/$$/fd/2) 2>/dev/null && ek_n=yes; `
 
 // serve is the line that makes the program a steward. It tells in the place of a leader whether it has pipes. When its input ends it kills
 // what it still has in ek_g, groups with the tags of their sessions, and ends what it has in ek_c.

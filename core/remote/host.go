@@ -80,7 +80,9 @@ func (h *Host) Start(ctx context.Context, o Options) (*Shell, error) {
 		_, err := h.steer(ctx)
 		stewarded <- err
 	}()
-	err = s.greet(ctx, o)
+	if err = s.greet(ctx, o); err != nil && s.greeting.pid == 0 {
+		cancel() // a target that has no shell for the session has none for the steward
+	}
 	if stewardErr := <-stewarded; err == nil && stewardErr != nil {
 		err = errdefs.New(errdefs.Unavailable, "%v", stewardErr).WithHint("the target has to allow two programs at a time").WithCause(stewardErr)
 	}

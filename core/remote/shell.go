@@ -221,6 +221,9 @@ func (s *Shell) startFailed(cause error, heard *noise) error {
 	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
 	defer cancel()
 	exit, err := s.process.Wait(ctx)
+	if err != nil && errdefs.From(err).Code == errdefs.ShellNotFound {
+		return err // the protocol tells it in the place of a status
+	}
 	if cause != nil || err != nil || exit.Missing {
 		if err == nil {
 			err = cause
@@ -259,10 +262,17 @@ func (s *Shell) firstCommands(ctx context.Context, o Options, heard *noise) erro
 	s.send(s.says.hello())
 	begin := time.Now()
 	first := engine.Command{Text: "echo $$;" + s.says.listWords()}
+	d, bash := s.says.(*bashDialect)
+	if bash {
+		d.mustSource = true // to see that it can
+	}
 	text, out := s.own(ctx, first)
-	if d, ok := s.says.(*bashDialect); ok && d.sources && out.Known && out.Status != 0 {
-		d.sources = false // no /dev/fd
-		text, out = s.own(ctx, first)
+	if bash {
+		d.mustSource = false
+		if d.sources && out.Known && out.Status != 0 {
+			d.sources = false // no /dev/fd
+			text, out = s.own(ctx, first)
+		}
 	}
 	if !out.Known || out.Status != 0 {
 		if out.Lost {

@@ -25,11 +25,12 @@ type side struct {
 }
 
 // lend is the line that makes a program a side: it says whether its streams are pipes, which can be opened again, and
-// stops itself.
+// stops itself where they are. One that is of no use must end, since some protocols leave it running when its connection is
+// closed.
 func lend(hello uint64) string {
 	tell := `printf "%s%s000\n" ` + halves(hello) + `;`
 	return `ek_n=no; ` + havePipes +
-		tell + `echo "$$"; echo "$ek_n"; echo v; echo side;` + tell + "kill -STOP $$\n"
+		tell + `echo "$$"; echo "$ek_n"; echo v; echo side;` + tell + "[ $ek_n = no ] || kill -STOP $$\n"
 }
 
 // openSide starts a side whose marks go to tell. Without one that can be used it returns an error.

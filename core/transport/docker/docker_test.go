@@ -92,6 +92,26 @@ func TestBadOptions(t *testing.T) {
 	}
 }
 
+// What an engine says of a program that it cannot start is told as what it means for a session.
+func TestNotStarted(t *testing.T) {
+	tr := &Transport{name: "web"}
+	for text, want := range map[string]errdefs.Code{
+		`OCI runtime exec failed: exec failed: unable to start container process: exec: "sh": executable file not found in $PATH: unknown`: errdefs.ShellNotFound,
+		`OCI runtime exec failed: exec failed: unable to start container process: exec: "/bin/sh": exec format error: unknown`:             errdefs.ShellNotFound,
+		`OCI runtime exec failed: exec failed: unable to start container process: exec: "sh": permission denied: unknown`:                  errdefs.ShellNotFound,
+		`OCI runtime exec failed: exec failed: open /proc/self/attr/keycreate: no such file or directory`:                                  errdefs.Unavailable,
+		`permission denied while trying to connect to the Docker daemon socket`:                                                            "",
+	} {
+		code := errdefs.Code("")
+		if err := tr.notStarted(text, []string{"sh"}); err != nil {
+			code = errdefs.From(err).Code
+		}
+		if code != want {
+			t.Errorf("%s: %q, want %q", text, code, want)
+		}
+	}
+}
+
 // An engine that is not there, or that is something else, is told clearly.
 func TestNoEngine(t *testing.T) {
 	socket := filepath.Join(t.TempDir(), "s")

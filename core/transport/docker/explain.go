@@ -90,7 +90,8 @@ func (t *Transport) notStarted(text string, argv []string) error {
 	case strings.Contains(text, "/proc/"):
 		return errdefs.New(errdefs.Unavailable, "container %s has no /proc, without which its engine starts no program there", errdefs.Quote(t.name)).
 			WithHint("keep /proc mounted in the container")
-	case strings.Contains(text, "executable file not found"), strings.Contains(text, "no such file or directory"):
+	case strings.Contains(text, "executable file not found"), strings.Contains(text, "no such file or directory"),
+		strings.Contains(text, `exec: "`) && (strings.Contains(text, "exec format error") || strings.Contains(text, "permission denied")):
 		return errdefs.New(errdefs.ShellNotFound, "container %s has no %s", errdefs.Quote(t.name), errdefs.Quote(argv[0])).
 			WithHint("its image has no shell; use one with bash, or with busybox's or dash's sh")
 	}

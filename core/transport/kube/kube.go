@@ -208,7 +208,8 @@ func (t *Transport) explain(ctx context.Context, err error, argv []string) error
 // notFound recognises the runtimes' words for a program that is not in the image.
 func notFound(text string) bool {
 	return strings.Contains(text, "executable file not found") || strings.Contains(text, "no such file or directory") ||
-		strings.Contains(text, "failed to find executable")
+		strings.Contains(text, "failed to find executable") ||
+		strings.Contains(text, `exec: "`) && (strings.Contains(text, "exec format error") || strings.Contains(text, "permission denied"))
 }
 
 func shellNotFound(argv []string, text string) error {
