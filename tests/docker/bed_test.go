@@ -16,6 +16,7 @@ import (
 	"github.com/execkit/execkit/core/errdefs"
 	"github.com/execkit/execkit/core/transport/all"
 	"github.com/execkit/execkit/core/wire"
+	"github.com/execkit/execkit/tests/drive"
 )
 
 // engine returns the address of the tests' engine.
@@ -80,24 +81,6 @@ func mustOpen(t testing.TB, name string, c execkit.Config) *execkit.Session {
 	return s
 }
 
-func do(t testing.TB, s *execkit.Session, command string) *execkit.Result {
-	t.Helper()
-	r, err := s.Exec(context.Background(), command, execkit.ExecOptions{})
-	if err != nil {
-		t.Fatalf("%s: %v", command, err)
-	}
-	return r
-}
-
-func until(t testing.TB, what string, ok func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(time.Minute); !ok(); time.Sleep(50 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("it did not come to this: %s", what)
-		}
-	}
-}
-
 // processes returns what runs in a container, without the program that keeps it.
 func processes(t testing.TB, name string) string {
 	t.Helper()
@@ -122,11 +105,11 @@ func TestSession(t *testing.T) {
 			if info := s.Info(); info.Transport != "docker" || info.Target != name || info.Shell != shell && info.Shell != "/usr"+shell && info.Shell != "sh" {
 				t.Errorf("%+v", info)
 			}
-			r := do(t, s, "echo $A; echo e >&2; cd /; read -r x; (exit 3)")
+			r := drive.Do(t, s, "echo $A; echo e >&2; cd /; read -r x; (exit 3)")
 			if r.Stdout != "b\n" || r.Stderr != "e\n" || *r.ExitCode != 3 || r.Cwd != "/" {
 				t.Errorf("%+v", r)
 			}
-			if r := do(t, s, "echo $?"); r.Stdout != "3\n" {
+			if r := drive.Do(t, s, "echo $?"); r.Stdout != "3\n" {
 				t.Errorf("%+v", r)
 			}
 			r, err := s.Exec(context.Background(), "while :; do :; done", execkit.ExecOptions{Timeout: 300 * time.Millisecond})
@@ -141,7 +124,7 @@ func TestSession(t *testing.T) {
 			if err := s.Close(); err != nil {
 				t.Error(err)
 			}
-			until(t, "nothing is left", func() bool { return processes(t, name) == "" })
+			drive.Until(t, "nothing is left", func() bool { return processes(t, name) == "" })
 		})
 	}
 }
@@ -151,7 +134,7 @@ func TestStreams(t *testing.T) {
 		t.Run(image, func(t *testing.T) {
 			t.Parallel()
 			s := mustOpen(t, container(t, image), execkit.Config{Budget: &wire.Budget{MaxChars: 1000}})
-			r := do(t, s, "head -c 10000000 /dev/zero | tr '\\0' a & head -c 10000000 /dev/zero | tr '\\0' b >&2; wait")
+			r := drive.Do(t, s, "head -c 10000000 /dev/zero | tr '\\0' a & head -c 10000000 /dev/zero | tr '\\0' b >&2; wait")
 			if r.Budget["stdout"].BytesTotal != 10000000 || r.Budget["stderr"].BytesTotal != 10000000 {
 				t.Errorf("%+v %+v", r.Budget["stdout"], r.Budget["stderr"])
 			}
@@ -165,7 +148,7 @@ func TestStreams(t *testing.T) {
 				t.Errorf("%+v %v", r, err)
 			}
 			long := strings.Repeat("x", 20_000)
-			if r := do(t, s, "a='"+long+"'; echo ${#a}"); r.Stdout != "20000\n" {
+			if r := drive.Do(t, s, "a='"+long+"'; echo ${#a}"); r.Stdout != "20000\n" {
 				r.Command = ""
 				t.Errorf("%+v", r)
 			}
@@ -216,19 +199,11 @@ func TestContainerChanges(t *testing.T) {
 			t.Parallel()
 			name := container(t, "execkit-bash")
 			s := mustOpen(t, name, execkit.Config{})
-			running, err := s.Start(context.Background(), "echo begun; sleep 1000", execkit.ExecOptions{Timeout: -1})
-			if err != nil {
-				t.Fatal(err)
-			}
-			for {
-				if events, _ := running.Events(context.Background(), 0); len(events) > 0 && events[len(events)-1].Type == "stdout" {
-					break
-				}
-			}
+			running := drive.Begin(t, s, "sleep 1000")
 			docker(t, append(how, name)...)
 			ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 			defer cancel()
-			_, err = running.Wait(ctx)
+			_, err := running.Wait(ctx)
 			if e := errdefs.From(err); e == nil || e.Code != errdefs.ConnectionLost || e.Outcome != errdefs.Unknown {
 				t.Fatalf("%+v", err)
 			}
@@ -243,7 +218,7 @@ func TestContainerChanges(t *testing.T) {
 				if err != nil || r.Stdout != "on\n" || !r.Reconnected {
 					t.Fatalf("%+v %v", r, err)
 				}
-				until(t, "the old session is gone", func() bool { return !strings.Contains(processes(t, name), "sleep 1000\n") })
+				drive.Until(t, "the old session is gone", func() bool { return !strings.Contains(processes(t, name), "sleep 1000\n") })
 			case "stop", "kill":
 				if codeOf(err) != errdefs.Unavailable {
 					t.Fatalf("%v", err)
@@ -263,7 +238,7 @@ func TestReplacedContainer(t *testing.T) {
 	s := mustOpen(t, name, execkit.Config{})
 	docker(t, "rm", "-f", name)
 	docker(t, "run", "--detach", "--network=none", "--name", name, "execkit-busybox", "sleep", "1000000")
-	until(t, "the session notices", func() bool {
+	drive.Until(t, "the session notices", func() bool {
 		_, err := s.Exec(context.Background(), "true", execkit.ExecOptions{})
 		e := errdefs.From(err)
 		return err != nil && e.Code == errdefs.TargetNotFound && strings.Contains(e.Message, "another")
@@ -278,7 +253,7 @@ func TestNothingIsLeft(t *testing.T) {
 			t.Parallel()
 			name := container(t, image)
 			s := mustOpen(t, name, execkit.Config{})
-			do(t, s, "sleep 901 & (trap '' INT TERM HUP; sleep 902) & setsid sleep 903 & sleep 904 | sleep 905 &")
+			drive.Do(t, s, "sleep 901 & (trap '' INT TERM HUP; sleep 902) & setsid sleep 903 & sleep 904 | sleep 905 &")
 			if _, err := s.Exec(context.Background(), "cat; sleep 906", execkit.ExecOptions{Stdin: []byte("x"), Timeout: 300 * time.Millisecond}); err != nil {
 				t.Fatal(err)
 			}
@@ -288,7 +263,7 @@ func TestNothingIsLeft(t *testing.T) {
 			if err := s.Close(); err != nil {
 				t.Fatal(err)
 			}
-			until(t, "nothing is left", func() bool { return processes(t, name) == "" })
+			drive.Until(t, "nothing is left", func() bool { return processes(t, name) == "" })
 		})
 	}
 }

@@ -1,44 +1,18 @@
 package docker
 
 import (
-	"context"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	execkit "github.com/execkit/execkit/core"
 	"github.com/execkit/execkit/core/errdefs"
 	"github.com/execkit/execkit/core/wire"
+	"github.com/execkit/execkit/tests/drive"
 )
-
-// everyday drives what an agent does with a session, and holds that all of it works.
-func everyday(t *testing.T, name string, c execkit.Config) {
-	t.Helper()
-	s := mustOpen(t, name, c)
-	r := do(t, s, "cd /; export EVERY=day; echo out; echo err >&2; (exit 7)")
-	if r.Stdout != "out\n" || r.Stderr != "err\n" || *r.ExitCode != 7 || r.Cwd != "/" || r.EnvDelta == nil || r.EnvDelta.Set["EVERY"] != "day" {
-		t.Errorf("%+v", r)
-	}
-	r, err := s.Exec(context.Background(), "read -r x; echo $x $EVERY", execkit.ExecOptions{Stdin: []byte("given\n")})
-	if err != nil || r.Stdout != "given day\n" {
-		t.Errorf("%+v %v", r, err)
-	}
-	r, err = s.Exec(context.Background(), "sleep 907", execkit.ExecOptions{Timeout: 300 * time.Millisecond})
-	if err != nil || !r.TimedOut || r.ShellExited || r.StopConfirmed == nil || !*r.StopConfirmed {
-		t.Errorf("%+v %v", r, err)
-	}
-	if r := do(t, s, "echo $EVERY; pwd"); r.Stdout != "day\n/\n" {
-		t.Errorf("%+v", r)
-	}
-	if err := s.Close(); err != nil {
-		t.Error(err)
-	}
-	until(t, "nothing is left", func() bool { return processes(t, name) == "" })
-}
 
 // A session needs nothing of its container but a shell.
 func TestHostileContainers(t *testing.T) {
@@ -65,14 +39,15 @@ func TestHostileContainers(t *testing.T) {
 				t.Parallel()
 				name := container(t, image, tt.run...)
 				s := mustOpen(t, name, tt.config)
-				if r := do(t, s, tt.proof); *r.ExitCode != 0 {
+				if r := drive.Do(t, s, tt.proof); *r.ExitCode != 0 {
 					t.Fatalf("the container is not so: %+v", r)
 				}
 				if err := s.Close(); err != nil {
 					t.Error(err)
 				}
-				until(t, "nothing is left", func() bool { return processes(t, name) == "" })
-				everyday(t, name, tt.config)
+				drive.Until(t, "nothing is left", func() bool { return processes(t, name) == "" })
+				drive.Everyday(t, mustOpen(t, name, tt.config), true)
+				drive.Until(t, "nothing is left", func() bool { return processes(t, name) == "" })
 			})
 		}
 	}
@@ -84,7 +59,7 @@ func TestNoProc(t *testing.T) {
 	docker(t, "run", "--detach", "--network=none", "--cap-add=SYS_ADMIN", "--security-opt=apparmor=unconfined", "--security-opt=seccomp=unconfined",
 		"--name", name, "execkit-busybox", "sh", "-c", "umount -l /proc && echo gone && exec sleep 1000000")
 	t.Cleanup(func() { _ = exec.Command("docker", "--host", engine(t), "rm", "-f", name).Run() })
-	until(t, "/proc is gone", func() bool { return docker(t, "logs", name) == "gone" })
+	drive.Until(t, "/proc is gone", func() bool { return docker(t, "logs", name) == "gone" })
 	if _, err := open(t, name, execkit.Config{}); err == nil || codeOf(err) == errdefs.ShellNotFound || !strings.Contains(err.Error(), "/proc") {
 		t.Errorf("%v", err)
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	execkit "github.com/execkit/execkit/core"
+	"github.com/execkit/execkit/tests/drive"
 )
 
 // trusting lets what is typed through unjudged.
@@ -17,22 +18,6 @@ func trusting(t testing.TB) *execkit.Policy {
 		t.Fatal(err)
 	}
 	return p
-}
-
-// shows waits until a running command has said a text.
-func shows(t testing.TB, r *execkit.Running, said *strings.Builder, text string) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-	defer cancel()
-	for !strings.Contains(said.String(), text) {
-		events, done := r.Events(ctx, 0)
-		for _, e := range events {
-			said.WriteString(e.Data)
-		}
-		if (done || ctx.Err() != nil) && !strings.Contains(said.String(), text) {
-			t.Fatalf("it never said %q: %q", text, said)
-		}
-	}
 }
 
 // Open input and terminals in containers: what is written arrives, keys and sizes too, and nothing is left.
@@ -49,14 +34,14 @@ func TestLive(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			do(t, s, "cd /tmp; export W=kept")
+			drive.Do(t, s, "cd /tmp; export W=kept")
 			r, err := s.Start(ctx, "read a; echo got $a; cat", execkit.ExecOptions{StdinOpen: true, Timeout: 2 * time.Minute})
 			if err != nil {
 				t.Fatal(err)
 			}
 			var said strings.Builder
 			write(r, "one\n")
-			shows(t, r, &said, "got one\n")
+			drive.Said(t, r, &said, "got one\n")
 			write(r, "two")
 			if err := r.CloseStdin(ctx); err != nil {
 				t.Fatal(err)
@@ -69,14 +54,14 @@ func TestLive(t *testing.T) {
 				t.Fatal(err)
 			}
 			said.Reset()
-			shows(t, r, &said, "9 41\n/tmp\nkept\n")
+			drive.Said(t, r, &said, "9 41\n/tmp\nkept\n")
 			if err := r.Resize(execkit.TTY{Rows: 30, Cols: 100}); err != nil {
 				t.Fatal(err)
 			}
 			write(r, "a\n")
-			shows(t, r, &said, "30 100\n")
+			drive.Said(t, r, &said, "30 100\n")
 			write(r, "b\n")
-			until(t, "it sleeps", func() bool {
+			drive.Until(t, "it sleeps", func() bool {
 				return strings.Contains(processes(t, name), "sleep 1000\n") || strings.HasSuffix(processes(t, name), "sleep 1000")
 			})
 			if err := r.Keys(ctx, "ctrl-c"); err != nil {
@@ -93,17 +78,17 @@ func TestLive(t *testing.T) {
 			if err != nil || stopped.Result == nil || !stopped.Result.TimedOut || stopped.Result.StopConfirmed == nil || !*stopped.Result.StopConfirmed {
 				t.Errorf("%+v %v", stopped, err)
 			}
-			if r := do(t, s, "pwd; echo $W"); r.Stdout != "/tmp\nkept\n" {
+			if r := drive.Do(t, s, "pwd; echo $W"); r.Stdout != "/tmp\nkept\n" {
 				t.Errorf("%+v", r)
 			}
 			if _, err := s.Start(ctx, "setsid sleep 1000 & sleep 1000", execkit.ExecOptions{TTY: &execkit.TTY{}}); err != nil {
 				t.Fatal(err)
 			}
-			until(t, "both sleep", func() bool {
+			drive.Until(t, "both sleep", func() bool {
 				return strings.Count(processes(t, name), "sleep 1000\n")+strings.Count(processes(t, name)+"\n", "sleep 1000\n") >= 2
 			})
 			_ = s.Close()
-			until(t, "nothing is left", func() bool { return processes(t, name) == "" })
+			drive.Until(t, "nothing is left", func() bool { return processes(t, name) == "" })
 		})
 	}
 }

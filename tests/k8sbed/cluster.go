@@ -231,11 +231,11 @@ func (c *cluster) grant(ctx context.Context, user string, verbs []string) error 
 	return err
 }
 
-// createPod makes a pod of two containers, main and side, bound to a node.
-func (c *cluster) createPod(ctx context.Context, name, on string) error {
+// createPod makes a pod of two containers, main and side, bound to a node. Its kind may be "".
+func (c *cluster) createPod(ctx context.Context, name, on, kind string) error {
 	grace := int64(0)
 	pod := &corev1.Pod{
-		ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: namespace, Labels: map[string]string{"app": name}},
+		ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: namespace, Labels: map[string]string{"app": name}, Annotations: map[string]string{kindOf: kind}},
 		Spec:       corev1.PodSpec{NodeName: on, TerminationGracePeriodSeconds: &grace},
 	}
 	for _, container := range []string{"main", "side"} {
@@ -245,8 +245,8 @@ func (c *cluster) createPod(ctx context.Context, name, on string) error {
 	return err
 }
 
-func (c *cluster) runPod(ctx context.Context, name, on string) error {
-	if err := c.createPod(ctx, name, on); err != nil {
+func (c *cluster) runPod(ctx context.Context, name, on, kind string) error {
+	if err := c.createPod(ctx, name, on, kind); err != nil {
 		return err
 	}
 	return c.until(ctx, "pod "+name, func() error {

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"sync"
 	"syscall"
@@ -19,15 +20,17 @@ import (
 
 // A container is a set of processes of this machine; ending it ends them all.
 type container struct {
-	id string
+	id, kind string
+	own      string // a folder for what it has for itself
 
 	mu        sync.Mutex
 	over      bool
 	processes map[int]bool // leaders of sessions
 }
 
-func newContainer() *container {
-	return &container{id: strings.ToLower(rand.Text()), processes: map[int]bool{}}
+func (n *node) newContainer(kind string) *container {
+	id := strings.ToLower(rand.Text())
+	return &container{id: id, kind: kind, own: filepath.Join(n.dir, "container-"+id), processes: map[int]bool{}}
 }
 
 func (c *container) end() {
@@ -80,27 +83,27 @@ func (r runtime) Exec(_ context.Context, id string, argv []string, in io.Reader,
 	if len(argv) == 0 {
 		return errors.New("no command")
 	}
-	path, err := exec.LookPath(argv[0])
+	cmd, err := c.command(argv)
 	if err != nil {
 		return notStarted(argv[0], err)
 	}
-	cmd := &exec.Cmd{Path: path, Args: argv, Dir: "/", Env: []string{"PATH=" + os.Getenv("PATH"), "HOME=/", "HOSTNAME=bed"}}
 	if tty {
 		return c.onTerminal(cmd, in, out, resize)
 	}
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
-	if out != nil {
-		cmd.Stdout = out
-	}
-	if errs != nil {
-		cmd.Stderr = errs
-	}
-	// Not cmd.Stdin: Wait would then wait for a client that leaves its end open.
-	stdin, err := cmd.StdinPipe()
+	// Not as writers of cmd's: pipes belong to the program's user, as a runtime has it.
+	var copying sync.WaitGroup
+	stdin, err := c.pipes(cmd, out, errs, &copying)
 	if err != nil {
 		return err
 	}
-	if err := c.start(cmd); err != nil {
+	err = c.start(cmd)
+	for _, theirs := range []any{cmd.Stdin, cmd.Stdout, cmd.Stderr} {
+		if f, ok := theirs.(*os.File); ok {
+			_ = f.Close()
+		}
+	}
+	if err != nil {
+		_ = stdin.Close()
 		return notStarted(argv[0], err)
 	}
 	go func() {
@@ -109,7 +112,39 @@ func (r runtime) Exec(_ context.Context, id string, argv []string, in io.Reader,
 		}
 		_ = stdin.Close()
 	}()
+	defer copying.Wait()
 	return c.wait(cmd)
+}
+
+// pipes gives a program its streams, and returns what leads to its input. Wait must not wait for the input, since a client
+// may leave its end open.
+func (c *container) pipes(cmd *exec.Cmd, out, errs io.Writer, copying *sync.WaitGroup) (stdin *os.File, err error) {
+	pipe := func() (r, w *os.File) {
+		if err == nil {
+			r, w, err = os.Pipe()
+		}
+		if owner := cmd.SysProcAttr.Credential; err == nil && owner != nil && cmd.SysProcAttr.Cloneflags&syscall.CLONE_NEWUSER == 0 {
+			err = r.Chown(int(owner.Uid), int(owner.Gid)) // both ends are one inode
+		}
+		return r, w
+	}
+	theirs, stdin := pipe()
+	fromOut, toOut := pipe()
+	fromErr, toErr := pipe()
+	if err != nil {
+		return nil, err
+	}
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = theirs, toOut, toErr
+	for from, to := range map[*os.File]io.Writer{fromOut: out, fromErr: errs} {
+		copying.Go(func() {
+			if to == nil {
+				to = io.Discard
+			}
+			_, _ = io.Copy(to, from)
+			_ = from.Close()
+		})
+	}
+	return stdin, nil
 }
 
 func (c *container) onTerminal(cmd *exec.Cmd, in io.Reader, out io.Writer, resize <-chan remotecommand.TerminalSize) error {
@@ -119,7 +154,7 @@ func (c *container) onTerminal(cmd *exec.Cmd, in io.Reader, out io.Writer, resiz
 	}
 	defer master.Close()
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = slave, slave, slave
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
+	cmd.SysProcAttr.Setctty = true
 	err = c.start(cmd)
 	_ = slave.Close()
 	if err != nil {

@@ -54,7 +54,7 @@ func run(ctx context.Context, dir, logTo string, flags []string) error {
 		if nodes[name], err = startNode(ctx, c, name, features); err != nil {
 			return fmt.Errorf("node %s: %w", name, err)
 		}
-		if err := c.runPod(ctx, "pod-"+name, name); err != nil {
+		if err := c.runPod(ctx, "pod-"+name, name, ""); err != nil {
 			return err
 		}
 	}
@@ -77,8 +77,8 @@ func run(ctx context.Context, dir, logTo string, flags []string) error {
 	return obey(ctx, c, nodes, answer)
 }
 
-// obey does what the lines of standard input say, until it ends: "run POD NODE", "delete POD", "restart POD NODE" and
-// "pending POD". Each is answered with a line of JSON.
+// obey does what the lines of standard input say, until it ends: "run POD NODE [KIND]", "delete POD",
+// "restart POD NODE" and "pending POD"; kinds are in kind.go. Each is answered with a line of JSON.
 func obey(ctx context.Context, c *cluster, nodes map[string]*node, answer *json.Encoder) error {
 	lines := make(chan string)
 	go func() {
@@ -101,9 +101,9 @@ func obey(ctx context.Context, c *cluster, nodes map[string]*node, answer *json.
 		var err error
 		switch words[0] {
 		case "run":
-			err = c.runPod(ctx, words[1], words[2])
+			err = c.runPod(ctx, words[1], words[2], words[3])
 		case "pending":
-			err = c.createPod(ctx, words[1], "nowhere")
+			err = c.createPod(ctx, words[1], "nowhere", "")
 		case "delete":
 			err = c.deletePod(ctx, words[1])
 		case "restart":

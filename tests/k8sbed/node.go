@@ -28,6 +28,7 @@ import (
 // A node stands in for a machine with a kubelet: it says that the pods bound to it run, and serves exec for them.
 type node struct {
 	name    string
+	dir     string
 	client  kubernetes.Interface
 	streams streaming.Server
 	extends bool // it takes WebSocket itself
@@ -42,7 +43,7 @@ type podOnNode struct {
 }
 
 func startNode(ctx context.Context, c *cluster, name string, features []string) (*node, error) {
-	n := &node{name: name, client: c.client, extends: len(features) > 0, running: map[string]*podOnNode{}}
+	n := &node{name: name, dir: c.dir, client: c.client, extends: len(features) > 0, running: map[string]*podOnNode{}}
 	inner, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
@@ -147,7 +148,7 @@ func (n *node) start(ctx context.Context, pod *corev1.Pod) error {
 	p := &podOnNode{uid: pod.UID, containers: map[string]*container{}}
 	n.running[pod.Name] = p
 	for _, c := range pod.Spec.Containers {
-		p.containers[c.Name] = newContainer()
+		p.containers[c.Name] = n.newContainer(pod.Annotations[kindOf])
 	}
 	n.mu.Unlock()
 	return n.tell(ctx, pod, p, 0)
@@ -187,7 +188,7 @@ func (n *node) restart(ctx context.Context, name string) error {
 	old := p.containers
 	p.containers = map[string]*container{}
 	for container := range old {
-		p.containers[container] = newContainer()
+		p.containers[container] = n.newContainer(pod.Annotations[kindOf])
 	}
 	n.mu.Unlock()
 	for _, c := range old {

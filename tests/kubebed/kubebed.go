@@ -21,6 +21,8 @@ type Bed struct {
 	// Kubeconfigs are the paths of the files of its users: admin, nobody, getter, creator and both, named by the verbs
 	// that they have on pods/exec.
 	Kubeconfigs map[string]string `json:"kubeconfigs"`
+	// URL is the API server's.
+	URL string `json:"url"`
 
 	mu      sync.Mutex // one order at a time
 	process *exec.Cmd
@@ -76,6 +78,9 @@ func (b *Bed) Do(t testing.TB, words ...string) {
 		t.Fatalf("%s: %s", strings.Join(words, " "), line)
 	}
 }
+
+// PID is the process of the cluster, whose children are the programs in its pods.
+func (b *Bed) PID() int { return b.process.Process.Pid }
 
 // Kill ends the cluster without a farewell.
 func (b *Bed) Kill() { _ = b.process.Process.Kill() }

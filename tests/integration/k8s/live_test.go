@@ -1,7 +1,6 @@
 package k8s
 
 import (
-	"context"
 	"fmt"
 	"strings"
 	"testing"
@@ -9,23 +8,8 @@ import (
 
 	execkit "github.com/execkit/execkit/core"
 	"github.com/execkit/execkit/core/wire"
+	"github.com/execkit/execkit/tests/drive"
 )
-
-// says waits until a running command has said a text.
-func says(t *testing.T, r *execkit.Running, said *strings.Builder, text string) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	defer cancel()
-	for !strings.Contains(said.String(), text) {
-		events, done := r.Events(ctx, 0)
-		for _, e := range events {
-			said.WriteString(e.Data)
-		}
-		if (done || ctx.Err() != nil) && !strings.Contains(said.String(), text) {
-			t.Fatalf("it never said %q: %q", text, said)
-		}
-	}
-}
 
 // Open input and terminals in pods, over both protocols.
 func TestLive(t *testing.T) {
@@ -42,14 +26,14 @@ func TestLive(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			do(t, s, "cd /tmp; export W=kept")
+			drive.Do(t, s, "cd /tmp; export W=kept")
 			r, err := s.Start(t.Context(), "read a; echo got $a; cat; exit 3", execkit.ExecOptions{StdinOpen: true, Timeout: 2 * time.Minute})
 			if err != nil {
 				t.Fatal(err)
 			}
 			var said strings.Builder
 			write(r, "one\n")
-			says(t, r, &said, "got one\n")
+			drive.Said(t, r, &said, "got one\n")
 			write(r, "two")
 			if err := r.CloseStdin(t.Context()); err != nil {
 				t.Fatal(err)
@@ -64,13 +48,13 @@ func TestLive(t *testing.T) {
 				t.Fatal(err)
 			}
 			said.Reset()
-			says(t, r, &said, "9 41\n/tmp\nkept\n")
+			drive.Said(t, r, &said, "9 41\n/tmp\nkept\n")
 			// The size goes by another stream than the input, which may overtake it.
 			if err := r.Resize(execkit.TTY{Rows: 30, Cols: 100}); err != nil {
 				t.Fatal(err)
 			}
 			write(r, "a\n")
-			says(t, r, &said, "30 100\n")
+			drive.Said(t, r, &said, "30 100\n")
 			for deadline := time.Now().Add(time.Minute); marked("sleep\x00"+mark) < 2; time.Sleep(50 * time.Millisecond) {
 				if time.Now().After(deadline) {
 					t.Fatal("they do not sleep")
@@ -82,7 +66,7 @@ func TestLive(t *testing.T) {
 			if result, err := r.Wait(t.Context()); err != nil || *result.ExitCode != 130 {
 				t.Errorf("%+v %v", result, err)
 			}
-			if r := do(t, s, "echo $W"); r.Stdout != "kept\n" {
+			if r := drive.Do(t, s, "echo $W"); r.Stdout != "kept\n" {
 				t.Errorf("%+v", r)
 			}
 			_ = s.Close()

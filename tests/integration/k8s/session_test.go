@@ -14,9 +14,10 @@ import (
 	"github.com/execkit/execkit/core/errdefs"
 	"github.com/execkit/execkit/core/transport/all"
 	"github.com/execkit/execkit/core/wire"
+	"github.com/execkit/execkit/tests/drive"
 )
 
-func session(t *testing.T, target string, c execkit.Config) *execkit.Session {
+func session(t testing.TB, target string, c execkit.Config) *execkit.Session {
 	t.Helper()
 	if c.Transports == nil {
 		c.Transports = all.Registry()
@@ -30,15 +31,6 @@ func session(t *testing.T, target string, c execkit.Config) *execkit.Session {
 	}
 	t.Cleanup(func() { _ = s.Close() })
 	return s
-}
-
-func do(t *testing.T, s *execkit.Session, command string) *execkit.Result {
-	t.Helper()
-	r, err := s.Exec(t.Context(), command, execkit.ExecOptions{})
-	if err != nil {
-		t.Fatalf("%s: %v", command, err)
-	}
-	return r
 }
 
 // marked counts the processes whose command line holds a mark. The containers of the bed are processes of this machine,
@@ -71,10 +63,10 @@ func TestSessionOverEachPath(t *testing.T) {
 				if info := s.Info(); info.Transport != "k8s" || info.Target != "bed/default/"+pod+"/main" || info.Enforcement["kernel"] != false {
 					t.Errorf("%+v", info)
 				}
-				if r := do(t, s, "cd /tmp; export A=1; f() { echo f$A; }; echo e >&2; (exit 3)"); *r.ExitCode != 3 || r.Stderr != "e\n" || r.Cwd != "/tmp" || r.EnvDelta.Set["A"] != "1" {
+				if r := drive.Do(t, s, "cd /tmp; export A=1; f() { echo f$A; }; echo e >&2; (exit 3)"); *r.ExitCode != 3 || r.Stderr != "e\n" || r.Cwd != "/tmp" || r.EnvDelta.Set["A"] != "1" {
 					t.Errorf("%+v", r)
 				}
-				if r := do(t, s, "f; pwd; false | true"); r.Stdout != "f1\n/tmp\n" || fmt.Sprint(r.PipeStatus) != "[1 0]" {
+				if r := drive.Do(t, s, "f; pwd; false | true"); r.Stdout != "f1\n/tmp\n" || fmt.Sprint(r.PipeStatus) != "[1 0]" {
 					t.Errorf("%+v", r)
 				}
 				mark := fmt.Sprintf("31%d", time.Now().UnixNano())
@@ -82,16 +74,16 @@ func TestSessionOverEachPath(t *testing.T) {
 				if err != nil || !r.TimedOut || *r.ExitCode != 124 {
 					t.Errorf("%+v, %v", r, err)
 				}
-				if r := do(t, s, "echo $A"); r.Stdout != "1\n" || r.Cwd != "/tmp" {
+				if r := drive.Do(t, s, "echo $A"); r.Stdout != "1\n" || r.Cwd != "/tmp" {
 					t.Errorf("after a timeout: %+v", r)
 				}
-				if r := do(t, s, "exit 5"); !r.ShellExited || *r.ExitCode != 5 {
+				if r := drive.Do(t, s, "exit 5"); !r.ShellExited || *r.ExitCode != 5 {
 					t.Errorf("%+v", r)
 				}
-				if r := do(t, s, "echo $A; pwd"); r.Stdout != "1\n/tmp\n" {
+				if r := drive.Do(t, s, "echo $A; pwd"); r.Stdout != "1\n/tmp\n" {
 					t.Errorf("after exit: %+v", r)
 				}
-				do(t, s, "nohup sleep "+mark+" >/dev/null 2>&1 &")
+				drive.Do(t, s, "nohup sleep "+mark+" >/dev/null 2>&1 &")
 				if err := s.Close(); err != nil {
 					t.Error(err)
 				}
@@ -135,25 +127,38 @@ func TestSessionOfAPodThatGoes(t *testing.T) {
 	}
 }
 
+// A hundred sessions in one pod: each is itself, and with them goes all that they started.
 func TestManySessionsInOnePod(t *testing.T) {
+	before := programs()
 	transports := all.Registry()
-	sessions := make([]*execkit.Session, 20)
-	var opening sync.WaitGroup
+	sessions := make([]*execkit.Session, 100)
+	var group sync.WaitGroup
 	for i := range sessions {
-		opening.Go(func() { sessions[i] = session(t, "default/pod-ws", execkit.Config{Transports: transports}) })
+		group.Go(func() { sessions[i] = session(t, "default/pod-ws", execkit.Config{Transports: transports}) })
 	}
-	opening.Wait()
+	group.Wait()
 	if t.Failed() {
 		return
 	}
+	mark := fmt.Sprintf("35%d", time.Now().UnixNano())
 	for i, s := range sessions {
-		do(t, s, fmt.Sprintf("v=%d", i))
+		command := fmt.Sprintf("v=%d", i)
+		if i < 10 {
+			command += "; sleep " + mark + " &"
+		}
+		drive.Do(t, s, command)
 	}
 	for i, s := range sessions {
-		if r := do(t, s, "echo $v"); r.Stdout != fmt.Sprintln(i) {
+		if r := drive.Do(t, s, "echo $v"); r.Stdout != fmt.Sprintln(i) {
 			t.Errorf("%d: %+v", i, r)
 		}
 	}
+	for _, s := range sessions {
+		group.Go(func() { _ = s.Close() })
+	}
+	group.Wait()
+	gone(t, mark)
+	drive.Until(t, "nothing is left", func() bool { return !others(before) })
 }
 
 func TestSessionErrors(t *testing.T) {
