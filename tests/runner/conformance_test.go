@@ -52,6 +52,8 @@ type testCase struct {
 	Steps []step   `json:"steps"`
 }
 
+func (c testCase) isFor(door string) bool { return c.Doors == nil || slices.Contains(c.Doors, door) }
+
 // A step runs a command, or calls another method of the API about the command that was started (exec_id) or left
 // running (job_id) last; those two are filled in. Until reads events up to the first of that type, which is what the
 // step is compared with.
@@ -83,7 +85,7 @@ func TestConformance(t *testing.T) {
 			t.Parallel()
 			p := startTestee(t, command)
 			for _, c := range cases {
-				if c.Doors != nil && !slices.Contains(c.Doors, door) {
+				if !c.isFor(door) {
 					continue
 				}
 				if c.Kernel && !enforce.Probe().Enforces() {
@@ -132,6 +134,17 @@ func readCases(t *testing.T) []testCase {
 func remoteCases(t *testing.T) []testCase {
 	return slices.DeleteFunc(readCases(t), func(c testCase) bool { return c.Kernel || c.Local })
 }
+
+// doors are those of testees, the command line first.
+func doors() []string {
+	names := slices.Sorted(maps.Keys(testees))
+	i := slices.Index(names, "cli")
+	return append([]string{"cli"}, slices.Delete(names, i, i+1)...)
+}
+
+// takes shares the cases out where all of them by every door would take too long: the first door takes every one, each
+// other one every so-manieth, beginning elsewhere, so that together they take about all of them once more.
+func takes(door, i, every int) bool { return door == 0 || i%every == door%every }
 
 // here are the options of a session on this machine.
 func here(shell, dir string) map[string]any {

@@ -2,16 +2,14 @@ package runner
 
 import (
 	"fmt"
-	"maps"
 	"os"
 	"os/exec"
-	"slices"
 	"strings"
 	"testing"
 )
 
-// containers are the images of tests/docker/bed.sh that the cases run in, with the shell that is theirs. The first door takes
-// all of the cases, each other one every so-manieth, beginning elsewhere: together they take all of them once more.
+// containers are the images of tests/docker/bed.sh that the cases run in, with the shell that is theirs and the share of
+// the cases that each door but the first takes.
 var containers = map[string]struct {
 	shell string
 	every int
@@ -32,9 +30,8 @@ func TestConformanceInContainers(t *testing.T) {
 		return strings.TrimSpace(string(out))
 	}
 	cases := remoteCases(t)
-	doors := append([]string{"cli"}, slices.DeleteFunc(slices.Sorted(maps.Keys(testees)), func(door string) bool { return door == "cli" })...)
 	for image, in := range containers {
-		for k, door := range doors {
+		for k, door := range doors() {
 			t.Run(image+"/"+door, func(t *testing.T) {
 				t.Parallel()
 				id := docker("run", "--detach", "--network=none", image, "sleep", "1000000")
@@ -46,7 +43,7 @@ func TestConformanceInContainers(t *testing.T) {
 				docker(mkdir...)
 				p := startTestee(t, testees[door])
 				for i, c := range cases {
-					if in.shell != "bash" && !c.Portable || k > 0 && i%in.every != k%in.every || c.Doors != nil && !slices.Contains(c.Doors, door) {
+					if in.shell != "bash" && !c.Portable || !takes(k, i, in.every) || !c.isFor(door) {
 						continue
 					}
 					t.Run(c.Name, func(t *testing.T) {

@@ -7,8 +7,18 @@ import (
 	"github.com/execkit/execkit/tests/kubebed"
 )
 
-// The same cases hold in pods, over WebSocket as the API server translates it, as a node takes it, and over SPDY. One
-// door shows it, since none looks at the target.
+// pods are the paths to the pods of tests/kubebed that the cases run over: WebSocket, which is tried first, as the API server
+// translates it and as a node takes it, and SPDY. The cases are shared out to the doors as in containers, over the first of them.
+var pods = []struct {
+	name, pod, protocol string
+	shells              []string
+}{
+	{"translated", "pod-plain", "", []string{"bash", "dash", "busybox"}},
+	{"passed on", "pod-ws", "", []string{"bash"}},
+	{"spdy", "pod-plain", "spdy", []string{"dash"}},
+}
+
+// The same cases hold in pods, by whatever door.
 func TestConformanceInPods(t *testing.T) {
 	if os.Getenv("EXECKIT_CONFORMANCE") == "" || os.Getenv("K8SBED") == "" {
 		t.Skip("needs the built doors and a Kubernetes bed; ./build.sh test makes both")
@@ -18,29 +28,37 @@ func TestConformanceInPods(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(bed.Stop)
+	t.Setenv("KUBECONFIG", bed.Kubeconfigs["both"]) // for the doors
+	const every = 4
 	cases := remoteCases(t)
-	for name, path := range map[string]struct {
-		pod, protocol string
-		shells        []string
-	}{
-		"translated": {"pod-plain", "websocket", []string{"bash", "dash", "busybox"}},
-		"passed on":  {"pod-ws", "websocket", []string{"bash"}},
-		"spdy":       {"pod-plain", "spdy", []string{"dash"}},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			p := startTestee(t, testees["cli"])
-			for _, c := range cases {
-				for _, shell := range path.shells {
-					if shell != "bash" && !c.Portable {
-						continue
-					}
-					t.Run(c.Name+"/"+shell, func(t *testing.T) {
-						transport := map[string]any{"type": "k8s", "kubeconfig": bed.Kubeconfigs["both"], "namespace": "default", "pod": path.pod, "protocol": path.protocol}
-						runCase(t, p, c, map[string]any{"transport": transport, "shell": shell, "cwd": t.TempDir()})
-					})
-				}
+	for p, path := range pods {
+		through := doors()
+		if p > 0 {
+			through = through[:1]
+		}
+		for k, door := range through {
+			shells := path.shells
+			if k > 0 {
+				shells = shells[:1]
 			}
-		})
+			t.Run(path.name+"/"+door, func(t *testing.T) {
+				t.Parallel()
+				d := startTestee(t, testees[door])
+				for i, c := range cases {
+					for _, shell := range shells {
+						if shell != "bash" && !c.Portable || !takes(k, i, every) || !c.isFor(door) {
+							continue
+						}
+						t.Run(c.Name+"/"+shell, func(t *testing.T) {
+							create := map[string]any{"transport": "k8s://default/" + path.pod, "shell": shell, "cwd": t.TempDir()}
+							if path.protocol != "" {
+								create["k8s"] = map[string]any{"protocol": path.protocol}
+							}
+							runCase(t, d, c, create)
+						})
+					}
+				}
+			})
+		}
 	}
 }
