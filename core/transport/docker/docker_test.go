@@ -100,7 +100,9 @@ func TestNotStarted(t *testing.T) {
 		`OCI runtime exec failed: exec failed: unable to start container process: exec: "/bin/sh": exec format error: unknown`:             errdefs.ShellNotFound,
 		`OCI runtime exec failed: exec failed: unable to start container process: exec: "sh": permission denied: unknown`:                  errdefs.ShellNotFound,
 		`OCI runtime exec failed: exec failed: open /proc/self/attr/keycreate: no such file or directory`:                                  errdefs.Unavailable,
-		`permission denied while trying to connect to the Docker daemon socket`:                                                            "",
+		"runc: exec failed: unable to start container process: exec: \"sh\": executable file not found in $PATH: OCI runtime attempted to invoke a command that was not found\n" +
+			"Error: read unixpacket @->/proc/self/fd/14/attach: read: connection reset by peer": errdefs.ShellNotFound, // Podman 4.3
+		`permission denied while trying to connect to the Docker daemon socket`: "",
 	} {
 		code := errdefs.Code("")
 		if err := tr.notStarted(text, []string{"sh"}); err != nil {

@@ -87,13 +87,19 @@ func (t *Transport) notStarted(text string, argv []string) error {
 		return wrong("user", t.options.User, "user")
 	case t.options.Workdir != "" && strings.Contains(text, "chdir to cwd"):
 		return wrong("workdir", t.options.Workdir, "directory")
+	case strings.Contains(text, "executable file not found"),
+		strings.Contains(text, `exec: "`) && (strings.Contains(text, "exec format error") || strings.Contains(text, "permission denied")):
+		return t.noShell(argv)
 	case strings.Contains(text, "/proc/"):
 		return errdefs.New(errdefs.Unavailable, "container %s has no /proc, without which its engine starts no program there", errdefs.Quote(t.name)).
 			WithHint("keep /proc mounted in the container")
-	case strings.Contains(text, "executable file not found"), strings.Contains(text, "no such file or directory"),
-		strings.Contains(text, `exec: "`) && (strings.Contains(text, "exec format error") || strings.Contains(text, "permission denied")):
-		return errdefs.New(errdefs.ShellNotFound, "container %s has no %s", errdefs.Quote(t.name), errdefs.Quote(argv[0])).
-			WithHint("its image has no shell; use one with bash, or with busybox's or dash's sh")
+	case strings.Contains(text, "no such file or directory"):
+		return t.noShell(argv)
 	}
 	return nil
+}
+
+func (t *Transport) noShell(argv []string) error {
+	return errdefs.New(errdefs.ShellNotFound, "container %s has no %s", errdefs.Quote(t.name), errdefs.Quote(argv[0])).
+		WithHint("its image has no shell; use one with bash, or with busybox's or dash's sh")
 }
