@@ -276,14 +276,18 @@ bench() {
 	go test -run '^$' -bench . ./core/engine ./core ./core/policy | grep ^Benchmark
 	printf '\nCheckpoints of 10,000 files, beside git:\n'
 	go test -run '^$' -bench 'Checkpoint|Restore' -benchtime 5x ./core/checkpoint | grep ^Benchmark
-	if [ ! -x build/rival-ssh/bin/python ]; then
+	if ! build/rival-ssh/bin/python -c 'import kubernetes' 2>/dev/null; then
 		python3 -m venv build/rival-ssh
-		build/rival-ssh/bin/pip install -q paramiko fabric asyncssh docker
+		build/rival-ssh/bin/pip install -q paramiko fabric asyncssh docker kubernetes
 	fi
 	printf "\nIn a container, beside docker exec for each command and a bare loop through one:\n"
 	docker_bed
 	EXECKIT_RIVAL_PYTHON=$PWD/build/rival-ssh/bin/python go test -run '^$' -bench True -benchtime 100x ./tests/docker | grep ^Benchmark
 	go test -run '^$' -bench Throughput -benchtime 1x ./tests/docker | grep ^Benchmark
+	printf "\nIn a pod, beside kubectl exec for each command, the Python client and a bare loop through kubectl:\n"
+	build_bed
+	EXECKIT_RIVAL_PYTHON=$PWD/build/rival-ssh/bin/python go test -run '^$' -bench True -benchtime 100x ./tests/integration/k8s | grep ^Benchmark
+	go test -run '^$' -bench Throughput -benchtime 1x ./tests/integration/k8s | grep ^Benchmark
 	printf '\nSSH on the loopback, beside a bare shell, ssh, paramiko, fabric and asyncssh:\n'
 	EXECKIT_RIVAL_PYTHON=$PWD/build/rival-ssh/bin/python go test -run '^$' -bench 'True|FarAway' -benchtime 500x ./core/transport/ssh | grep ^Benchmark
 	go test -run '^$' -bench 'FiftySessions|Throughput' -benchtime 1x ./core/transport/ssh | grep ^Benchmark
