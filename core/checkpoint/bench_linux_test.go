@@ -73,6 +73,7 @@ func BenchmarkCheckpointOfTenChanged(b *testing.B) {
 		}
 	})
 	b.Run("git", func(b *testing.B) {
+		os.RemoveAll(filepath.Join(other, ".git"))
 		git(b, other, "init", "-q")
 		git(b, other, "add", "-A")
 		git(b, other, "commit", "-q", "-m", "x")
@@ -104,6 +105,7 @@ func BenchmarkRestoreOfTenChanged(b *testing.B) {
 		}
 	})
 	b.Run("git", func(b *testing.B) {
+		os.RemoveAll(filepath.Join(other, ".git"))
 		git(b, other, "init", "-q")
 		git(b, other, "add", "-A")
 		git(b, other, "commit", "-q", "-m", "x")
