@@ -1,0 +1,119 @@
+package policy
+
+import (
+	"regexp"
+	"strings"
+
+	"github.com/execkit/execkit/core/command"
+)
+
+// What changes nothing of what a profile refuses: the functions of profile.reads, each with the subcommand or the arguments
+// that it is given.
+
+// gitReads recognises git config --get NAME and git config --list.
+func gitReads(words []command.Word) bool {
+	const quiet = "--global --system --local --worktree --show-origin --show-scope --name-only -z --null --includes --no-includes --bool --int --path"
+	action := false
+	if words[0].Value != "config" {
+		return false
+	}
+	for _, w := range words[1:] {
+		if !w.Static {
+			return false
+		}
+		switch v := w.Value; {
+		case has("--get --get-all --get-regexp --get-urlmatch --list -l", v):
+			action = true
+		case strings.HasPrefix(v, "-") && !has(quiet, v):
+			return false
+		}
+	}
+	return action
+}
+
+// dockerReads recognises docker image ls and its kin.
+func dockerReads(words []command.Word) bool {
+	return has("image container context", words[0].Value) && len(words) > 1 && words[1].Static && has("ls list inspect history logs top stats port diff show", words[1].Value)
+}
+
+// onlyChecks recognises a formatter that says what it would change. Behind other options the deciding one could be the value
+// of one of them.
+func onlyChecks(words []command.Word) bool {
+	for _, w := range words {
+		switch {
+		case !w.Static:
+			return false
+		case has("--check --check-only --diff", w.Value):
+			return true
+		case !has("-q --quiet -v --verbose", w.Value):
+			return false
+		}
+	}
+	return false
+}
+
+// ghReads recognises gh run view, gh release list and their like, shown in the terminal.
+func ghReads(words []command.Word) bool {
+	if len(words) < 2 || !has("run workflow release repo gist cache variable ruleset", words[0].Value) || !words[1].Static || !has("view list ls watch", words[1].Value) {
+		return false
+	}
+	for _, w := range words[2:] {
+		if !w.Static && !safePrefix(w) || strings.HasPrefix(w.Value, "--web") || strings.HasPrefix(w.Value, "-") && !strings.HasPrefix(w.Value, "--") && strings.Contains(w.Value, "w") {
+			return false // opens a browser
+		}
+	}
+	return true
+}
+
+// kubectlReads recognises kubectl config current-context and its kin, which show no secret.
+func kubectlReads(words []command.Word) bool {
+	return len(words) == 2 && words[0].Value == "config" && words[1].Static && has("current-context get-contexts get-clusters get-users", words[1].Value)
+}
+
+// terraformReads recognises terraform state list, which shows names alone, and terraform workspace list.
+func terraformReads(words []command.Word) bool {
+	return len(words) > 1 && has("state workspace", words[0].Value) && words[1].Static && (words[1].Value == "list" || words[0].Value == "workspace" && words[1].Value == "show")
+}
+
+// toStdout recognises a compressor that writes to its standard output, or does nothing but list and test. Every option is
+// looked at: one that takes a value could take the deciding one as its own, and of several operations the last counts.
+func toStdout(words []command.Word) bool {
+	letters := ""
+	for _, w := range words {
+		switch v := w.Value; {
+		case !w.Static:
+			if !safePrefix(w) {
+				return false
+			}
+		case v == "--":
+			return harmlessLetters(letters)
+		case !strings.HasPrefix(v, "-") || v == "-":
+		case has("--stdout --to-stdout", v):
+			letters += "c"
+		case compressorFlags.MatchString(v):
+			letters += v[1:]
+		default:
+			return false
+		}
+	}
+	return harmlessLetters(letters)
+}
+
+var compressorFlags = regexp.MustCompile(`^-[cdfklqtv1-9]+$`)
+
+func harmlessLetters(letters string) bool {
+	return strings.Contains(letters, "c") || strings.ContainsAny(letters, "lt") && strings.Trim(letters, "ltqv") == ""
+}
+
+// unzipLists recognises unzip -l, -v, -t and -Z, which write nothing. A later option could take that back: --l does.
+func unzipLists(words []command.Word) bool {
+	for _, w := range words[min(1, len(words)):] {
+		if w.Static && strings.HasPrefix(w.Value, "-") || !w.Static && !safePrefix(w) {
+			return false
+		}
+	}
+	return len(words) > 0 && words[0].Static && has("-l -lq -lv -v -t -tq -Z -Z1 -z", words[0].Value)
+}
+
+// versionFlags print the version of an interpreter and run nothing, where they stand alone.
+var versionFlags = map[string]string{"python": "-V -VV", "python3": "-V -VV", "node": "-v", "java": "-version", "php": "-v", "ruby": "-v", "perl": "-v", "lua": "-v"}
