@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -32,6 +33,18 @@ type rogue struct {
 	grant   bool
 	port    int
 	key     gossh.Signer
+
+	mu    sync.Mutex
+	conns []net.Conn
+}
+
+// hangUp breaks every connection.
+func (r *rogue) hangUp() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, c := range r.conns {
+		_ = c.Close()
+	}
 }
 
 func newRogue(t testing.TB) *rogue {
@@ -59,14 +72,16 @@ func (r *rogue) start() *rogue {
 		r.t.Fatal(err)
 	}
 	r.port = l.Addr().(*net.TCPAddr).Port
-	r.t.Cleanup(func() { _ = l.Close() })
+	r.t.Cleanup(func() { _ = l.Close(); r.hangUp() })
 	go func() {
 		for {
 			c, err := l.Accept()
 			if err != nil {
 				return
 			}
-			r.t.Cleanup(func() { _ = c.Close() })
+			r.mu.Lock()
+			r.conns = append(r.conns, c)
+			r.mu.Unlock()
 			go r.serve(c)
 		}
 	}()
