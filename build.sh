@@ -274,6 +274,11 @@ bench() {
 	build/rival/bin/python bench/roundtrip.py rivals
 	printf '\nGo, beside a bare loop that sends eval and printf through bash -i on a pipe:\n'
 	go test -run '^$' -bench . ./core/engine ./core ./core/policy | grep ^Benchmark
+	printf '\nOutput folded by meaning (at least 50 MB/s):\n'
+	go test -run '^$' -bench Folder ./core/compress | grep ^Benchmark
+	printf '\n| 200 streams at once in one process | events | event loop held up, p99 ms | at most, ms |\n|---|---|---|---|\n'
+	PYTHONPATH=bindings/python/src build/venv/bin/python bench/streams.py
+	node bench/streams.mjs
 	printf '\nCheckpoints of 10,000 files, beside git:\n'
 	go test -run '^$' -bench 'Checkpoint|Restore' -benchtime 5x ./core/checkpoint | grep ^Benchmark
 	if ! build/rival-ssh/bin/python -c 'import kubernetes' 2>/dev/null; then

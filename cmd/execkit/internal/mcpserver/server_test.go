@@ -370,3 +370,33 @@ func TestLimitHoldsForCallsAtOnce(t *testing.T) {
 		t.Errorf("%d sessions", opened.Load())
 	}
 }
+
+func TestBadInputOfLiveCommands(t *testing.T) {
+	c := connect(t, Settings{})
+	id := open(t, c)
+	job, failed := call(t, context.Background(), c, "session_exec", map[string]any{"session_id": id, "command": "read -r x", "yield_ms": 0, "stdin_open": true})
+	if failed {
+		t.Fatal(job)
+	}
+	if r, failed := call(t, context.Background(), c, "session_write", map[string]any{"job_id": job["job_id"], "text": "line\n", "yield_ms": 60000}); failed || r["exit_code"] != 0.0 {
+		t.Fatal(r)
+	}
+	for _, tt := range []struct {
+		tool string
+		with map[string]any
+		code string
+	}{
+		{"session_write", map[string]any{"job_id": job["job_id"], "text": "late"}, "stdin_not_attached"},
+		{"session_write", map[string]any{"job_id": job["job_id"], "keys": []string{"ctrl-c"}}, "stdin_not_attached"},
+		{"session_write", map[string]any{"job_id": job["job_id"]}, "invalid_argument"},
+		{"session_exec", map[string]any{"session_id": id, "command": "true", "yield_ms": 100, "tty": map[string]any{"cols": 10000}}, "invalid_argument"},
+		{"session_exec", map[string]any{"session_id": id, "command": "true", "tty": map[string]any{}}, "invalid_argument"},
+		{"session_exec", map[string]any{"session_id": id, "command": "true", "stdin_open": true}, "invalid_argument"},
+		{"session_exec", map[string]any{"session_id": id, "command": "true", "yield_ms": -1}, "invalid_argument"},
+	} {
+		r, failed := call(t, context.Background(), c, tt.tool, tt.with)
+		if e, _ := r["error"].(map[string]any); !failed || e["code"] != tt.code || e["hint"] == nil && e["details"] == nil {
+			t.Errorf("%s %v: %v", tt.tool, tt.with, r)
+		}
+	}
+}
