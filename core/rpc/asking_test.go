@@ -172,7 +172,7 @@ func TestQuestionsThatEndBadly(t *testing.T) {
 	}
 	// Nobody comes back in time, and then too late.
 	e = g.create(nil, map[string]any{"approval_timeout_ms": 100})
-	opening, id, _, _ := g.asked(e)
+	opening, _, _, _ := g.asked(e)
 	g.s.mu.Lock()
 	ended := g.s.openings[opening].Done()
 	g.s.mu.Unlock()
@@ -181,12 +181,12 @@ func TestQuestionsThatEndBadly(t *testing.T) {
 	g.failed(g.answer(e, password), "invalid_argument", "opening_id")
 	// Cancelled, by word and by the end of the call that waits.
 	e = g.create(nil, nil)
-	opening, id, _, _ = g.asked(e)
+	opening, _, _, _ = g.asked(e)
 	g.failed(g.call("session.answer", map[string]any{"opening_id": opening, "cancel": true}), "cancelled")
 	g.failed(g.answer(e, password), "invalid_argument", "opening_id")
 	// An answer is for one question of one opening.
 	e, other := g.create(nil, nil), g.create(nil, nil)
-	opening, id, _, _ = g.asked(e)
+	opening, id, _, _ := g.asked(e)
 	_, theirs, _, _ := g.asked(other)
 	g.failed(g.call("session.answer", map[string]any{"opening_id": opening, "question_id": theirs, "answer": password}), "invalid_argument", "did not ask")
 	g.failed(g.call("session.answer", map[string]any{"opening_id": "o_x", "question_id": id, "answer": password}), "invalid_argument", "opening_id")
