@@ -385,3 +385,42 @@ func TestSync(t *testing.T) {
 		}
 	}
 }
+
+// Files and links take each other's places, whatever a link leads to: mv has opinions about some of that.
+func TestLinksAndFilesInOnePlace(t *testing.T) {
+	everywhere(t, func(t *testing.T, b bench) {
+		root := t.TempDir()
+		path := filepath.Join(root, "a")
+		target, _ := b.there(t)
+		w := workspace(t, target, root)
+		states := []func(){func() { write(t, path, "a file") }}
+		for _, to := range []string{"a", "other", "/tmp", "nowhere", "."} {
+			states = append(states, func() {
+				if err := os.Symlink(to, path); err != nil {
+					t.Fatal(err)
+				}
+			})
+		}
+		write(t, filepath.Join(root, "other"), "other")
+		var ids []string
+		var photos []map[string]string
+		for _, make := range states {
+			command(t, w, func() { _ = os.Remove(path); make() })
+			r, err := w.Save(t.Context(), "", false)
+			if err != nil {
+				t.Fatal(err)
+			}
+			ids, photos = append(ids, r.ID), append(photos, treetest.Photo(t, root))
+		}
+		for from := range ids {
+			for to := range ids {
+				for _, i := range []int{from, to} {
+					if r, err := w.Restore(t.Context(), ids[i], checkpoint.RestoreOptions{}); err != nil || len(r.Failed) > 0 {
+						t.Fatalf("%d to %d: %+v, %v", from, to, r, err)
+					}
+					treetest.Same(t, fmt.Sprintf("%d to %d", from, to), photos[i], treetest.Photo(t, root))
+				}
+			}
+		}
+	})
+}

@@ -14,8 +14,9 @@ import (
 // path that was meant, free of links, is accepted. From there everything is a single name of the working directory,
 // which stays the same directory whatever takes its name. A file is read through one descriptor, whose path
 // /proc tells; without /proc, what it was before and after is compared. It is written beside, under a name that
-// nobody can guess, and renamed. The mv -T of busybox takes a link to a directory for one and refuses, so that a link is removed
-// before; likewise where there is no -T.
+// nobody can guess, and renamed. The mv -T of busybox takes a link to a directory for one and refuses, and that of coreutils
+// refuses to put a link where the file is to which it leads; there, and where there is no -T, what is in its place is removed
+// before.
 //
 // A signal that comes while the shell is about to leave runs ek_bye itself: an exit inside the EXIT trap skips the rest of it.
 //
@@ -105,7 +106,7 @@ ek_mv() { mv -f $ek_T -- "./$ek_t" "./$ek_name" 2>/dev/null; };
 ek_put() { ek_here "$ek_dir" || { ek_ok=41; return; }; ek_now "$1" "$ek_name" || { ek_ok=47; return; };
 	if [ "$2" ]; then ln -- "./$ek_t" "./$ek_name" 2>/dev/null || { ek_ok=48; ek_now - "$ek_name" || ek_ok=47; return; };
 	else if ! [ "$ek_T" ]; then if [ -L "./$ek_name" ]; then rm -f -- "./$ek_name"; elif [ -d "./$ek_name" ]; then ek_ok=47; return; fi; fi;
-	ek_mv || { [ -L "./$ek_name" ] && rm -f -- "./$ek_name" && ek_mv; } || { ek_ok=48; return; }; fi;
+	ek_mv || { { [ -L "./$ek_name" ] || [ -L "./$ek_t" ]; } && rm -f -- "./$ek_name" && ek_mv; } || { ek_ok=48; return; }; fi;
 	if [ "$2" ]; then rm -f -- "./$ek_t"; fi;
 	if [ -e "./$ek_name/$ek_t" ] || [ -L "./$ek_name/$ek_t" ]; then rm -f -- "./$ek_name/$ek_t"; ek_ok=47; fi; ek_t=; ek_here "$ek_dir" || ek_ok=41; };
 ek_done() { [ "$ek_ok" = 0 ] || { [ "$ek_t" ] && rm -f -- "./$ek_t"; }; ek_t=; [ "$ek_ok" = 40 ] || ek_wd; ek_e "$ek_ok"; };
