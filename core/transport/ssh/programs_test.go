@@ -108,3 +108,38 @@ func TestInteractivePrograms(t *testing.T) {
 		t.Errorf("%d of %d programs are installed; build.sh installs them", drove, len(dialogues))
 	}
 }
+
+// With raw, the events of a terminal over there are what another terminal needs; a secret is not among them.
+func TestRawTerminal(t *testing.T) {
+	t.Parallel()
+	s := open(t, configFor(sshtest.Start(t, sshtest.Options{})))
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	r, err := s.Start(ctx, `printf '\033[31mred\033[m\nkey %s.\n' AKIAQ3EGRIPZ7""WNLX5TD; read -r x; stty size; exit 3`,
+		execkit.ExecOptions{Raw: true, TTY: &execkit.TTY{Rows: 10, Cols: 60}, Timeout: patience})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out string
+	wrote := false
+	for e := range r.All(ctx) {
+		if e.Type == "tty" {
+			out += e.Data
+		}
+		if strings.Contains(out, "key") && !wrote {
+			wrote = true
+			if err := r.Resize(execkit.TTY{Rows: 12, Cols: 61}); err != nil {
+				t.Fatal(err)
+			}
+			if err := r.Write(ctx, []byte("word\n"), execkit.WriteOptions{Private: true}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if !strings.HasPrefix(out, "\x1b[31mred\x1b[m\r\n") || !strings.Contains(out, "key [REDACTED].\r\n") || !strings.Contains(out, "word\r\n12 61\r\n") || strings.Contains(out, "AKIAQ3EGRIPZ7WNLX5TD") {
+		t.Errorf("%q", out)
+	}
+	if result, err := r.Wait(ctx); err != nil || *result.ExitCode != 3 {
+		t.Errorf("%+v %v", result, err)
+	}
+}
