@@ -158,8 +158,7 @@ func (c *Config) shellPath() (string, error) {
 	}
 	for _, name := range names {
 		if base := filepath.Base(name); !slices.Contains(engine.Shells, base) {
-			return "", errdefs.New(errdefs.Unsupported, "shell %s cannot be driven", errdefs.Quote(name)).
-				WithHint("use one of %s", strings.Join(engine.Shells, ", "))
+			return "", undriven(name, base)
 		}
 		if path, err := exec.LookPath(name); err == nil {
 			return filepath.Abs(path)
@@ -167,4 +166,15 @@ func (c *Config) shellPath() (string, error) {
 	}
 	return "", errdefs.New(errdefs.ShellNotFound, "no shell %s on this machine", strings.Join(names, " or ")).
 		WithHint("install bash, or give the absolute path of a shell")
+}
+
+// undriven refuses a shell that there is no driver for, wherever it runs.
+func undriven(shell, name string) error {
+	e := errdefs.New(errdefs.Unsupported, "shell %s cannot be driven", errdefs.Quote(shell)).
+		WithHint("use one of %s", strings.Join(engine.Shells, ", ")).WithDetail("field", "shell")
+	if name == "zsh" {
+		e.Message += ": in zsh a session's own functions, aliases and hooks can stand in for every word that would report a result"
+		e.WithHint("use bash, and run what needs zsh as a program: zsh -c '…'")
+	}
+	return e
 }

@@ -279,6 +279,11 @@ func TestBadInput(t *testing.T) {
 	if _, err := execkit.Open(context.Background(), "local", execkit.Config{Shell: "/nonexistent/bash"}); !errors.Is(err, execkit.ErrShellNotFound) {
 		t.Error(err)
 	}
+	for _, shell := range []string{"zsh", "/bin/zsh"} {
+		if _, err := execkit.Open(context.Background(), "local", execkit.Config{Shell: shell}); !errors.Is(err, execkit.ErrUnsupported) || !strings.Contains(err.Error(), "zsh -c") {
+			t.Errorf("%s: %v", shell, err)
+		}
+	}
 	if _, err := execkit.Open(context.Background(), "local", execkit.Config{Shell: "fish"}); !errors.Is(err, execkit.ErrUnsupported) {
 		t.Error(err)
 	}

@@ -77,8 +77,7 @@ func (c *Config) remoteShells() ([]string, error) {
 		return nil, nil
 	}
 	if base := path.Base(c.Shell); !slices.Contains(engine.Shells, base) || strings.ContainsAny(c.Shell, "\n\x00") {
-		return nil, errdefs.New(errdefs.Unsupported, "shell %s cannot be driven", errdefs.Quote(c.Shell)).
-			WithHint("use one of %s", strings.Join(engine.Shells, ", "))
+		return nil, undriven(c.Shell, base)
 	}
 	return []string{c.Shell}, nil
 }
