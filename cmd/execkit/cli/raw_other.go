@@ -12,6 +12,11 @@ func rawTerminal(*os.File) (restore func(), err error) {
 	return nil, errors.New("the full screen needs Linux")
 }
 
+// hideTyping is not implemented here; what would be shown is then not asked for.
+func hideTyping(*os.File) (restore func(), err error) {
+	return nil, errors.New("hiding what is typed needs Linux")
+}
+
 // drivable reports that no terminal's settings can be changed here.
 func drivable(*os.File) bool { return false }
 
