@@ -18,7 +18,13 @@ import (
 // answerKey names the one question of a server in the result of a call.
 const answerKey = "answer"
 
+// hostKeyQuestion is the kind of the one question that is put to the client's user. The protocol forbids servers to ask for
+// passwords and other secrets in a form (MCP 2025-06-18 and later, Elicitation); those have to be options.
+const hostKeyQuestion = "host_key"
+
 var errNoAnswer = errors.New("the user gave no answer")
+
+var errSecret = errors.New("a secret is not asked for over MCP")
 
 // withAsker has the client ask its user what a server asks within a call, where the protocol lets it ask at once.
 func withAsker(ctx context.Context, req *mcp.CallToolRequest) context.Context {
@@ -26,6 +32,9 @@ func withAsker(ctx context.Context, req *mcp.CallToolRequest) context.Context {
 		return ctx
 	}
 	return execkit.WithAsker(ctx, func(ctx context.Context, q execkit.Question) (string, error) {
+		if q.Kind != hostKeyQuestion {
+			return "", errSecret
+		}
 		answer, err := req.Session.Elicit(ctx, questionForm(q.Text))
 		if err != nil {
 			return "", err
@@ -55,15 +64,22 @@ func (s *server) openSession(ctx context.Context, req *mcp.CallToolRequest, r wi
 	} else {
 		result, err = s.goOn(ctx, req, digest)
 	}
-	asked, ok := result.(wire.Asked)
-	if err != nil || !ok {
-		return result, err
+	for {
+		asked, ok := result.(wire.Asked)
+		if err != nil || !ok {
+			return result, err
+		}
+		id, _ := asked.Question["question_id"].(string)
+		if asked.Question["kind"] != hostKeyQuestion {
+			// Without an answer the server is told that there is none.
+			result, err = s.do(ctx, "session.answer", wire.SessionAnswer{OpeningID: asked.OpeningID, QuestionID: id})
+			continue
+		}
+		text, _ := asked.Question["text"].(string)
+		left, _ := asked.Question["expires_ms"].(int64)
+		q := question{digest: digest, expires: time.Now().Add(time.Duration(left) * time.Millisecond), opening: asked.OpeningID, id: id}
+		return nil, &inputRequired{key: answerKey, form: questionForm(text), state: s.remember(q)}
 	}
-	id, _ := asked.Question["question_id"].(string)
-	text, _ := asked.Question["text"].(string)
-	left, _ := asked.Question["expires_ms"].(int64)
-	q := question{digest: digest, expires: time.Now().Add(time.Duration(left) * time.Millisecond), opening: asked.OpeningID, id: id}
-	return nil, &inputRequired{key: answerKey, form: questionForm(text), state: s.remember(q)}
 }
 
 // goOn gives the user's answer to the opening that asked.
@@ -99,5 +115,5 @@ func answerOf(answer *mcp.ElicitResult) *string {
 // questionForm asks for one line of text. The question is made visible already.
 func questionForm(text string) *mcp.ElicitParams {
 	return &mcp.ElicitParams{Mode: "form", Message: "A server asks, while a session opens on it:\n\n" + text,
-		RequestedSchema: json.RawMessage(`{"type":"object","properties":{"answer":{"type":"string","title":"The answer goes to the server, not to the agent"}},"required":["answer"]}`)}
+		RequestedSchema: json.RawMessage(`{"type":"object","properties":{"answer":{"type":"string","title":"yes, or the fingerprint"}},"required":["answer"]}`)}
 }

@@ -19,10 +19,12 @@ type SSHSettings struct {
 	KnownHosts []string
 	// InsecureAcceptAny believes every host key.
 	InsecureAcceptAny bool
+	// AskHostKey has the client ask its user about a host key that is not known.
+	AskHostKey bool
 }
 
-// sshSettings reads EXECKIT_MCP_KEY_DIR, EXECKIT_MCP_KNOWN_HOSTS (paths separated by ':') and
-// EXECKIT_MCP_INSECURE_ACCEPT_ANY_HOSTKEY (1 or 0).
+// sshSettings reads EXECKIT_MCP_KEY_DIR, EXECKIT_MCP_KNOWN_HOSTS (paths separated by ':'),
+// EXECKIT_MCP_INSECURE_ACCEPT_ANY_HOSTKEY and EXECKIT_MCP_ASK_HOSTKEY (1 or 0).
 func sshSettings(getenv func(string) string) (s SSHSettings, err error) {
 	bad := func(name, value, hint string) error {
 		return errdefs.New(errdefs.InvalidArgument, "EXECKIT_MCP_%s is %s", name, errdefs.Quote(value)).WithHint("%s", hint)
@@ -40,12 +42,14 @@ func sshSettings(getenv func(string) string) (s SSHSettings, err error) {
 			}
 		}
 	}
-	switch value := getenv("EXECKIT_MCP_INSECURE_ACCEPT_ANY_HOSTKEY"); value {
-	case "", "0", "false":
-	case "1", "true":
-		s.InsecureAcceptAny = true
-	default:
-		return s, bad("INSECURE_ACCEPT_ANY_HOSTKEY", value, "give 1 or 0")
+	for name, on := range map[string]*bool{"INSECURE_ACCEPT_ANY_HOSTKEY": &s.InsecureAcceptAny, "ASK_HOSTKEY": &s.AskHostKey} {
+		switch value := getenv("EXECKIT_MCP_" + name); value {
+		case "", "0", "false":
+		case "1", "true":
+			*on = true
+		default:
+			return s, bad(name, value, "give 1 or 0")
+		}
 	}
 	return s, nil
 }
@@ -68,6 +72,8 @@ func (s SSHSettings) options(a *createArguments) (map[string]json.RawMessage, er
 		set("host_key", "pin")
 	case s.InsecureAcceptAny:
 		set("host_key", "insecure_accept_any")
+	case s.AskHostKey:
+		set("host_key", "ask")
 	}
 	if s.KnownHosts != nil {
 		set("known_hosts", s.KnownHosts)
