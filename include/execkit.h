@@ -26,7 +26,7 @@ extern "C" {
 
 /* The release and the ABI version of this header: major << 16 | minor. The library's major must be the same. */
 #define EXECKIT_VERSION "0.1.0"
-#define EXECKIT_ABI_VERSION 0x10001u
+#define EXECKIT_ABI_VERSION 0x10002u
 
 /* Returns the library's ABI version. Pure C: works before the Go runtime is up and after a fork. */
 EXECKIT_API uint32_t execkit_abi_version(void);

@@ -7,7 +7,7 @@ const net = require('node:net');
 const path = require('node:path');
 const errors = require('./errors.js');
 
-const ABI_MAJOR = 1;
+const ABI = [1, 2]; // major, and the least minor
 const LIBRARY = 'libexeckit.so';
 const ADDON = 'execkit_addon.node';
 const PLATFORM = `${process.platform}-${process.arch}`;
@@ -22,7 +22,7 @@ function usesMusl() {
 /** Says what was found, what is needed and what to do. */
 function loadError(found, cause) {
   const musl = usesMusl();
-  const needed = `needed: ${LIBRARY} and ${ADDON} for ${PLATFORM} with glibc, ABI ${ABI_MAJOR}`;
+  const needed = `needed: ${LIBRARY} and ${ADDON} for ${PLATFORM} with glibc, ABI ${ABI.join('.')}`;
   const fix = musl
     ? 'this Node runs on musl (Alpine): a library with a Go runtime cannot be loaded there after the start of a process; use an image with glibc such as node:22-slim'
     : process.platform === 'linux'
@@ -50,8 +50,9 @@ function loadAddon() {
   } catch (error) {
     throw loadError(error.message, error);
   }
-  const major = addon.abiVersion() >>> 16;
-  if (major !== ABI_MAJOR) throw loadError(`${library} with ABI ${major}`);
+  const version = addon.abiVersion();
+  const found = [version >>> 16, version & 0xffff];
+  if (found[0] !== ABI[0] || found[1] < ABI[1]) throw loadError(`${library} with ABI ${found.join('.')}`);
   process.once('exit', () => addon.finish());
   return addon;
 }

@@ -13,7 +13,7 @@ from typing import Any
 
 from . import _errors
 
-_ABI = (1, 1)  # major, and the least minor
+_ABI = (1, 2)  # major, and the least minor
 
 _lock = threading.Lock()
 _library: ctypes.CDLL | None = None
