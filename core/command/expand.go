@@ -106,6 +106,9 @@ func (b *builder) param(p *syntax.ParamExp, w *Word, quoted bool, q string) {
 	case p.Exp != nil || p.Repl != nil || p.Slice != nil || p.Index != nil:
 		part.Param = "${" + name // "${HOME:+-delete}" is not the home directory
 	}
+	if !p.Length && (name == "@" || wordOf(p.Index) == "@") {
+		part.Quoted, w.Quoted = false, false // one word for each element, quoted or not
+	}
 	w.Parts = append(w.Parts, part)
 	if !isName(name) && !special(name) {
 		if n, err := strconv.Atoi(name); err != nil || n < 0 {
@@ -232,6 +235,14 @@ func (b *builder) inner(p *syntax.ParamExp, w *syntax.Word) {
 		b.issue(p, "an expansion or quotes inside ${…}")
 		b.quietly(func() { b.word(&syntax.Word{Parts: []syntax.WordPart{part}}, modeAssign) })
 	}
+}
+
+// wordOf returns the text of a literal subscript, or "".
+func wordOf(index syntax.ArithmExpr) string {
+	if w, ok := index.(*syntax.Word); ok {
+		return w.Lit()
+	}
+	return ""
 }
 
 // plainInside reports whether a text holds only characters that mean nothing inside ${…}.

@@ -16,7 +16,7 @@ func awkArgs(_ *check, words []command.Word, granted int) string {
 		switch v := w.Value; {
 		case v == "-F" || v == "-v":
 			i++
-			if i < len(words) && !words[i].Static && !words[i].Quoted {
+			if i < len(words) && !oneWord(words[i]) {
 				return "an argument of awk that is not known could be its program"
 			}
 			continue

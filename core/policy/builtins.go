@@ -27,7 +27,7 @@ var builtinRules = map[string]func(c *check, words []command.Word) string{
 func onlyListing(flags ...string) func(*check, []command.Word) string {
 	return func(_ *check, words []command.Word) string {
 		for i, w := range words[1:] {
-			ok := i > 0 && w.Static && (words[1].Value == "-p" || words[1].Value == "-q" || words[1].Value == "-t") && words[0].Value != "alias"
+			ok := i > 0 && w.Static && !strings.HasPrefix(w.Value, "-") && (words[1].Value == "-p" || words[1].Value == "-q" || words[1].Value == "-t") && words[0].Value != "alias"
 			for _, f := range flags {
 				ok = ok || w.Static && w.Value == f
 			}
@@ -175,14 +175,19 @@ func readRule(c *check, words []command.Word) string {
 	for i := 1; i < len(words); i++ {
 		w := words[i]
 		if w.Static && strings.HasPrefix(w.Value, "-") && len(w.Value) > 1 {
-			last := w.Value[len(w.Value)-1]
-			for _, f := range w.Value[1:] {
-				if !strings.ContainsRune("rsapntdNu0123456789.", f) {
-					return "the option " + w.Value + " of read"
-				}
+			letters := w.Value[1:]
+			at := strings.IndexAny(letters, "pntdNu")
+			if at >= 0 {
+				letters = letters[:at]
 			}
-			if strings.IndexByte("pntdNu", last) >= 0 && i+1 < len(words) {
-				i++
+			if strings.Trim(letters, "rsa") != "" {
+				return "the option " + w.Value + " of read"
+			}
+			if at == len(w.Value)-2 {
+				if i+1 < len(words) && !oneWord(words[i+1]) {
+					return severalWords(w.Value)
+				}
+				i++ // a letter before it takes the rest of the word: in -pn the n is the prompt
 			}
 			continue
 		}
@@ -202,7 +207,9 @@ func mapfileRule(c *check, words []command.Word) string {
 		switch {
 		case w.Static && (w.Value == "-t"):
 		case w.Static && (w.Value == "-n" || w.Value == "-s" || w.Value == "-d" || w.Value == "-O"):
-			i++
+			if i++; i < len(words) && !oneWord(words[i]) {
+				return severalWords(w.Value)
+			}
 		case w.Static && strings.HasPrefix(w.Value, "-"):
 			return "the option " + w.Value + " of " + words[0].Value // -C runs a command
 		default:
@@ -253,12 +260,15 @@ func getoptsRule(c *check, words []command.Word) string {
 	if len(words) < 3 {
 		return ""
 	}
+	if !words[1].Static || strings.HasPrefix(words[1].Value, "-") {
+		return "which word getopts assigns to is not known"
+	}
 	return c.target(words[2], false)
 }
 
 func waitRule(_ *check, words []command.Word) string {
 	for _, w := range words[1:] {
-		if !w.Static || strings.HasPrefix(w.Value, "-p") {
+		if !w.Static || strings.HasPrefix(w.Value, "-") && strings.Contains(w.Value, "p") {
 			return "wait -p assigns a name"
 		}
 	}

@@ -23,6 +23,8 @@ type check struct {
 	deep int
 	// cur is the number of the command that is judged.
 	cur int
+	// cleared says that the command that is judged does not see the session's environment, which names no editor.
+	cleared bool
 	// arrays are the variables that may be arrays.
 	arrays map[string]bool
 }
@@ -328,6 +330,8 @@ func (c *check) launch(l launcher, words []command.Word, granted int) string {
 		}
 		return words[0].Value + " without a command"
 	}
+	defer func(was bool) { c.cleared = was }(c.cleared)
+	c.cleared = c.cleared || clears(words[:at])
 	inner := words[at:]
 	if mark := replaced(words[:at]); l.dynamic && mark != "" {
 		inner = slices.Clone(inner)
@@ -358,6 +362,21 @@ func (c *check) launch(l launcher, words []command.Word, granted int) string {
 		return orElse(why, "what it starts is not granted")
 	}
 	return ""
+}
+
+// clears reports whether a launcher takes the session's variables away.
+func clears(options []command.Word) bool {
+	name := path.Base(options[0].Value)
+	if name != "env" {
+		return has("sudo doas", name)
+	}
+	for _, w := range options[1:] {
+		v := w.Value
+		if len(v) > 2 && strings.HasPrefix("--ignore-environment", v) || strings.HasPrefix(v, "-") && !strings.HasPrefix(v, "--") && strings.Contains(v, "i") {
+			return true
+		}
+	}
+	return false
 }
 
 // replaced returns what xargs -I replaces by a line of its input; "" where it appends words.

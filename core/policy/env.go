@@ -21,7 +21,7 @@ var shellNames = set(`PATH IFS ENV PS0 PS1 PS2 PS3 PS4 CDPATH SHELLOPTS GLOBIGNO
 var toolPrefixes = []string{"BASH", "LD_", "DYLD_", "PROMPT_", "COMP_", "READLINE_", "EXECKIT", "GIT_", "SSH_", "GPG", "GNUPG",
 	"PYTHON", "PERL", "RUBY", "NODE_", "NPM_", "YARN_", "JAVA_", "JDK_", "_JAVA", "MAVEN_", "GRADLE_", "CARGO", "RUST", "GOROOT",
 	"GOPATH", "GOFLAGS", "GOPROXY", "GOENV", "GOTOOL", "GOCACHE", "CGO_", "DOCKER_", "BUILDKIT", "BUILDX", "COMPOSE_", "KUBE", "HELM_", "SYSTEMD_", "LESS",
-	"MAN", "AWS_", "AZURE_", "GOOGLE_", "CLOUDSDK_", "TF_", "CURL_", "WGET", "TAR_", "RSYNC_", "RIPGREP_", "OPENSSL", "SSL_", "PG",
+	"MAN", "TAPE", "DEBUGINFOD", "AWS_", "AZURE_", "GOOGLE_", "CLOUDSDK_", "TF_", "CURL_", "WGET", "TAR_", "RSYNC_", "RIPGREP_", "OPENSSL", "SSL_", "PG",
 	"MYSQL", "REDISCLI", "PIP_", "VIRTUAL_", "PYTEST", "MAKE", "GNUMAKE", "CC", "CXX", "LUA_", "PHP", "R_", "JULIA_", "DOTNET_", "NUGET",
 	"XDG_", "DBUS_", "QT_", "GTK_", "GIO_", "WINE", "SUDO_", "ANSIBLE_", "VAULT_", "CONSUL_", "NOMAD_", "BAT_", "FZF_", "GLIBC_", "MALLOC_",
 	"RES_", "RESOLV_", "HOSTALIASES", "LOCALDOMAIN", "NIS_", "PERF_", "GDB", "VIM", "EXINIT", "MORE", "GREP_", "GZIP", "XZ_", "ZSTD_", "BZIP"}

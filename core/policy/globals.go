@@ -23,9 +23,14 @@ var harmlessGlobals = map[string]globalOptions{
 	"npm":       {flags: "-s --silent --no-color"},
 	"yarn":      {flags: "-s --silent --no-color"},
 	"cargo":     {flags: "-q --quiet -v --verbose --locked --offline --frozen", values: "--color"},
-	"pip":       {flags: "-q --quiet --disable-pip-version-check --no-input --no-color"},
-	"pip3":      {flags: "-q --quiet --disable-pip-version-check --no-input --no-color"},
+	"make":      {flags: makeQuietly}, "gmake": {flags: makeQuietly},
+	"pip":  {flags: "-q --quiet --disable-pip-version-check --no-input --no-color"},
+	"pip3": {flags: "-q --quiet --disable-pip-version-check --no-input --no-color"},
 }
+
+const makeQuietly = "-s --silent --quiet --no-print-directory"
+
+var makeJobs = regexp.MustCompile(`^-j[0-9]*$`)
 
 // harmlessConfig are settings of git -c that only change how it prints, and who a commit is by.
 var harmlessConfig = regexp.MustCompile(`(?i)^(color\.[a-z.]+=(auto|always|never|true|false)|core\.(quotepath|abbrev)=[a-z0-9]+|core\.pager=(?-i:(cat)?)|pager\.[a-z]+=(?-i:false|cat)|advice\.[a-z]+=(true|false)|log\.(date|decorate|showsignature)=[a-z0-9-]+|diff\.(noprefix|mnemonicprefix|renames)=[a-z]+|user\.(name|email)=[^\n]*|commit\.gpgsign=false|init\.defaultbranch=[a-z0-9/_-]+)$`)
@@ -49,8 +54,10 @@ func withoutGlobals(words []command.Word) []command.Word {
 			at++
 		case joined && strings.HasPrefix(v, "--") && has(o.values, option):
 			at++
-		case has(o.values, v) && at+1 < len(words) && (words[at+1].Static || words[at+1].Quoted):
+		case has(o.values, v) && at+1 < len(words) && oneWord(words[at+1]):
 			at += 2
+		case strings.HasSuffix(name, "make") && makeJobs.MatchString(v):
+			at++
 		case name == "git" && v == "-c" && at+1 < len(words) && words[at+1].Static && harmlessConfig.MatchString(words[at+1].Value):
 			at += 2
 		default:

@@ -1,8 +1,6 @@
 package policy
 
 import (
-	"path"
-	"regexp"
 	"strings"
 
 	"github.com/execkit/execkit/core/command"
@@ -73,80 +71,6 @@ func placeholder(w command.Word, mark, first string) command.Word {
 	return command.Word{Reason: "a name from elsewhere", Prefix: before + first, Parts: []command.Part{{Lit: before + first, Quoted: true}, {Subst: true, Quoted: true}}, Quoted: true, Span: w.Span}
 }
 
-// tarArgs: listing reads; every other mode writes, and only where the entry names it or the archive is granted.
-func tarArgs(c *check, words []command.Word, granted int) string {
-	mode, file, fileKnown := byte(0), "", false
-	for i := 1; i < len(words); i++ {
-		w := words[i]
-		if !w.Static {
-			continue
-		}
-		v := w.Value
-		if strings.HasPrefix(v, "--") {
-			name, val, eq := strings.Cut(v[2:], "=")
-			switch {
-			case name == "file":
-				if !eq && i+1 < len(words) {
-					val = words[i+1].Value
-				}
-				file, fileKnown = val, true
-			case len(name) > 1 && i >= granted && (strings.HasPrefix("extract", name) || strings.HasPrefix("get", name)):
-				mode = 'x'
-			case len(name) > 1 && (strings.HasPrefix("create", name) || strings.HasPrefix("append", name) || strings.HasPrefix("update", name) || strings.HasPrefix("concatenate", name) || strings.HasPrefix("delete", name) || strings.HasPrefix("catenate", name)):
-				if i >= granted {
-					mode = 'c'
-				}
-			}
-			continue
-		}
-		if i > 1 && !strings.HasPrefix(v, "-") {
-			continue
-		}
-		letters := strings.TrimPrefix(v, "-")
-		if i > 1 && (strings.HasPrefix(words[i-1].Value, "-") && strings.HasSuffix(words[i-1].Value, "f")) {
-			continue
-		}
-		for k := 0; k < len(letters); k++ {
-			l := letters[k]
-			switch {
-			case strings.IndexByte("xcruA", l) >= 0 && i >= granted:
-				mode = l
-			case strings.IndexByte("IFgT", l) >= 0 && i >= granted:
-				return "the option -" + string(l) + " of tar is not granted"
-			case l == 'f':
-				file, fileKnown = letters[k+1:], true
-				if file == "" || v[0] != '-' {
-					if i+1 < len(words) {
-						file = words[i+1].Value
-						fileKnown = words[i+1].Static
-					}
-				}
-			}
-			if l == 'f' || l == 'C' || l == 'T' || l == 'X' {
-				if v[0] == '-' {
-					break
-				}
-			}
-		}
-	}
-	if strings.Contains(file, ":") {
-		return "an archive on another host starts a remote shell"
-	}
-	switch mode {
-	case 0, 't', 'd':
-		return ""
-	case 'x':
-		return "extracting writes files"
-	}
-	if !fileKnown {
-		return "the archive that tar writes is not known"
-	}
-	if file == "-" {
-		return ""
-	}
-	return c.p.writeReason(file, c.s.cd || c.changesDir())
-}
-
 func curlArgs(_ *check, words []command.Word, granted int) string {
 	for i, w := range words {
 		if w.Static && i >= granted && (strings.Contains(w.Value, "%output{") || strings.Contains(w.Value, "%{output") || strings.HasPrefix(w.Value, "-w@")) {
@@ -165,16 +89,27 @@ func curlArgs(_ *check, words []command.Word, granted int) string {
 	return ""
 }
 
-// wgetArgs: wget writes a file unless it is told to write to its output.
+// wgetArgs: wget writes a file unless it is told to write to its output. The option that says so must be no other option's value.
 func wgetArgs(_ *check, words []command.Word, granted int) string {
-	for _, w := range words[1:] {
-		if !w.Static {
+	const vals = "oaBtOTwQPUlADRIXei"
+	for i := 1; i < len(words); i++ {
+		v := words[i].Value
+		if !words[i].Static || !strings.HasPrefix(v, "-") {
 			continue
 		}
-		v := w.Value
-		if v == "--spider" || strings.HasPrefix(v, "--output-document") || v == "--version" || v == "--help" ||
-			strings.HasPrefix(v, "-") && !strings.HasPrefix(v, "--") && strings.Contains(v, "O") {
+		if has("--spider --version --help", v) || strings.HasPrefix(v, "--output-document") {
 			return ""
+		}
+		if strings.HasPrefix(v, "--") {
+			if i++; strings.Contains(v, "=") || has(wgetFlags, v) {
+				i--
+			}
+			continue
+		}
+		if at := strings.IndexAny(v, vals); at > 0 && v[at] == 'O' {
+			return ""
+		} else if at == len(v)-1 {
+			i++
 		}
 	}
 	if granted > 1 {
@@ -182,6 +117,9 @@ func wgetArgs(_ *check, words []command.Word, granted int) string {
 	}
 	return "wget writes a file"
 }
+
+// wgetFlags are the long options before the deciding one that take no value. The word after any other may be its value.
+const wgetFlags = "--quiet --no-verbose --verbose --server-response --no-check-certificate --content-on-error --no-cache --no-hsts --no-config --no-proxy --inet4-only --inet6-only --https-only --continue --debug --show-progress --no-cookies"
 
 // copyArgs: the last operand of rsync and scp is written to.
 func copyArgs(c *check, words []command.Word, granted int) string {
@@ -252,11 +190,14 @@ func sshArgs(c *check, words []command.Word, granted int) string {
 func makeArgs(_ *check, words []command.Word, granted int) string {
 	for i := max(granted, 1); i < len(words); i++ {
 		w := words[i]
+		jobs := has("-j -l", words[i-1].Value) && w.Static && strings.Trim(w.Value, "0123456789") == ""
 		switch {
-		case !w.Static || strings.HasPrefix(w.Value, "-"):
+		case !w.Static:
+			return "an argument of make that is not known may set a variable, which may be a command"
+		case strings.HasPrefix(w.Value, "-"):
 		case strings.Contains(w.Value, "="):
 			return "a variable of make may be a command"
-		case granted > 1 && words[i-1].Value != "-j" && words[i-1].Value != "-l":
+		case granted > 1 && !jobs:
 			return "another target of make than the entry names"
 		}
 	}
@@ -274,12 +215,24 @@ func ipArgs(_ *check, words []command.Word, granted int) string {
 	return ""
 }
 
+// dateArgs refuses an operand that is no format: it sets the clock. -I takes no word after it.
 func dateArgs(_ *check, words []command.Word, _ int) string {
-	for i, w := range words[1:] {
-		if w.Static && w.Value != "" && !strings.HasPrefix(w.Value, "-") && !strings.HasPrefix(w.Value, "+") {
-			if i > 0 && words[i].Static && (words[i].Value == "-d" || words[i].Value == "--date" || words[i].Value == "-r" || words[i].Value == "-f" || strings.HasSuffix(words[i].Value, "d") && strings.HasPrefix(words[i].Value, "-")) {
-				continue
+	for i := 1; i < len(words); i++ {
+		w := words[i]
+		v := w.Value
+		switch {
+		case !w.Static && !strings.HasPrefix(w.Prefix, "+") && !strings.HasPrefix(w.Prefix, "-"):
+			return "date with an argument that is not known could set the clock"
+		case !w.Static || v == "" || v[0] == '+' || v == "--":
+		case strings.HasPrefix(v, "--"):
+			if !strings.Contains(v, "=") && hasLong("date reference file", v) {
+				i++
 			}
+		case v[0] == '-':
+			if at := strings.IndexAny(v, "drfI"); at == len(v)-1 && v[at] != 'I' {
+				i++
+			}
+		default:
 			return "date with this argument sets the clock"
 		}
 	}
@@ -307,52 +260,6 @@ func everyOperandWritten(c *check, words []command.Word, granted int) string {
 	return ""
 }
 
-// statementCluster is -c of psql and -e of mysql behind options that take no value, as in psql -Atc.
-var statementCluster = map[string]*regexp.Regexp{
-	"psql":  regexp.MustCompile(`^-[AabeEHnqsStwWxXz01]+[cl]`),
-	"mysql": regexp.MustCompile(`^-[ABEHNXnqrstv]+e`), "mariadb": regexp.MustCompile(`^-[ABEHNXnqrstv]+e`),
-}
-
-// sqlArgs: database clients have commands of their own that start programs and write files. They must be given their
-// statement, because what comes on their input is not judged.
-func sqlArgs(_ *check, words []command.Word, granted int) string {
-	statement := granted > 1 // what the entry spells out is the operator's
-	base := path.Base(words[0].Value)
-	for i, w := range words[1:] {
-		if i+1 < granted {
-			continue
-		}
-		if !w.Static {
-			return "an argument of " + base + " that is not known may hold a command"
-		}
-		v, low := w.Value, strings.ToLower(w.Value)
-		if strings.Contains(v, `\`) {
-			return "the statement for " + base + " holds a backslash"
-		}
-		for _, word := range strings.FieldsFunc(low, func(r rune) bool { return r < 0x80 && !wordByte(byte(r)) }) {
-			if sqlActs[word] {
-				return "the statement for " + base + " holds " + word
-			}
-		}
-		if base == "sqlite3" && strings.HasPrefix(strings.TrimSpace(v), ".") && !sqliteReads.MatchString(v) {
-			return "a dot command of sqlite3 that is not known to read"
-		}
-		if v == "-c" || v == "-e" || strings.HasPrefix(v, "-c") || strings.HasPrefix(v, "-e") || v == "-l" || statementCluster[base] != nil && statementCluster[base].MatchString(v) || v == "--command" || v == "--execute" || strings.HasPrefix(v, "--command=") || strings.HasPrefix(v, "--execute=") || v == "--version" || base == "sqlite3" && i > 0 {
-			statement = true
-		}
-	}
-	if !statement {
-		return base + " without a statement runs what comes on its input"
-	}
-	return ""
-}
-
-// sqlActs are words of statements and client commands that write files, start programs or load code.
-var sqlActs = set(`program outfile dumpfile load_extension pg_read_file pg_read_binary_file pg_ls_dir lo_export lo_import writefile readfile edit system source
-	load_file pager nopager tee notee copy attach vacuum infile xp_cmdshell dblink dblink_exec fts3_tokenizer delimiter do call`)
-
-var sqliteReads = regexp.MustCompile(`^\s*\.(tables|schema|databases|indexes|indices|fullschema|show|headers? (on|off)|mode (csv|column|json|line|list|table|box|markdown|html|quote|tabs))( [A-Za-z0-9_%]+)?\s*$`)
-
 // xxdArgs counts what follows the first operand as a file to write, whatever it looks like: xxd reads no options there.
 func xxdArgs(_ *check, words []command.Word, granted int) string {
 	for i := 1; i < len(words); i++ {
@@ -368,4 +275,26 @@ func xxdArgs(_ *check, words []command.Word, granted int) string {
 		}
 	}
 	return ""
+}
+
+// gitEditor refuses what asks for a message in an editor, where the session's setting that there is none does not arrive:
+// an editor takes what comes on its input for commands.
+func gitEditor(c *check, words []command.Word, granted int) string {
+	if !c.cleared {
+		return ""
+	}
+	edits := ""
+	for _, w := range words[1:] {
+		switch v := w.Value; {
+		case !w.Static:
+		case edits == "" && !strings.HasPrefix(v, "-") && has("commit merge revert tag notes rebase cherry-pick am pull", v):
+			edits = v
+		case edits != "" && (has("-m -am -F -l --list --no-edit --ff-only --message --file", v) || strings.HasPrefix(v, "--message=") || strings.HasPrefix(v, "--file=")):
+			return ""
+		}
+	}
+	if edits == "" {
+		return ""
+	}
+	return "git " + edits + " may start an editor here; give it -m or --no-edit"
 }

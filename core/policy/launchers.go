@@ -50,8 +50,14 @@ var launchers = map[string]launcher{
 func (l launcher) inner(p *Policy, words []command.Word, granted int, cdUsed bool) (int, string) {
 	i := 1
 	skip := l.skip
+	unsets := func(name string) string {
+		if !l.assigns || name == "" {
+			return ""
+		}
+		return p.assignReason(name, false) // what a session sets keeps programs from starting editors and pagers
+	}
 	for i < len(words) {
-		w := words[i]
+		at, w := i, words[i]
 		if !w.Static {
 			return 0, "what " + words[0].Value + " starts is not known"
 		}
@@ -64,13 +70,18 @@ func (l launcher) inner(p *Policy, words []command.Word, granted int, cdUsed boo
 			}
 			continue
 		case strings.HasPrefix(v, "--"):
-			name, _, has := strings.Cut(v[2:], "=")
+			name, val, has := strings.Cut(v[2:], "=")
 			longs := " " + l.longs + " "
 			switch {
 			case strings.Contains(longs, " "+name+" ") && !has:
 			case strings.Contains(longs, " "+name+"= "):
 				if !has {
-					i++
+					if i++; i < len(words) {
+						val = words[i].Value
+					}
+				}
+				if why := unsets(val); why != "" && name == "unset" && i >= granted {
+					return 0, why
 				}
 			case i < granted:
 			default:
@@ -79,8 +90,14 @@ func (l launcher) inner(p *Policy, words []command.Word, granted int, cdUsed boo
 		case strings.HasPrefix(v, "-") && len(v) > 1:
 			for k := 1; k < len(v); k++ {
 				if strings.IndexByte(l.values, v[k]) >= 0 {
+					val := v[k+1:]
 					if k == len(v)-1 {
-						i++
+						if i++; i < len(words) {
+							val = words[i].Value
+						}
+					}
+					if why := unsets(val); why != "" && i >= granted {
+						return 0, why
 					}
 					break
 				}
@@ -104,6 +121,11 @@ func (l launcher) inner(p *Policy, words []command.Word, granted int, cdUsed boo
 			skip--
 		default:
 			return i, ""
+		}
+		for _, w := range words[at+1 : min(i+1, len(words))] {
+			if !oneWord(w) {
+				return 0, severalWords(v)
+			}
 		}
 		i++
 	}

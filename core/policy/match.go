@@ -185,6 +185,10 @@ var globalValues = map[string]map[string]bool{
 	"ip":         set("-n -netns -family -f"),
 }
 
+// oneWord reports whether a word becomes exactly one argument. The value of an option must: the words after it would be
+// options, operands or a command.
+func oneWord(w command.Word) bool { return w.Static || w.Quoted && !w.Glob || numeric(w) }
+
 // safePrefix reports whether a word that is not static can still not become an option or more than one word.
 func safePrefix(w command.Word) bool {
 	if !w.Quoted && !w.Glob {

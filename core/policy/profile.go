@@ -13,6 +13,8 @@ type profile struct {
 	short string
 	// vals are letters that take a value, which ends a cluster.
 	vals string
+	// optional are letters that end a cluster and take no other word.
+	optional string
 	// long are such long options; abbreviations of them count.
 	long string
 	// exact are whole arguments.
@@ -87,6 +89,9 @@ func (pr *profile) scan(c *check, name string, words []command.Word, at, granted
 				return why
 			}
 			operands++
+			if w.Glob {
+				operands++ // it may become several names
+			}
 			if pr.subs != nil || pr.known != "" {
 				return pr.dynamicRest(c, name, words, i)
 			}
@@ -119,14 +124,20 @@ func (pr *profile) scan(c *check, name string, words []command.Word, at, granted
 				}
 				continue
 			}
-			if !own && hasLong(pr.long, v) && !has(pr.longFine, v[2:]) {
+			if !own && hasLong(pr.long, v) && !has(pr.longFine, longName(v)) {
 				return "the option " + v + " of " + name + " is not granted"
 			}
+			skip := 0
 			if !strings.Contains(v, "=") && (has(pr.longVals, v[2:]) || globalValues[name][v]) {
-				i++
+				skip = 1
 			}
 			if has(pr.pairs, v[2:]) {
-				i += 2
+				skip = 2
+			}
+			for ; skip > 0; skip-- {
+				if i++; i < len(words) && !oneWord(words[i]) {
+					return severalWords(v)
+				}
 			}
 		default:
 			skip, why := pr.cluster(c, name, words, i, own)
@@ -134,7 +145,9 @@ func (pr *profile) scan(c *check, name string, words []command.Word, at, granted
 				return why
 			}
 			if skip {
-				i++
+				if i++; i < len(words) && !oneWord(words[i]) {
+					return severalWords(v)
+				}
 			}
 		}
 	}
@@ -142,6 +155,10 @@ func (pr *profile) scan(c *check, name string, words []command.Word, at, granted
 		return name + " would write to or change something with this many arguments"
 	}
 	return ""
+}
+
+func severalWords(option string) string {
+	return "the value of " + option + " may become several arguments; put it in quotes"
 }
 
 // writes says why the file of an option may not be written, or "".
@@ -173,6 +190,9 @@ func (pr *profile) cluster(c *check, name string, words []command.Word, i int, o
 		if strings.IndexByte(pr.short, l) >= 0 && !own {
 			return false, "the option -" + string(l) + " of " + name + " is not granted"
 		}
+		if strings.IndexByte(pr.optional, l) >= 0 {
+			return false, ""
+		}
 		if strings.IndexByte(pr.vals, l) >= 0 || k == 1 && globalValues[name][v[:2]] {
 			return k == len(v)-1, ""
 		}
@@ -182,6 +202,9 @@ func (pr *profile) cluster(c *check, name string, words []command.Word, i int, o
 
 // unknown judges a word that is not static: it must not be able to become one of the refused options.
 func (pr *profile) unknown(c *check, name string, w command.Word, ended bool) string {
+	if w.Prefix != "" && w.Prefix[0] != '-' && pr.refusesBeginning(w.Prefix) {
+		return "an argument of " + name + " that is not known could be one that is not granted; write it out"
+	}
 	if safePrefix(w) || ended && (w.Quoted || w.Glob || pr.operands == 0) || pr.valueOnly(w) {
 		return ""
 	}
@@ -191,6 +214,12 @@ func (pr *profile) unknown(c *check, name string, w command.Word, ended bool) st
 	return "an argument of " + name + " that is not known could be an option that runs or writes something; put -- before it or a fixed beginning"
 }
 
+// longName is the name in --name and --name=value.
+func longName(arg string) string {
+	name, _, _ := strings.Cut(arg[2:], "=")
+	return name
+}
+
 // valueOnly reports a word like --author="$USER": only the value of an option is unknown, and the option is none of the
 // refused ones. A program with rules of its own may read more into a value.
 func (pr *profile) valueOnly(w command.Word) bool {
@@ -198,10 +227,8 @@ func (pr *profile) valueOnly(w command.Word) bool {
 	if prefix == "" || pr.more != nil || !w.Quoted || startsAny(pr.starts, w.Prefix) {
 		return false
 	}
-	for _, refused := range strings.Fields(pr.exact + " " + pr.starts) {
-		if strings.HasPrefix(refused, prefix[:len(prefix)-1]) {
-			return false
-		}
+	if pr.refusesBeginning(prefix[:len(prefix)-1]) {
+		return false
 	}
 	for _, p := range w.Parts {
 		if (p.Param != "" || p.Subst) && !p.Quoted {
@@ -209,6 +236,16 @@ func (pr *profile) valueOnly(w command.Word) bool {
 		}
 	}
 	return !hasLong(pr.wlong, prefix) && (!hasLong(pr.long, prefix) || has(pr.longFine, prefix[2:len(prefix)-1]))
+}
+
+// refusesBeginning reports whether a word that begins so could be one of the refused arguments.
+func (pr *profile) refusesBeginning(prefix string) bool {
+	for _, refused := range strings.Fields(pr.exact + " " + pr.starts) {
+		if strings.HasPrefix(refused, prefix) {
+			return true
+		}
+	}
+	return startsAny(pr.starts, prefix)
 }
 
 // longOption is a long option with its value in the same word.

@@ -44,77 +44,97 @@ var profileTable = map[string]*profile{
 	"iconv": {vals: "ft", wshort: "o", wlong: "output"},
 	"tree":  {wshort: "o", vals: "LIPHT", short: "R", long: "output"},
 	"file":  {short: "C", vals: "mfFeP", long: "compile"},
-	"date":  {short: "sf", vals: "dr", long: "set", more: dateArgs}, "hostname": {short: "Fb", long: "file boot", operands: -1},
-	"dmesg":  {short: "CcDEn", long: "clear read-clear console-off console-on console-level"},
-	"ss":     {short: "K", long: "kill diag", wshort: "D"},
-	"rg":     {vals: "efgtTABCmjMdErE", short: "z", long: "pre hostname-bin search-zip"},
-	"bat":    {long: "pager paging config-file", vals: "lHmr"},
-	"batcat": {long: "pager paging", vals: "lHmr"},
-	"fd":     {short: "xX", long: "exec exec-batch", vals: "dteES"}, "fdfind": {short: "xX", long: "exec exec-batch", vals: "dteES"},
-	"less": {short: "koOT", long: "lesskey-file lesskey-src lesskey-content log-file LOG-FILE tag-file", starts: "+ ++"},
+	"date":  {short: "sf", vals: "dr", optional: "I", long: "set", more: dateArgs}, "hostname": {short: "Fb", long: "file boot", operands: -1},
+	"dmesg": {short: "CcDEn", long: "clear read-clear console-off console-on console-level"},
+	"ss":    {short: "K", long: "kill diag", wshort: "D"},
+	"rg":    {vals: "efgtTABCmjMdErE", short: "z", long: "pre hostname-bin search-zip"},
+	"bat":   bat, "batcat": bat,
+	"fd": {short: "xX", long: "exec exec-batch", vals: "dteES"}, "fdfind": {short: "xX", long: "exec exec-batch", vals: "dteES"},
+	"less": {short: "koOT", long: "cmd lesskey-file lesskey-src lesskey-content log-file LOG-FILE tag-file", starts: "+ ++"},
 	"more": {starts: "+"},
-	"man":  {short: "PHlCBEp", long: "pager html local-file config-file preprocessor browser", vals: "MSs"}, "apropos": {short: "C", long: "config-file"},
+	"man":  {short: "PHlCBEpTXZ", long: "pager html local-file config-file preprocessor browser troff-device gxditview ditroff", vals: "MSs"}, "apropos": {short: "C", long: "config-file"},
 	"split": {why: "writes files"}, "csplit": {why: "writes files"}, "unzip": {why: "writes files", reads: unzipLists}, "gunzip": {why: "writes files", reads: toStdout}, "gzip": {why: "writes files", reads: toStdout},
 	"tee":   {operands: 0, long: "output-error", more: everyOperandWritten},
 	"yq":    {short: "is", long: "inplace in-place split-exp split-exp-file"},
 	"jq":    {longFine: "slurp", pairs: "arg argjson", long: "in-place from-file rawfile slurpfile library-path", short: "fL"},
 	"sdiff": {short: "o", long: "output diff-program"},
-	"diff":  {},
+	"diff":  {short: "l", vals: "xIUCWFDS", long: "paginate"},
 	"find":  {exact: "-delete -execdir -ok -okdir -fprint -fprint0 -fprintf -fls", more: findArgs},
 	"awk":   {more: awkArgs}, "gawk": {more: awkArgs}, "mawk": {more: awkArgs}, "nawk": {more: awkArgs},
 	"sed": {more: sedArgs}, "gsed": {more: sedArgs},
-	"tar": {long: "to-command checkpoint-action use-compress-program rsh-command rmt-command info-script new-volume-script index-file listed-incremental volno-file files-from", short: "IFgT", longFine: "list", more: tarArgs},
+	"tar": {long: "to-command checkpoint-action use-compress-program rsh-command rmt-command info-script new-volume-script index-file listed-incremental volno-file files-from", short: "IFgT", longFine: "list file", more: tarArgs},
 	"ar":  {long: "plugin output", why: "writes files unless the entry names a reading operation"},
-	"curl": {dash: true, short: "cDJKOQ", wshort: "o", vals: "AbCdeEFHmPrtTuUwxXyYz", long: `config dump-header cookie-jar remote-name remote-name-all remote-header-name
-		stderr trace trace-ascii libcurl hsts alt-svc etag-save engine output-dir quote telnet-option unix-socket abstract-unix-socket proxy preproxy netrc-file`, wlong: "output", more: curlArgs},
-	"wget":  {dash: true, short: "oaePrmpNKkxi", wshort: "O", long: "output-file append-output execute use-askpass directory-prefix config warc-file save-cookies rejected-log hsts-file recursive mirror input-file", wlong: "output-document", vals: "tTwQUl", more: wgetArgs},
+	"curl": {dash: true, short: "cDJKOQx", starts: "--expand", wshort: "o", vals: "AbCdeEFHmPrtTuUwxXyYz", long: `config dump-header cookie-jar remote-name remote-name-all remote-header-name
+		stderr trace trace-ascii libcurl hsts alt-svc ssl-sessions socks4 socks4a socks5 socks5-hostname proxy1.0 etag-save engine output-dir quote telnet-option unix-socket abstract-unix-socket proxy preproxy netrc-file`, wlong: "output", more: curlArgs},
+	"wget":  {dash: true, short: "oaePrmpNKkxib", wshort: "O", long: "output-file append-output execute use-askpass directory-prefix config warc-file save-cookies rejected-log hsts-file recursive mirror input-file page-requisites background", wlong: "output-document", vals: "tTwQUlADRIXB", more: wgetArgs},
 	"rsync": {short: "eM", long: "rsh rsync-path daemon config log-file write-batch only-write-batch remote-option delete remove-source-files backup-dir temp-dir partial-dir", vals: "fBT", more: copyArgs},
 	"scp":   {short: "SoFDi", long: "", vals: "cJlPX", more: copyArgs},
 	"ssh":   {short: "FEIoLRDwSOWJtA", vals: "bceilmpQB"},
-	"docker": {reads: dockerReads, short: "H", long: "host context config tlscacert tlscert tlskey", known: `ps logs images inspect stats version info top port diff history events search pull rm rmi start stop restart
+	"docker": {reads: dockerReads, short: "Hc", long: "host context config tlscacert tlscert tlskey", known: `ps logs images inspect stats version info top port diff history events search pull rm rmi start stop restart
 		kill pause unpause wait rename tag push update volume network system compose image container node secret manifest login logout`,
 		named: "run exec build buildx cp save export load import plugin context create stack service swarm debug init commit attach compose container image builder", subs: map[string]*profile{
-			"*": {short: "H", long: "host context config"}, "compose": {short: "f", long: "file env-file project-directory"}, "build": {short: "o", long: "output iidfile metadata-file cidfile"}, "save": {short: "o", long: "output"}, "export": {short: "o", long: "output"}}},
-	"podman": {short: "c", long: "url connection root runroot hooks-dir conmon runtime", known: "ps logs images inspect stats version info top port diff history events search", subs: map[string]*profile{"*": {}}},
+			"*": {short: "H", long: "host context config"}, "compose": {short: "f", long: "file env-file project-directory"}, "system": {exact: "dial-stdio"}, "build": {short: "o", long: "output iidfile metadata-file cidfile cache-to builder push allow"}, "save": {short: "o", long: "output"}, "export": {short: "o", long: "output"}}},
+	"podman": {short: "cr", long: podmanElsewhere, known: "ps logs images inspect stats version info top port diff history events search", subs: map[string]*profile{"*": {long: podmanElsewhere}}},
 	"kubectl": {reads: kubectlReads, loose: true, long: "kubeconfig server token as as-group context cluster user cache-dir profile-output log-file log-dir certificate-authority insecure-skip-tls-verify", short: "s",
 		known: `get describe logs top explain version api-resources api-versions cluster-info rollout auth diff apply delete scale label annotate create patch set wait events cordon uncordon drain taint
 			expose autoscale replace certificate kustomize options`, named: "exec run debug cp attach plugin proxy edit port-forward config", subs: map[string]*profile{
-			"*": {loose: true, long: "kubeconfig server token as as-group context cluster user cache-dir output-directory profile-output log-file log-dir certificate-authority insecure-skip-tls-verify raw", short: "s", vals: "nlocfkLv"}}},
+			"*":         {loose: true, long: "kubeconfig server token as as-group context cluster user cache-dir output-directory profile-output log-file log-dir certificate-authority insecure-skip-tls-verify raw as-uid username password client-certificate client-key edit tls-server-name", exact: "edit-last-applied", short: "s", vals: "nlocfkLv"},
+			"kustomize": {short: "o", long: "output enable-exec enable-alpha-plugins enable-helm helm-command network mount env"}}},
 	"helm": {long: "post-renderer kubeconfig kube-apiserver kube-token kube-context registry-config repository-config repository-cache", known: "list ls status get history version show search env lint template repo dependency test install upgrade rollback uninstall verify",
-		named: "plugin install upgrade push pull package create", subs: map[string]*profile{"*": {long: "post-renderer kubeconfig kube-apiserver kube-token kube-context output-dir registry-config repository-config"}}},
+		named: "plugin install upgrade push pull package create", subs: map[string]*profile{"*": {long: "post-renderer kubeconfig kube-apiserver kube-token kube-context kube-as-user kube-as-group kube-ca-file kube-tls-server-name output-dir registry-config repository-config"}}},
 	"systemctl":  {short: "HM", long: "host machine root image", vals: "tpnos", subs: map[string]*profile{"*": {short: "HM", long: "host machine root image", vals: "tpnos"}}, named: "edit set-environment import-environment link enable preset set-property switch-root kexec daemon-reexec"},
-	"journalctl": {short: "", long: "vacuum-size vacuum-time vacuum-files rotate flush sync relinquish-var smart-relinquish-var setup-keys cursor-file update-catalog root image interval force", vals: "unptSgDMo"},
+	"journalctl": {short: "M", long: "vacuum-size vacuum-time vacuum-files rotate flush sync relinquish-var smart-relinquish-var setup-keys cursor-file update-catalog root image interval force machine", vals: "unptSgDMo"},
 	"npm": {short: "cC", long: "script-shell node-options prefix userconfig globalconfig call git editor viewer browser onload-script shell init-module cache ignore-scripts",
 		known: "ls list view info outdated test t run run-script version audit ping search whoami pack docs fund explain query prefix root bin help doctor config",
-		named: "exec x install i ci add update explore edit config set init create start stop restart publish link rebuild run run-script test t", subs: map[string]*profile{
-			"*": {short: "cC", long: "script-shell node-options prefix userconfig globalconfig call git editor viewer browser onload-script shell cache"}}},
+		named: "exec x install i ci add update explore edit config set init create start stop restart publish link rebuild run run-script test t pack docs", subs: map[string]*profile{
+			"audit": {exact: "fix", short: "cC", long: npmElsewhere}, "version": {operands: -1, long: npmElsewhere}, "fund": {operands: -1, long: npmElsewhere}, "help": {operands: -1, long: npmElsewhere},
+			"*": {short: "cC", long: npmElsewhere}}},
 	"pip": pip, "pip3": pip,
-	"make": {short: "fCEIo", vals: "jlW", long: "eval file makefile directory include-dir", exact: "-e --environment-overrides", more: makeArgs}, "gmake": {short: "fCEI", long: "eval file makefile directory", more: makeArgs},
+	"make": gnuMake, "gmake": gnuMake,
 	"go": {known: "test build vet list version env doc fmt help mod tool work", named: "run generate tool get install fmt mod work clean build test", subs: map[string]*profile{
-		"*": {starts: "-exec --exec -vettool --vettool -toolexec --toolexec -o= --o= -C --C -overlay --overlay -modfile --modfile -cpuprofile -memprofile -blockprofile -mutexprofile -trace -coverprofile -outputdir -test. --test. -modcacherw -ldflags --ldflags -gccgoflags -gcflags -asmflags -compiler -pkgdir -pgo", exact: "-o --o -w -u -c -exec -fix -diff"}}},
+		"*": {starts: "-exec --exec -vettool --vettool -toolexec --toolexec -o= --o= -C --C -overlay --overlay -modfile --modfile -cpuprofile -memprofile -blockprofile -mutexprofile -trace -coverprofile -outputdir -test. --test. -modcacherw -ldflags --ldflags -gccgoflags -gcflags -asmflags -compiler -pkgdir -pgo -http --http -testlogfile -gocoverdir -artifacts", exact: "-o --o -w -u -c -exec -fix -diff"}}},
 	"cargo": {long: "config manifest-path target-dir", short: "ZC", starts: "+", known: "test build check tree metadata version bench doc clippy fmt search verify-project pkgid locate-project",
-		named: "run install publish", subs: map[string]*profile{"*": {long: "config manifest-path target-dir out-dir artifact-dir", short: "ZC"}}},
-	"terraform": {reads: terraformReads, starts: "-chdir", known: "plan validate show output version providers graph fmt state workspace get init", named: "apply destroy import taint console state workspace init get",
-		subs: map[string]*profile{"*": {starts: "-out --out -state --state -backend-config -plugin-dir -chdir -generate-config-out"}}},
+		named: "run install publish", subs: map[string]*profile{"*": {long: "config manifest-path target-dir out-dir artifact-dir lockfile-path fix open", short: "ZC"}}},
+	"terraform": {reads: terraformReads, starts: "-chdir --chdir", known: "plan validate show output version providers graph fmt state workspace get init", named: "apply destroy import taint console state workspace init get",
+		subs: map[string]*profile{"*": {starts: terraformWrites}, "providers": {exact: "mirror lock", starts: terraformWrites}}},
 	"aws":    {long: "endpoint-url ca-bundle profile", subs: map[string]*profile{"*": {long: "endpoint-url ca-bundle cli-input-json cli-input-yaml profile"}}, named: "configure"},
-	"pytest": {short: "pco", vals: "kmnrW", long: "rootdir override-ini confcutdir basetemp junitxml junit-xml log-file pastebin pdbcls pdb import-mode ignore-glob config-file debug cov-config cov-report report-log html json-report-file durations-path"},
-	"openssl": {subs: map[string]*profile{"*": {exact: "-out -engine -provider -provider-path -config -CAserial -CAcreateserial -writerand -keyout -passin -passout -sess_out -msgfile -keylogfile -proxy -early_data", starts: "-out= -engine= --out --engine --provider --config"}},
+	"pytest": {short: "pco", starts: "@", vals: "kmnrW", long: "rootdir override-ini confcutdir basetemp junitxml junit-xml log-file pastebin pdbcls pdb import-mode ignore-glob config-file debug cov-config cov-report report-log html json-report-file durations-path tx px rsyncdir inifile ds result-log resultlog benchmark-json benchmark-storage"},
+	"openssl": {subs: map[string]*profile{"*": {more: opensslArgs}},
 		known: "x509 version s_client verify req crl rsa pkey ec asn1parse ciphers dgst", named: "engine s_server"},
 	"ip":    {short: "bn", long: "batch netns", exact: "-batch -netns -n -b", known: "addr address a link l route r neigh n rule -s maddr", named: "netns vrf", subs: map[string]*profile{"*": {more: ipArgs}}},
-	"nmap":  {starts: "-o --script --datadir --resume --stylesheet --servicedb --versiondb --append-output -sC -A", short: ""},
+	"nmap":  {more: nmapArgs},
 	"psql":  {short: "oLfv", wshort: "", long: "output log-file file set variable", vals: "dhpUF", more: sqlArgs},
-	"mysql": {long: "pager tee init-command defaults-file defaults-extra-file plugin-dir", exact: "", more: sqlArgs}, "mariadb": {long: "pager tee init-command", more: sqlArgs},
+	"mysql": mysqlProfile, "mariadb": mysqlProfile,
 	"sqlite3":   {exact: "-init -cmd --init --cmd", more: sqlArgs},
 	"redis-cli": {long: "eval pipe rdb functions-rdb cluster"},
 	"gcc":       cc, "g++": cc, "cc": cc, "clang": cc, "c++": cc, "clang++": cc,
 	"prove": {short: "eIPMmv", long: "exec harness source formatter archive"}, "rake": {short: "fEeprRI", long: "rakefile execute execute-print execute-continue require libdir rakelibdir"},
 	"crontab": {why: "changes what is run later"}, "machinectl": {named: "shell login copy-to copy-from start import-tar", known: "list status show list-images image-status show-image", subs: map[string]*profile{"*": {}}},
 	"git": gitProfile, "lsof": {short: "D"}, "column": {}, "mount": {operands: -1, short: "aoB", long: "all bind rbind move options"}, "ifconfig": {operands: 1}, "nft": {why: "changes the firewall"},
-	"ansible-lint": {long: "fix write"}, "strings": {}, "objdump": {}, "gpg": {long: "homedir options output exec-path photo-viewer agent-program dirmngr-program keyserver-options", wshort: "o", short: ""}, "ldd": {why: "may run the program that it is shown"},
+	"ansible-lint": {long: "fix write"}, "strings": binutils, "objdump": binutils, "gpg": {long: "homedir options output exec-path photo-viewer agent-program dirmngr-program keyserver-options", wshort: "o", short: ""}, "ldd": {why: "may run the program that it is shown"},
 }
 
-var pip = &profile{long: "target log python config-settings global-option install-option prefix root build-option cache-dir", known: "list show freeze check index config help cache debug inspect search",
-	named: "install download wheel config cache uninstall", subs: map[string]*profile{"*": {long: "target log python config-settings global-option install-option prefix root cache-dir report"}}}
+// binutils load a plugin into themselves.
+var binutils = &profile{long: "plugin"}
+
+var bat = &profile{long: "pager paging config-file generate-config-file", exact: "cache", vals: "lHmr"}
+
+// gnuMake: the number after -j and -l is optional, so they take no other word.
+var gnuMake = &profile{short: "fCEIoe", optional: "jlO", vals: "W", long: "eval file makefile directory include-dir environment-overrides", more: makeArgs}
+
+var mysqlProfile = &profile{long: "pager tee init-command init-command-add defaults-file defaults-extra-file plugin-dir", more: sqlArgs}
+
+// The options of these programs that choose another machine, another program or a file to write, before or after the subcommand.
+const (
+	podmanElsewhere = "url connection identity remote root runroot hooks-dir conmon runtime module out network-cmd-path network-config-dir storage-opt storage-driver events-backend cgroup-manager tmpdir volumepath imagestore ssh"
+	npmElsewhere    = "script-shell node-options prefix userconfig globalconfig call git editor viewer browser onload-script shell cache logs-dir tmp"
+	terraformWrites = "-out --out -state --state -backend-config --backend-config -plugin-dir --plugin-dir -chdir --chdir -generate-config-out --generate-config-out -json-into --json-into"
+)
+
+var pip = &profile{long: "target log log-file local-log python config-settings global-option install-option prefix root build-option cache-dir", known: "list show freeze check index config help cache debug inspect search",
+	named: "install download wheel config cache uninstall", subs: map[string]*profile{"*": {long: pipWrites}, "install": {short: "t", vals: "rceifbC", long: pipWrites + " src"}}}
+
+const pipWrites = "target log log-file local-log python config-settings global-option install-option prefix root cache-dir report keyring-provider"
 
 var cc = &profile{starts: "-wrapper -B -fplugin -specs --specs -fuse-ld -Xlinker -Wl, -x @ -dumpdir -fdump", wshort: "o", exact: "-run"}
 
@@ -122,6 +142,7 @@ var gitRead = &profile{exact: "--output", long: "output ext-diff textconv exec u
 
 var gitProfile = &profile{
 	reads: gitReads,
+	more:  gitEditor,
 	// -c, --exec-path and their kin choose programs; --git-dir and --work-tree bring another repository's settings.
 	short: "cp", vals: "C", long: "help exec-path git-dir work-tree config-env paginate super-prefix namespace attr-source",
 	known: `status log diff show branch rev-parse ls-files grep blame remote fetch stash tag describe shortlog reflog cat-file merge-base ls-tree ls-remote name-rev rev-list
@@ -141,7 +162,7 @@ var gitProfile = &profile{
 		"rebase":    {short: "xi", long: "exec interactive edit-todo"},
 		"archive":   {short: "o", long: "output exec remote"},
 		"bisect":    {exact: "run"}, "submodule": {exact: "foreach"},
-		"init": {long: "template separate-git-dir"}, "commit": {short: "F", long: "edit template"}, "am": {short: "i"}, "add": {short: "ipe", long: "interactive patch edit"},
+		"init": {long: "template separate-git-dir"}, "commit": {short: "F", vals: "mCct", optional: "Su", long: "edit template"}, "tag": {vals: "muF", optional: "n", long: "edit"}, "am": {short: "i", long: "interactive"}, "apply": {long: "unsafe-paths build-fake-ancestor"}, "add": {short: "ipe", long: "interactive patch edit"},
 		"format-patch": {short: "o", long: "output-directory"}, "bundle": {exact: "create"}, "checkout": {}, "branch": {long: "edit-description"},
 		"var": {}, "blame": {}, "cat-file": {long: "textconv filters"}, "help": {short: "wi", long: "web info"}, "symbolic-ref": {},
 	},
