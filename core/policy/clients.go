@@ -50,7 +50,7 @@ func sqlArgs(_ *check, words []command.Word, granted int) string {
 }
 
 func sqlWord(base, v string) string {
-	if strings.Contains(v, `\`) {
+	if strings.Contains(v, `\`) && !(base == "psql" && psqlDescribes.MatchString(v)) {
 		return "the statement for " + base + " holds a backslash"
 	}
 	for _, word := range strings.FieldsFunc(strings.ToLower(v), func(r rune) bool { return r < 0x80 && !wordByte(byte(r)) }) {
@@ -63,6 +63,9 @@ func sqlWord(base, v string) string {
 	}
 	return ""
 }
+
+// psqlDescribes is a command of psql that shows what a database has.
+var psqlDescribes = regexp.MustCompile(`^\\(d[a-zA-Z]*|l)[S+]*( [A-Za-z0-9_.*]+)?$`)
 
 // stated reports whether the words hold a statement that no option takes as its value.
 func (s sqlClient) stated(words []command.Word) bool {

@@ -1,6 +1,8 @@
 package policy
 
 import (
+	"path"
+	"regexp"
 	"strings"
 
 	"github.com/execkit/execkit/core/command"
@@ -128,26 +130,49 @@ func copyArgs(c *check, words []command.Word, granted int) string {
 		return "the target of " + words[0].Value + " is not known"
 	}
 	for _, w := range words[1:] {
-		if w.Static && (w.Value == "-n" || w.Value == "--dry-run" || w.Value == "--list-only") {
-			return ""
-		}
 		if w.Static && strings.HasPrefix(w.Value, "ssh:") {
 			return "a remote shell"
 		}
 	}
-	if strings.Contains(last.Value, ":") || len(words) <= granted {
+	if onAnotherHost(last.Value) || len(words) <= granted || path.Base(words[0].Value) == "rsync" && onlyShows(words) {
 		return ""
 	}
 	return c.p.writeReason(last.Value, c.s.cd || c.changesDir())
 }
 
+// onAnotherHost reports whether a file is HOST:PATH: behind a slash a colon is part of a local name.
+func onAnotherHost(file string) bool {
+	host, _, remote := strings.Cut(file, ":")
+	return remote && !strings.Contains(host, "/")
+}
+
+// rsyncFlags are clusters of options of rsync that take no value.
+var rsyncFlags = regexp.MustCompile(`^-[0468acdghiklmnopqrstuvxyzADEHIKLNOPRSUWX]+$`)
+
+const rsyncWords = "--archive --verbose --stats --progress --itemize-changes --recursive --checksum --human-readable --compress --update"
+
+// onlyShows reports whether rsync has -n, which is no other option's value and which nothing takes back.
+func onlyShows(words []command.Word) bool {
+	shows := false
+	for i, w := range words[1:] {
+		v, before := w.Value, words[i].Value
+		switch {
+		case !w.Static:
+		case strings.HasPrefix(v, "--no-"):
+			return false
+		case has("--dry-run --list-only", v) || rsyncFlags.MatchString(v) && strings.Contains(v, "n"):
+			shows = shows || i == 0 || !strings.HasPrefix(before, "-") || rsyncFlags.MatchString(before) || has(rsyncWords, before)
+		}
+	}
+	return shows
+}
+
 // sshArgs: ssh is a launcher on another host; what it runs there must be granted as well.
 func sshArgs(c *check, words []command.Word, granted int) string {
-	const vals = "bceilmpQB"
+	const vals = "bceilmpPQB"
 	i := 1
 	for i < len(words) && words[i].Static && strings.HasPrefix(words[i].Value, "-") {
-		v := words[i].Value
-		if len(v) == 2 && strings.IndexByte(vals, v[1]) >= 0 {
+		if v := words[i].Value; strings.IndexAny(v, vals) == len(v)-1 {
 			i++
 		}
 		i++
@@ -179,6 +204,8 @@ func sshArgs(c *check, words []command.Word, granted int) string {
 		}
 		return ""
 	}
+	defer func(was bool) { c.cleared = was }(c.cleared)
+	c.cleared = true
 	if _, d, why := c.grant(sc.Commands()[0].Words, nil); d != Allow {
 		return orElse(why, "what ssh runs is not granted")
 	}
@@ -188,6 +215,10 @@ func sshArgs(c *check, words []command.Word, granted int) string {
 // makeArgs: assignments on the command line choose programs (SHELL=, CC=), and an entry that names a target grants no
 // other one.
 func makeArgs(_ *check, words []command.Word, granted int) string {
+	targeted := false
+	for i := 1; i < granted; i++ {
+		targeted = targeted || !strings.HasPrefix(words[i].Value, "-") && !has("-C -f -I -j -l", words[i-1].Value)
+	}
 	for i := max(granted, 1); i < len(words); i++ {
 		w := words[i]
 		jobs := has("-j -l", words[i-1].Value) && w.Static && strings.Trim(w.Value, "0123456789") == ""
@@ -197,7 +228,7 @@ func makeArgs(_ *check, words []command.Word, granted int) string {
 		case strings.HasPrefix(w.Value, "-"):
 		case strings.Contains(w.Value, "="):
 			return "a variable of make may be a command"
-		case granted > 1 && !jobs:
+		case targeted && !jobs:
 			return "another target of make than the entry names"
 		}
 	}

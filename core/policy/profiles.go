@@ -63,13 +63,13 @@ var profileTable = map[string]*profile{
 	"awk":   {more: awkArgs}, "gawk": {more: awkArgs}, "mawk": {more: awkArgs}, "nawk": {more: awkArgs},
 	"sed": {more: sedArgs}, "gsed": {more: sedArgs},
 	"tar": {long: "to-command checkpoint-action use-compress-program rsh-command rmt-command info-script new-volume-script index-file listed-incremental volno-file files-from", short: "IFgT", longFine: "list file", more: tarArgs},
-	"ar":  {long: "plugin output", why: "writes files unless the entry names a reading operation"},
+	"ar":  {long: "plugin output", reads: readings(`-?(t|tv|p)( [^- ][^ ]*)+`), why: "writes files unless the entry names a reading operation"},
 	"curl": {dash: true, short: "cDJKOQx", starts: "--expand", wshort: "o", vals: "AbCdeEFHmPrtTuUwxXyYz", long: `config dump-header cookie-jar remote-name remote-name-all remote-header-name
 		stderr trace trace-ascii libcurl hsts alt-svc ssl-sessions socks4 socks4a socks5 socks5-hostname proxy1.0 etag-save engine output-dir quote telnet-option unix-socket abstract-unix-socket proxy preproxy netrc-file`, wlong: "output", more: curlArgs},
 	"wget":  {dash: true, short: "oaePrmpNKkxib", wshort: "O", long: "output-file append-output execute use-askpass directory-prefix config warc-file save-cookies rejected-log hsts-file recursive mirror input-file page-requisites background", wlong: "output-document", vals: "tTwQUlADRIXB", more: wgetArgs},
-	"rsync": {short: "eM", long: "rsh rsync-path daemon config log-file write-batch only-write-batch remote-option delete remove-source-files backup-dir temp-dir partial-dir", vals: "fBT", more: copyArgs},
-	"scp":   {short: "SoFDi", long: "", vals: "cJlPX", more: copyArgs},
-	"ssh":   {short: "FEIoLRDwSOWJtA", vals: "bceilmpQB"},
+	"rsync": {short: "eMT", long: "server password-command rsh rsync-path daemon config log-file write-batch only-write-batch remote-option delete remove-source-files backup-dir temp-dir partial-dir", vals: "fB", more: copyArgs},
+	"scp":   {short: "SoFDiJ", long: "", vals: "clPX", more: copyArgs},
+	"ssh":   {short: "FEIoLRDwSOWJtA", vals: "bceilmpPQB"},
 	"docker": {reads: dockerReads, short: "Hc", long: "host context config tlscacert tlscert tlskey", known: `ps logs images inspect stats version info top port diff history events search pull rm rmi start stop restart
 		kill pause unpause wait rename tag push update volume network system compose image container node secret manifest login logout`,
 		named: "run exec build buildx cp save export load import plugin context create stack service swarm debug init commit attach compose container image builder", subs: map[string]*profile{
@@ -78,29 +78,29 @@ var profileTable = map[string]*profile{
 	"kubectl": {reads: kubectlReads, loose: true, long: "kubeconfig server token as as-group context cluster user cache-dir profile-output log-file log-dir certificate-authority insecure-skip-tls-verify", short: "s",
 		known: `get describe logs top explain version api-resources api-versions cluster-info rollout auth diff apply delete scale label annotate create patch set wait events cordon uncordon drain taint
 			expose autoscale replace certificate kustomize options`, named: "exec run debug cp attach plugin proxy edit port-forward config", subs: map[string]*profile{
-			"*":         {loose: true, long: "kubeconfig server token as as-group context cluster user cache-dir output-directory profile-output log-file log-dir certificate-authority insecure-skip-tls-verify raw as-uid username password client-certificate client-key edit tls-server-name", exact: "edit-last-applied", short: "s", vals: "nlocfkLv"},
+			"*":         {loose: true, long: "kubeconfig server token as as-group context cluster user cache-dir output-directory profile-output log-file log-dir certificate-authority insecure-skip-tls-verify raw as-uid username password client-certificate client-key edit tls-server-name", longFine: "client", exact: "edit-last-applied", short: "s", vals: "nlocfkLv"},
 			"kustomize": {short: "o", long: "output enable-exec enable-alpha-plugins enable-helm helm-command network mount env"}}},
 	"helm": {long: "post-renderer kubeconfig kube-apiserver kube-token kube-context registry-config repository-config repository-cache", known: "list ls status get history version show search env lint template repo dependency test install upgrade rollback uninstall verify",
 		named: "plugin install upgrade push pull package create", subs: map[string]*profile{"*": {long: "post-renderer kubeconfig kube-apiserver kube-token kube-context kube-as-user kube-as-group kube-ca-file kube-tls-server-name output-dir registry-config repository-config"}}},
 	"systemctl":  {short: "HM", long: "host machine root image", vals: "tpnos", subs: map[string]*profile{"*": {short: "HM", long: "host machine root image", vals: "tpnos"}}, named: "edit set-environment import-environment link enable preset set-property switch-root kexec daemon-reexec"},
 	"journalctl": {short: "M", long: "vacuum-size vacuum-time vacuum-files rotate flush sync relinquish-var smart-relinquish-var setup-keys cursor-file update-catalog root image interval force machine", vals: "unptSgDMo"},
-	"npm": {short: "cC", long: "script-shell node-options prefix userconfig globalconfig call git editor viewer browser onload-script shell init-module cache ignore-scripts",
+	"npm": {reads: npmReads, short: "cC", long: "script-shell node-options prefix userconfig globalconfig call git editor viewer browser onload-script shell init-module cache ignore-scripts",
 		known: "ls list view info outdated test t run run-script version audit ping search whoami pack docs fund explain query prefix root bin help doctor config",
 		named: "exec x install i ci add update explore edit config set init create start stop restart publish link rebuild run run-script test t pack docs", subs: map[string]*profile{
 			"audit": {exact: "fix", short: "cC", long: npmElsewhere}, "version": {operands: -1, long: npmElsewhere}, "fund": {operands: -1, long: npmElsewhere}, "help": {operands: -1, long: npmElsewhere},
 			"*": {short: "cC", long: npmElsewhere}}},
 	"pip": pip, "pip3": pip,
 	"make": gnuMake, "gmake": gnuMake,
-	"go": {known: "test build vet list version env doc fmt help mod tool work", named: "run generate tool get install fmt mod work clean build test", subs: map[string]*profile{
+	"go": {reads: goReads, known: "test build vet list version env doc fmt help mod tool work", named: "run generate tool get install fmt mod work clean build test", subs: map[string]*profile{
 		"*": {starts: "-exec --exec -vettool --vettool -toolexec --toolexec -o= --o= -C --C -overlay --overlay -modfile --modfile -cpuprofile -memprofile -blockprofile -mutexprofile -trace -coverprofile -outputdir -test. --test. -modcacherw -ldflags --ldflags -gccgoflags -gcflags -asmflags -compiler -pkgdir -pgo -http --http -testlogfile -gocoverdir -artifacts", exact: "-o --o -w -u -c -exec -fix -diff"}}},
 	"cargo": {long: "config manifest-path target-dir", short: "ZC", starts: "+", known: "test build check tree metadata version bench doc clippy fmt search verify-project pkgid locate-project",
 		named: "run install publish", subs: map[string]*profile{"*": {long: "config manifest-path target-dir out-dir artifact-dir lockfile-path fix open", short: "ZC"}}},
 	"terraform": {reads: terraformReads, starts: "-chdir --chdir", known: "plan validate show output version providers graph fmt state workspace get init", named: "apply destroy import taint console state workspace init get",
 		subs: map[string]*profile{"*": {starts: terraformWrites}, "providers": {exact: "mirror lock", starts: terraformWrites}}},
 	"aws":    {long: "endpoint-url ca-bundle profile", subs: map[string]*profile{"*": {long: "endpoint-url ca-bundle cli-input-json cli-input-yaml profile"}}, named: "configure"},
-	"pytest": {short: "pco", starts: "@", vals: "kmnrW", long: "rootdir override-ini confcutdir basetemp junitxml junit-xml log-file pastebin pdbcls pdb import-mode ignore-glob config-file debug cov-config cov-report report-log html json-report-file durations-path tx px rsyncdir inifile ds result-log resultlog benchmark-json benchmark-storage"},
+	"pytest": {longFine: "cov", short: "pco", starts: "@", vals: "kmnrW", long: "rootdir override-ini confcutdir basetemp junitxml junit-xml log-file pastebin pdbcls pdb import-mode ignore-glob config-file debug cov-config cov-report report-log html json-report-file durations-path tx px rsyncdir inifile ds result-log resultlog benchmark-json benchmark-storage"},
 	"openssl": {subs: map[string]*profile{"*": {more: opensslArgs}},
-		known: "x509 version s_client verify req crl rsa pkey ec asn1parse ciphers dgst", named: "engine s_server"},
+		known: "rand sha256 sha512 sha1 md5 x509 version s_client verify req crl rsa pkey ec asn1parse ciphers dgst", named: "engine s_server"},
 	"ip":    {short: "bn", long: "batch netns", exact: "-batch -netns -n -b", known: "addr address a link l route r neigh n rule -s maddr", named: "netns vrf", subs: map[string]*profile{"*": {more: ipArgs}}},
 	"nmap":  {more: nmapArgs},
 	"psql":  {short: "oLfv", wshort: "", long: "output log-file file set variable", vals: "dhpUF", more: sqlArgs},
@@ -109,8 +109,8 @@ var profileTable = map[string]*profile{
 	"redis-cli": {long: "eval pipe rdb functions-rdb cluster"},
 	"gcc":       cc, "g++": cc, "cc": cc, "clang": cc, "c++": cc, "clang++": cc,
 	"prove": {short: "eIPMmv", long: "exec harness source formatter archive"}, "rake": {short: "fEeprRI", long: "rakefile execute execute-print execute-continue require libdir rakelibdir"},
-	"crontab": {why: "changes what is run later"}, "machinectl": {named: "shell login copy-to copy-from start import-tar", known: "list status show list-images image-status show-image", subs: map[string]*profile{"*": {}}},
-	"git": gitProfile, "lsof": {short: "D"}, "column": {}, "mount": {operands: -1, short: "aoB", long: "all bind rbind move options"}, "ifconfig": {operands: 1}, "nft": {why: "changes the firewall"},
+	"crontab": {why: "changes what is run later", reads: readings(`-l`)}, "machinectl": {named: "shell login copy-to copy-from start import-tar", known: "list status show list-images image-status show-image", subs: map[string]*profile{"*": {}}},
+	"git": gitProfile, "lsof": {short: "D"}, "column": {}, "mount": {operands: -1, short: "aoB", long: "all bind rbind move options"}, "ifconfig": {operands: 1}, "nft": {why: "changes the firewall", reads: readings(`(-a )?list (ruleset|tables|chains)`)},
 	"ansible-lint": {long: "fix write"}, "strings": binutils, "objdump": binutils, "gpg": {long: "homedir options output exec-path photo-viewer agent-program dirmngr-program keyserver-options", wshort: "o", short: ""}, "ldd": {why: "may run the program that it is shown"},
 }
 
@@ -131,7 +131,7 @@ const (
 	terraformWrites = "-out --out -state --state -backend-config --backend-config -plugin-dir --plugin-dir -chdir --chdir -generate-config-out --generate-config-out -json-into --json-into"
 )
 
-var pip = &profile{long: "target log log-file local-log python config-settings global-option install-option prefix root build-option cache-dir", known: "list show freeze check index config help cache debug inspect search",
+var pip = &profile{reads: pipReads, long: "target log log-file local-log python config-settings global-option install-option prefix root build-option cache-dir", known: "list show freeze check index config help cache debug inspect search",
 	named: "install download wheel config cache uninstall", subs: map[string]*profile{"*": {long: pipWrites}, "install": {short: "t", vals: "rceifbC", long: pipWrites + " src"}}}
 
 const pipWrites = "target log log-file local-log python config-settings global-option install-option prefix root cache-dir report keyring-provider"
