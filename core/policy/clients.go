@@ -157,3 +157,37 @@ func nmapArgs(_ *check, words []command.Word, granted int) string {
 	}
 	return ""
 }
+
+// nmcliArgs admits what reads: nmcli takes every beginning of its verbs, so c u is connection up.
+func nmcliArgs(_ *check, words []command.Word, granted int) string {
+	at := 1
+	if at < len(words) && words[at].Value == "wifi" {
+		at++
+	}
+	if at < len(words) && at >= granted && !(words[at].Static && has("show status list permissions", words[at].Value)) {
+		return "a verb of nmcli that is not known to read"
+	}
+	return ""
+}
+
+// pandocArgs refuses formats that are programs in Lua.
+func pandocArgs(_ *check, words []command.Word, granted int) string {
+	for i := max(granted, 1); i < len(words); i++ {
+		if strings.Contains(words[i].Value, ".lua") || !words[i].Static && strings.HasPrefix(words[i-1].Value, "-") {
+			return "a format of pandoc that is or may be a program"
+		}
+	}
+	return ""
+}
+
+var tscWrites = set("project p build b outdir outfile out declarationdir tsbuildinfofile generatetrace generatecpuprofile init")
+
+// tscArgs knows that tsc reads its options in any case and with one dash or two.
+func tscArgs(_ *check, words []command.Word, granted int) string {
+	for i := max(granted, 1); i < len(words); i++ {
+		if v := words[i].Value; strings.HasPrefix(v, "-") && tscWrites[strings.ToLower(strings.TrimLeft(v, "-"))] {
+			return "the option " + v + " of tsc is not granted"
+		}
+	}
+	return ""
+}

@@ -110,9 +110,11 @@ var profileTable = map[string]*profile{
 	"gcc":       cc, "g++": cc, "cc": cc, "clang": cc, "c++": cc, "clang++": cc,
 	"prove": {short: "eIPMmv", long: "exec harness source formatter archive"}, "rake": {short: "fEeprRI", long: "rakefile execute execute-print execute-continue require libdir rakelibdir"},
 	"crontab": {why: "changes what is run later", reads: readings(`-l`)}, "machinectl": {named: "shell login copy-to copy-from start import-tar", known: "list status show list-images image-status show-image", subs: map[string]*profile{"*": {}}},
-	"git": gitProfile, "lsof": {short: "D"}, "column": {}, "mount": {operands: -1, short: "aoB", long: "all bind rbind move options"}, "ifconfig": {operands: 1}, "nft": {why: "changes the firewall", reads: readings(`(-a )?list (ruleset|tables|chains)`)},
-	"ansible-lint": {long: "fix write"}, "strings": binutils, "objdump": binutils, "gpg": {long: "homedir options output exec-path photo-viewer agent-program dirmngr-program keyserver-options", wshort: "o", short: ""}, "ldd": {why: "may run the program that it is shown"},
+	"git": gitProfile, "lsof": {short: "D"}, "column": {}, "mount": {operands: -1, short: "aoB", starts: "--make", long: "all bind rbind move options label uuid source target"}, "ifconfig": {operands: 1}, "nft": {why: "changes the firewall", reads: readings(`(-a )?list (ruleset|tables|chains)`)},
+	"ansible-lint": {long: "fix write"}, "strings": binutils, "objdump": binutils, "gpg": gpgProfile, "ldd": {why: "may run the program that it is shown"},
 }
+
+var gpgProfile = &profile{long: "homedir options output exec-path photo-viewer agent-program dirmngr-program keyserver-options log-file logger-file status-file attribute-file decrypt-files use-embedded-filename", wshort: "o"}
 
 // binutils load a plugin into themselves.
 var binutils = &profile{long: "plugin"}
