@@ -83,23 +83,34 @@ func (w stderrOf) Write(b []byte) (int, error) {
 // Read implements [net.Conn]. At the end it says what the command had to say.
 func (p *proxyConn) Read(b []byte) (int, error) {
 	n, err := p.out.Read(b)
-	if err != io.EOF {
-		return n, err
+	if err == io.EOF {
+		err = p.said(err)
 	}
+	return n, err
+}
+
+// Write implements [net.Conn]. The command may end before it has read anything, and then says why too.
+func (p *proxyConn) Write(b []byte) (int, error) {
+	n, err := p.in.Write(b)
+	if errors.Is(err, syscall.EPIPE) {
+		err = p.said(syscall.EPIPE)
+	}
+	return n, err
+}
+
+// said adds what the command wrote to its stderr to the error that its end has caused.
+func (p *proxyConn) said(err error) error {
 	select {
 	case <-p.done:
-	case <-time.After(time.Second): // it closed stdout and goes on
+	case <-time.After(time.Second): // it closed its streams and goes on
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if len(p.words) == 0 {
-		return n, err
+		return err
 	}
-	return n, fmt.Errorf("the ProxyCommand ended and said %s: %w", errdefs.Quote(string(p.words)), io.EOF)
+	return fmt.Errorf("the ProxyCommand ended and said %s: %w", errdefs.Quote(string(p.words)), err)
 }
-
-// Write implements [net.Conn].
-func (p *proxyConn) Write(b []byte) (int, error) { return p.in.Write(b) }
 
 // Close ends the command with all that it started in its group.
 func (p *proxyConn) Close() error {
