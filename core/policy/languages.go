@@ -214,7 +214,7 @@ func sshArgs(c *check, words []command.Word, granted int) string {
 
 // makeArgs: assignments on the command line choose programs (SHELL=, CC=), and an entry that names a target grants no
 // other one.
-func makeArgs(_ *check, words []command.Word, granted int) string {
+func makeArgs(c *check, words []command.Word, granted int) string {
 	targeted := false
 	for i := 1; i < granted; i++ {
 		targeted = targeted || !strings.HasPrefix(words[i].Value, "-") && !has("-C -f -I -j -l", words[i-1].Value)
@@ -223,6 +223,7 @@ func makeArgs(_ *check, words []command.Word, granted int) string {
 		w := words[i]
 		jobs := has("-j -l", words[i-1].Value) && w.Static && strings.Trim(w.Value, "0123456789") == ""
 		switch {
+		case c.numbers(w):
 		case !w.Static:
 			return "an argument of make that is not known may set a variable, which may be a command"
 		case strings.HasPrefix(w.Value, "-"):

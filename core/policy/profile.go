@@ -208,10 +208,22 @@ func (pr *profile) unknown(c *check, name string, w command.Word, ended bool) st
 	if safePrefix(w) || ended && (w.Quoted || w.Glob || pr.operands == 0) || pr.valueOnly(w) {
 		return ""
 	}
+	if c.numbers(w) && strings.IndexByte(pr.short+pr.wshort, w.Prefix[1]) < 0 {
+		return ""
+	}
 	if pr.loose && len(w.Substs) > 0 && printsNames(c.sc.Commands()[w.Substs[0]].Words, name) && c.passesNames(w.Substs[1:]) {
 		return ""
 	}
 	return "an argument of " + name + " that is not known could be an option that runs or writes something; put -- before it or a fixed beginning"
+}
+
+// numbers reports -j$(nproc) and its like: a short option with nothing but a number behind it.
+func (c *check) numbers(w command.Word) bool {
+	if len(w.Prefix) != 2 || w.Prefix[0] != '-' || len(w.Parts) != 2 || !w.Parts[1].Subst || len(w.Substs) != 1 {
+		return false
+	}
+	inner := &c.sc.Commands()[w.Substs[0]]
+	return len(inner.Words) == 1 && inner.Words[0].Static && inner.Words[0].Value == "nproc" && len(inner.Redirs) == 0 && len(inner.Assigns) == 0
 }
 
 // longName is the name in --name and --name=value.
