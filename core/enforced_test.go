@@ -167,8 +167,9 @@ func TestEnforcedBenign(t *testing.T) {
 
 var volatile = regexp.MustCompile(`\b(lsblk|ps|free|uptime|netstat|time|df|du|date|openssl|curl|docker|kubectl|journalctl|systemctl|go (test|build|list)|npm|cargo|pytest|make|terraform|pip|aws|helm|dig|env|fetch|wait)\b`)
 
-// slow need the network or build something; they are run with the whole case files.
-var slow = regexp.MustCompile(`\b(go|pip|npm|cargo|aws|terraform|pytest|docker|kubectl|helm|curl)\b`)
+// slow need the network, build something, or need a capability that a confined session gives up; the whole case files are
+// run with them.
+var slow = regexp.MustCompile(`\b(go|pip|npm|cargo|aws|terraform|pytest|docker|kubectl|helm|curl|nft|iptables)\b`)
 
 // The answer of an opened session says what holds and why, and what of the policy is probably not meant.
 func TestEnforcementIsTold(t *testing.T) {
