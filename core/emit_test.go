@@ -65,7 +65,8 @@ func behaviour(t *testing.T, script string) map[string]string {
 	cmd := osexec.Command("bash", "--norc", "--noprofile", "-O", "expand_aliases", "-c",
 		`trap 'ek_status=$?; trap - EXIT; unset EK_SCRIPT; { shopt; set -o; umask; declare -F; set -o posix; set; } >"$EK_VARIABLES"; exit $ek_status' EXIT; eval "$EK_SCRIPT"`)
 	cmd.Dir = dir
-	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=/nonexistent", "LANG=C.UTF-8", "EK_SCRIPT=" + script, "EK_VARIABLES=" + variables, "GIT_CONFIG_NOSYSTEM=1"}
+	// Nothing can be made below such a home, not even by root.
+	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=/dev/null", "LANG=C.UTF-8", "EK_SCRIPT=" + script, "EK_VARIABLES=" + variables, "GIT_CONFIG_NOSYSTEM=1"}
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	_ = cmd.Run()
