@@ -62,7 +62,7 @@ var connectors = table(`
 // companions are programs that a program starts as parts of itself, besides what the kernel's part knows.
 var companions = table(`
 	zcat gzip; zgrep grep gzip sed; zdiff gzip diff cmp; zless gzip; bzcat bzip2; xzcat xz; egrep grep; fgrep grep; xargs echo; watch sh
-	tar gzip bzip2 xz zstd; rsync ssh; scp ssh; sftp ssh; git ssh; yq jq; cargo rustc; man preconv tbl nroff groff troff grotty col locale gzip cat sh; pip3 python3; pip python3; gunzip gzip`)
+	tar gzip bzip2 xz zstd sh; rsync ssh; scp ssh; sftp ssh; git ssh; yq jq; cargo rustc; man preconv tbl nroff groff troff grotty col locale gzip cat sh; pip3 python3; pip python3; gunzip gzip`)
 
 // caches are what programs keep below the home directory.
 var caches = table(`
