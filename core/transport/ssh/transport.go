@@ -181,13 +181,12 @@ func (t *sshTransport) Close() error {
 }
 
 // commandLine quotes words so that every login shell gives them back: single quotes mean the same to bash, zsh, dash,
-// fish and csh as long as nothing within them is a quote, a backslash, a newline or csh's '!'. The program takes the
-// shell's place: fish ends when its child stops itself, and takes the channel and what is on its way with it.
+// fish and csh as long as nothing within them is a quote, a backslash, a newline or csh's '!'.
 func commandLine(argv []string) (string, error) {
 	if len(argv) == 0 {
 		return "", errdefs.New(errdefs.InvalidArgument, "there is no program to start")
 	}
-	words := append(make([]string, 0, len(argv)+1), "exec")
+	words := make([]string, 0, len(argv))
 	for _, word := range argv {
 		if strings.ContainsAny(word, "\n\r!'\\\x00") {
 			return "", errdefs.New(errdefs.InvalidArgument, "the argument %s cannot be quoted for every login shell", errdefs.Quote(word)).
