@@ -3,24 +3,13 @@
 Arguments: the address of a Docker engine and the name of a container in it that has bash.
 """
 
-import statistics
 import sys
-import time
 
 import docker
+from timing import report, times
 
 client = docker.DockerClient(base_url=sys.argv[1])
 container = client.containers.get(sys.argv[2])
-
-
-def timed(n, call):
-    call()
-    times = []
-    for _ in range(n):
-        begin = time.perf_counter()
-        call()
-        times.append(time.perf_counter() - begin)
-    return statistics.median(times) * 1e6
 
 
 def each():
@@ -28,7 +17,7 @@ def each():
         raise SystemExit("it failed")
 
 
-print(f"docker-py exec_run\t{timed(30, each):.0f}", flush=True)
+report("docker-py exec_run", times(30, each))
 
 api = client.api
 exec_id = api.exec_create(container.id, ["bash", "--norc", "--noprofile"], stdin=True)["Id"]
@@ -45,4 +34,4 @@ def kept():
         raise SystemExit(f"it said {frame!r}")
 
 
-print(f"docker-py, a stream that stays\t{timed(500, kept):.0f}", flush=True)
+report("docker-py, a stream that stays", times(500, kept))

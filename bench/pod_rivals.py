@@ -3,12 +3,11 @@
 Arguments: a kubeconfig and the name of a pod of the namespace default whose container main has bash.
 """
 
-import statistics
 import sys
-import time
 
 from kubernetes import client, config
 from kubernetes.stream import stream
+from timing import report, times
 
 config.load_kube_config(sys.argv[1])
 api = client.CoreV1Api()
@@ -19,16 +18,6 @@ def exec_in_pod(command, **options):
                   stdout=True, stderr=True, tty=False, **options)
 
 
-def timed(n, call):
-    call()
-    times = []
-    for _ in range(n):
-        begin = time.perf_counter()
-        call()
-        times.append(time.perf_counter() - begin)
-    return statistics.median(times) * 1e6
-
-
 def each():
     s = exec_in_pod(["bash", "-c", "true"], stdin=False, _preload_content=False)
     s.run_forever(timeout=60)
@@ -36,7 +25,7 @@ def each():
         raise SystemExit("it failed")
 
 
-print(f"kubernetes client, an exec for each\t{timed(30, each):.0f}", flush=True)
+report("kubernetes client, an exec for each", times(30, each))
 
 kept_stream = exec_in_pod(["bash", "--norc", "--noprofile"], stdin=True, _preload_content=False)
 
@@ -47,4 +36,4 @@ def kept():
         raise SystemExit("it failed")
 
 
-print(f"kubernetes client, a stream that stays\t{timed(500, kept):.0f}", flush=True)
+report("kubernetes client, a stream that stays", times(500, kept))

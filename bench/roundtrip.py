@@ -7,18 +7,13 @@ pexpect, in an environment of their own. ./build.sh bench runs both and prints o
 import statistics
 import subprocess
 import sys
-import time
+
+from timing import times
 
 
 def measure(name, call, n):
-    call()
-    times = []
-    for _ in range(n):
-        begin = time.perf_counter()
-        call()
-        times.append(time.perf_counter() - begin)
-    times.sort()
-    print(f"| {name} | {statistics.median(times) * 1e6:,.0f} | {times[int(n * 0.99)] * 1e6:,.0f} |", flush=True)
+    taken = times(n, call)
+    print(f"| {name} | {statistics.median(taken) * 1e6:,.0f} | {taken[int(n * 0.99)] * 1e6:,.0f} |", flush=True)
 
 
 def ours():

@@ -5,26 +5,13 @@ command is a channel of its own.
 """
 
 import asyncio
-import statistics
 import sys
 import time
 
+from timing import report, times
+
 PORT, KEY = int(sys.argv[1]), sys.argv[2]
 N = 200
-
-
-def report(name, times):
-    print(f"{name}\t{statistics.median(times) * 1e6:.0f}", flush=True)
-
-
-def timed(call):
-    call()
-    times = []
-    for _ in range(N):
-        begin = time.perf_counter()
-        call()
-        times.append(time.perf_counter() - begin)
-    return times
 
 
 def with_paramiko():
@@ -33,7 +20,7 @@ def with_paramiko():
     client = paramiko.SSHClient()
     client.set_missing_host_key_policy(paramiko.AutoAddPolicy())
     client.connect("127.0.0.1", PORT, "root", key_filename=KEY, allow_agent=False, look_for_keys=False)
-    report("paramiko", timed(lambda: client.exec_command("true")[1].channel.recv_exit_status()))
+    report("paramiko", times(N, lambda: client.exec_command("true")[1].channel.recv_exit_status()))
     client.close()
 
 
@@ -41,19 +28,19 @@ def with_fabric():
     import fabric
 
     with fabric.Connection("127.0.0.1", "root", PORT, connect_kwargs={"key_filename": KEY, "allow_agent": False, "look_for_keys": False}) as c:
-        report("fabric", timed(lambda: c.run("true", hide=True, in_stream=False)))
+        report("fabric", times(N, lambda: c.run("true", hide=True, in_stream=False)))
 
 
 async def with_asyncssh():
     import asyncssh
 
     async with asyncssh.connect("127.0.0.1", PORT, username="root", client_keys=[KEY], known_hosts=None, config=None) as c:
-        times = []
+        taken = []
         for _ in range(N + 1):
             begin = time.perf_counter()
             await c.run("true", check=True)
-            times.append(time.perf_counter() - begin)
-        report("asyncssh", times[1:])
+            taken.append(time.perf_counter() - begin)
+        report("asyncssh", taken[1:])
 
 
 with_paramiko()

@@ -4,32 +4,19 @@ import (
 	"bufio"
 	"context"
 	"io"
-	"slices"
 	"testing"
 	"time"
 
 	"github.com/execkit/execkit/core/engine"
 	"github.com/execkit/execkit/core/transport"
+	"github.com/execkit/execkit/tests/rivals"
 )
-
-// median reports the median of the calls; the machine's other work is in the mean.
-func median(b *testing.B, call func()) {
-	call()
-	var times []time.Duration
-	for b.Loop() {
-		begin := time.Now()
-		call()
-		times = append(times, time.Since(begin))
-	}
-	slices.Sort(times)
-	b.ReportMetric(float64(times[len(times)/2].Nanoseconds())/1000, "µs/median")
-}
 
 func BenchmarkTrue(b *testing.B) {
 	for _, shell := range shells {
 		b.Run(shell, func(b *testing.B) {
 			s := start(b, shell)
-			median(b, func() {
+			rivals.Median(b, func() {
 				if out := s.Run(context.Background(), engine.Command{Text: "true", Timeout: time.Minute, Stdout: io.Discard, Stderr: io.Discard}); !out.Known {
 					b.Fatal("lost")
 				}
@@ -50,7 +37,7 @@ func BenchmarkBareLoop(b *testing.B) {
 			defer p.Close()
 			go func() { _, _ = io.Copy(io.Discard, p.Stderr()) }()
 			out := bufio.NewReader(p.Stdout())
-			median(b, func() {
+			rivals.Median(b, func() {
 				if _, err := io.WriteString(p.Stdin(), "{ eval 'true'; } </dev/null; printf '%s\\n' $?\n"); err != nil {
 					b.Fatal(err)
 				}

@@ -9,6 +9,7 @@ import (
 
 	execkit "github.com/execkit/execkit/core"
 	"github.com/execkit/execkit/tests/drive"
+	"github.com/execkit/execkit/tests/rivals"
 )
 
 // Large output, beside docker exec.
@@ -27,7 +28,7 @@ func BenchmarkThroughput(b *testing.B) {
 		}
 	})
 	b.Run("docker_exec", func(b *testing.B) {
-		drive.Throughput(b, size, "docker", "--host", engine(b), "exec", name, "bash", "-c", line)
+		rivals.Throughput(b, size, "docker", "--host", engine(b), "exec", name, "bash", "-c", line)
 	})
 }
 
@@ -37,11 +38,11 @@ func BenchmarkTrue(b *testing.B) {
 	name := container(b, "execkit-bash")
 	b.Run("session", func(b *testing.B) {
 		s := mustOpen(b, name, execkit.Config{})
-		drive.Median(b, func() { drive.Do(b, s, "true") })
+		rivals.Median(b, func() { drive.Do(b, s, "true") })
 	})
 	b.Run("docker_exec", func(b *testing.B) {
-		drive.Command(b, "docker", "--host", engine(b), "exec", name, "bash", "-c", "true")
+		rivals.Command(b, "docker", "--host", engine(b), "exec", name, "bash", "-c", "true")
 	})
-	drive.PythonRivals(b, "../../bench/container_rivals.py", engine(b), name)
-	b.Run("bare_loop", func(b *testing.B) { drive.BareLoop(b, "docker", "--host", engine(b), "exec", "-i", name) })
+	rivals.Python(b, "../../bench/container_rivals.py", engine(b), name)
+	b.Run("bare_loop", func(b *testing.B) { rivals.BareLoop(b, "docker", "--host", engine(b), "exec", "-i", name) })
 }

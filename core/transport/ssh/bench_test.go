@@ -9,7 +9,6 @@ import (
 	osexec "os/exec"
 	"path/filepath"
 	"slices"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -18,6 +17,7 @@ import (
 
 	execkit "github.com/execkit/execkit/core"
 	"github.com/execkit/execkit/core/transport/ssh/sshtest"
+	"github.com/execkit/execkit/tests/rivals"
 )
 
 // measured is a server that stands alone between the two ends. Debian's bash reads start-up files for a command over SSH
@@ -76,31 +76,18 @@ func sshArgs(s *sshtest.Server, socket string) []string {
 		"-o", "ControlMaster=auto", "-o", "ControlPath=" + socket, "-o", "ControlPersist=60", "root@127.0.0.1"}
 }
 
-// median reports the median of n calls; the machine's other work is in the mean.
-func median(b *testing.B, call func()) {
-	call()
-	times := make([]time.Duration, 0, b.N)
-	for b.Loop() {
-		begin := time.Now()
-		call()
-		times = append(times, time.Since(begin))
-	}
-	slices.Sort(times)
-	b.ReportMetric(float64(times[len(times)/2].Microseconds()), "µs/median")
-}
-
 // One `true` in a session that is open, beside its rivals. Those of Python are in EXECKIT_RIVAL_PYTHON, if set.
 func BenchmarkTrue(b *testing.B) {
 	server := sshtest.Start(b, measured)
 	b.Run("execkit", func(b *testing.B) {
 		s := open(b, configFor(server))
-		median(b, func() { exec(b, s, "true") })
+		rivals.Median(b, func() { exec(b, s, "true") })
 	})
-	b.Run("bare shell over x crypto", func(b *testing.B) { median(b, bareShell(b, server)) })
+	b.Run("bare shell over x crypto", func(b *testing.B) { rivals.Median(b, bareShell(b, server)) })
 	b.Run("exec channel over x crypto", func(b *testing.B) {
 		c := dialBare(b, server)
 		b.Cleanup(func() { _ = c.Close() })
-		median(b, func() {
+		rivals.Median(b, func() {
 			session, err := c.NewSession()
 			if err != nil {
 				b.Fatal(err)
@@ -114,30 +101,9 @@ func BenchmarkTrue(b *testing.B) {
 		socket := filepath.Join(server.Dir, "m")
 		args := sshArgs(server, socket)
 		b.Cleanup(func() { _ = osexec.Command("ssh", append([]string{"-O", "exit"}, args...)...).Run() })
-		median(b, func() {
-			if out, err := osexec.Command("ssh", append(slices.Clone(args), "true")...).CombinedOutput(); err != nil {
-				b.Fatalf("%v: %s", err, out)
-			}
-		})
+		rivals.Command(b, append(append([]string{"ssh"}, args...), "true")...)
 	})
-	python := os.Getenv("EXECKIT_RIVAL_PYTHON")
-	if python == "" {
-		return
-	}
-	out, err := osexec.Command(python, "../../../bench/ssh_rivals.py", fmt.Sprint(server.Port), server.Key).CombinedOutput()
-	if err != nil {
-		b.Fatalf("%v: %s", err, out)
-	}
-	for line := range strings.Lines(string(out)) {
-		name, value, _ := strings.Cut(strings.TrimSpace(line), "\t")
-		b.Run(name, func(b *testing.B) {
-			var us float64
-			if _, err := fmt.Sscan(value, &us); err != nil {
-				b.Fatal(err)
-			}
-			b.ReportMetric(us, "µs/median")
-		})
-	}
+	rivals.Python(b, "../../../bench/ssh_rivals.py", fmt.Sprint(server.Port), server.Key)
 }
 
 // A command over a link of 50 ms, in round trips.

@@ -10,6 +10,7 @@ import (
 	execkit "github.com/execkit/execkit/core"
 	"github.com/execkit/execkit/core/wire"
 	"github.com/execkit/execkit/tests/drive"
+	"github.com/execkit/execkit/tests/rivals"
 )
 
 // kubectl is the command that runs a program in a pod.
@@ -24,10 +25,10 @@ func BenchmarkTrue(b *testing.B) {
 	for _, protocol := range []string{"websocket", "spdy"} {
 		b.Run("session_"+protocol, func(b *testing.B) {
 			s := session(b, "default/"+pod, execkit.Config{K8s: wire.K8sOptions{Protocol: protocol}})
-			drive.Median(b, func() { drive.Do(b, s, "true") })
+			rivals.Median(b, func() { drive.Do(b, s, "true") })
 		})
 	}
-	drive.PythonRivals(b, "../../../bench/pod_rivals.py", shared.Kubeconfigs["both"], pod)
+	rivals.Python(b, "../../../bench/pod_rivals.py", shared.Kubeconfigs["both"], pod)
 	if _, err := exec.LookPath("kubectl"); err != nil {
 		b.Log("kubectl is not installed")
 		return
@@ -37,8 +38,8 @@ func BenchmarkTrue(b *testing.B) {
 		argv := kubectl(pod, "-c", "main", "--", "true")
 		return exec.Command(argv[0], argv[1:]...).Run() == nil
 	})
-	b.Run("kubectl_exec", func(b *testing.B) { drive.Command(b, kubectl(pod, "-c", "main", "--", "bash", "-c", "true")...) })
-	b.Run("bare_loop", func(b *testing.B) { drive.BareLoop(b, kubectl("-i", pod, "-c", "main", "--")...) })
+	b.Run("kubectl_exec", func(b *testing.B) { rivals.Command(b, kubectl(pod, "-c", "main", "--", "bash", "-c", "true")...) })
+	b.Run("bare_loop", func(b *testing.B) { rivals.BareLoop(b, kubectl("-i", pod, "-c", "main", "--")...) })
 }
 
 // Large output, beside kubectl exec.
@@ -60,6 +61,6 @@ func BenchmarkThroughput(b *testing.B) {
 		return
 	}
 	b.Run("kubectl_exec", func(b *testing.B) {
-		drive.Throughput(b, size, kubectl(pod, "-c", "main", "--", "bash", "-c", line)...)
+		rivals.Throughput(b, size, kubectl(pod, "-c", "main", "--", "bash", "-c", line)...)
 	})
 }

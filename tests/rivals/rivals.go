@@ -1,4 +1,5 @@
-package drive
+// Package rivals measures calls of the project and of other programs alike, for benchmarks that stand beside each other.
+package rivals
 
 import (
 	"bufio"
@@ -65,9 +66,9 @@ func BareLoop(b *testing.B, argv ...string) {
 	_ = c.Wait()
 }
 
-// PythonRivals runs a script of rivals with the interpreter in EXECKIT_RIVAL_PYTHON, if set. The script prints lines of a
+// Python runs a script of rivals with the interpreter in EXECKIT_RIVAL_PYTHON, if set. The script prints lines of a
 // name, a tab and a median in microseconds.
-func PythonRivals(b *testing.B, script string, arguments ...string) {
+func Python(b *testing.B, script string, arguments ...string) {
 	b.Helper()
 	python := os.Getenv("EXECKIT_RIVAL_PYTHON")
 	if python == "" {
