@@ -26,7 +26,7 @@ func (s *Session) result(j *job, out engine.Outcome) *Result {
 		r.Cwd = redactText(s.redact, out.Cwd)
 	} else {
 		r.EnvDelta = s.settle(out)
-		r.Cwd = s.Info().Cwd
+		r.Cwd = s.shownCwd()
 	}
 	if r.EnvDelta != nil {
 		learnEnv(s.redact, r.EnvDelta.Set)

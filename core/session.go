@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -149,10 +150,11 @@ func (s *Session) ID() string { return s.id }
 
 // Info describes the session.
 func (s *Session) Info() wire.SessionInfo {
+	cwd := s.shownCwd()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	info := wire.SessionInfo{
-		SessionID: s.id, Cwd: redactText(s.redact, s.cwd),
+		SessionID: s.id, Cwd: cwd,
 		Enforcement: map[string]any{"policy": s.guard.judges, "fence": s.guard.fence}, Warnings: s.guard.warnings,
 		Label: redactText(s.redact, s.config.Label), Busy: s.busy,
 	}
@@ -162,6 +164,13 @@ func (s *Session) Info() wire.SessionInfo {
 		info.PID = s.shell.PID()
 	}
 	return info
+}
+
+// shownCwd returns the session's directory as a caller may see it.
+func (s *Session) shownCwd() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return redactText(s.redact, s.cwd)
 }
 
 // liveShell returns the shell, opening a fresh one with the last known directory and exported environment where the
@@ -330,7 +339,8 @@ func (s *Session) settle(out engine.Outcome) *wire.EnvDelta {
 var shellOwn = []string{"PWD", "OLDPWD", "SHLVL", "_"}
 
 func envDelta(before, after map[string]string) *wire.EnvDelta {
-	if after == nil {
+	// A shell whose environment is what it was gives the same map again.
+	if after == nil || reflect.ValueOf(after).Pointer() == reflect.ValueOf(before).Pointer() {
 		return nil
 	}
 	d := &wire.EnvDelta{}

@@ -52,8 +52,9 @@ func (r *Redactor) LearnCommand(text string) {
 		return
 	}
 	var found []string
-	st := r.Stream()
-	for _, line := range strings.Split(text, "\n") {
+	st := r.streamForText()
+	defer r.done(st)
+	for line := range strings.SplitSeq(text, "\n") {
 		st.find([]byte(line))
 		for _, sp := range st.spans {
 			v := strings.Trim(line[sp.s:sp.e], "\"'`; \t\r")

@@ -169,8 +169,7 @@ func (s *Stream) group(b []byte, n int, final bool) (end int, wait bool) {
 
 // openToken returns where the token begins that reaches the end of text, or -1, and whether it is complete there.
 func (s *Stream) openToken(text []byte) (begin int, complete bool) {
-	sc := &s.sc
-	*sc = scanner{rs: s.rs, r: s.r, b: text, st: &s.scratch, out: sc.out[:0], names: s.names}
+	sc := s.scannerOf(text, &s.scratch)
 	sc.scan(true)
 	for _, sp := range sc.out {
 		if sp.e == len(text) {
@@ -278,14 +277,22 @@ func (s *Stream) decoded(part []byte, base int) {
 	}
 }
 
+// scannerOf returns the stream's scanner, made ready for b.
+func (s *Stream) scannerOf(b []byte, st *lineState) *scanner {
+	if s.names == nil { // most streams never have a line that needs a look
+		s.names = make(map[string]nameClass)
+	}
+	s.sc = scanner{rs: s.rs, r: s.r, b: b, st: st, out: s.sc.out[:0], names: s.names}
+	return &s.sc
+}
+
 // scanView scans a view of line, or the line itself when v is nil, and adds what it finds to s.spans.
 func (s *Stream) scanView(line []byte, v *view, tokensOnly bool) {
 	b := line
 	if v != nil {
 		b = v.b
 	}
-	sc := &s.sc
-	*sc = scanner{rs: s.rs, r: s.r, b: b, st: &s.st, out: sc.out[:0], names: s.names}
+	sc := s.scannerOf(b, &s.st)
 	s.r.exact(sc)
 	if v == nil && bytes.IndexByte(b, '\n') >= 0 {
 		// A group of lines: names and contexts belong to one line each.
@@ -315,8 +322,7 @@ func (s *Stream) scanView(line []byte, v *view, tokensOnly bool) {
 
 // pendingValue redacts the value on the line after the one that named it.
 func (s *Stream) pendingValue(line []byte, c class, kind string) {
-	sc := &s.sc
-	*sc = scanner{rs: s.rs, r: s.r, b: line, st: &s.st, out: sc.out[:0], names: s.names}
+	sc := s.scannerOf(line, &s.st)
 	i := 0
 	for i < len(line) && (isSpace(line[i]) || line[i] == '-' || line[i] == '"') {
 		i++

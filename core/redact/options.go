@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"regexp"
 	"slices"
+	"sync"
 	"sync/atomic"
 
 	"github.com/execkit/execkit/core/errdefs"
@@ -71,6 +72,7 @@ type Redactor struct {
 	rules            []userRule
 	values           atomic.Pointer[valueSet]
 	warnings         []string
+	texts            sync.Pool // of streams between two texts
 }
 
 type userRule struct {
@@ -218,7 +220,26 @@ func (r *Redactor) nextCustom(b []byte, pos int) int {
 
 // Text redacts one text as a whole.
 func (r *Redactor) Text(s string) (string, []wire.Redaction) {
-	st := r.Stream()
-	out := st.Flush(st.Write(make([]byte, 0, len(s)+16), []byte(s)))
-	return string(out), st.Counts()
+	st := r.streamForText()
+	defer r.done(st)
+	out := st.Flush(st.Write(nil, []byte(s)))
+	if string(out) != s {
+		s = string(out)
+	}
+	return s, st.Counts()
+}
+
+// streamForText returns a stream for one text, which done gives back.
+func (r *Redactor) streamForText() *Stream {
+	if st, ok := r.texts.Get().(*Stream); ok {
+		return st
+	}
+	return r.Stream()
+}
+
+func (r *Redactor) done(st *Stream) {
+	st.counts, st.st = nil, lineState{}
+	if cap(st.buf) <= MaxHold {
+		r.texts.Put(st)
+	}
 }

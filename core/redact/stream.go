@@ -42,7 +42,7 @@ type Stream struct {
 
 // Stream returns a new stream with the rules and values of r. Values that r learns later count from the next Write.
 func (r *Redactor) Stream() *Stream {
-	return &Stream{r: r, rs: builtin(), names: make(map[string]nameClass)}
+	return &Stream{r: r, rs: builtin()}
 }
 
 // Write appends to dst what of the stream so far is decided, and returns it. It keeps no reference to p.

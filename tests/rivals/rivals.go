@@ -17,9 +17,17 @@ import (
 // Median reports the median of the calls; the machine's other work is in the mean.
 func Median(b *testing.B, call func()) {
 	b.Helper()
+	MedianApart(b, 0, call)
+}
+
+// MedianApart is Median with a pause before each call, which does not count. Calls back to back find every process and
+// processor of the way awake; few callers make them so.
+func MedianApart(b *testing.B, pause time.Duration, call func()) {
+	b.Helper()
 	call()
 	var times []time.Duration
 	for b.Loop() {
+		time.Sleep(pause)
 		begin := time.Now()
 		call()
 		times = append(times, time.Since(begin))

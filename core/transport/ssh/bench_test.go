@@ -79,11 +79,13 @@ func sshArgs(s *sshtest.Server, socket string) []string {
 // One `true` in a session that is open, beside its rivals. Those of Python are in EXECKIT_RIVAL_PYTHON, if set.
 func BenchmarkTrue(b *testing.B) {
 	server := sshtest.Start(b, measured)
-	b.Run("execkit", func(b *testing.B) {
-		s := open(b, configFor(server))
-		rivals.Median(b, func() { exec(b, s, "true") })
-	})
-	b.Run("bare shell over x crypto", func(b *testing.B) { rivals.Median(b, bareShell(b, server)) })
+	for _, pause := range []time.Duration{0, time.Millisecond} {
+		b.Run(fmt.Sprint("execkit after ", pause), func(b *testing.B) {
+			s := open(b, configFor(server))
+			rivals.MedianApart(b, pause, func() { exec(b, s, "true") })
+		})
+		b.Run(fmt.Sprint("bare shell over x crypto after ", pause), func(b *testing.B) { rivals.MedianApart(b, pause, bareShell(b, server)) })
+	}
 	b.Run("exec channel over x crypto", func(b *testing.B) {
 		c := dialBare(b, server)
 		b.Cleanup(func() { _ = c.Close() })
