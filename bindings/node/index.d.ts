@@ -467,6 +467,10 @@ export class ExecResult {
   readonly redactions?: Array<{ kind: string; count: number }>;
   /** The command ended the shell. The next one gets a fresh shell, unless the session was opened with onExit "close". */
   readonly shellExited: boolean;
+  /** Of a command that was stopped: whether all its processes are known to be gone. */
+  readonly stopConfirmed?: boolean;
+  /** The connection to the target had broken, and this command ran over a new one. */
+  readonly reconnected?: boolean;
   /** Background processes that the command left behind. */
   readonly jobs?: Array<{ jobId?: string; pid: number; command: string }>;
   readonly events?: Event[];

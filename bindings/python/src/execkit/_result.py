@@ -15,7 +15,9 @@ class ExecResult:
 
     stdout and stderr are text, or base64 when encoding is "base64" (see stdout_bytes). exit_code is the shell's $?,
     124 when timed_out, None only if no status could arrive. cwd is the directory after the command. With running the
-    command goes on as job_id, and stdout and stderr are what came so far.
+    command goes on as job_id, and stdout and stderr are what came so far. stop_confirmed says of a command that was
+    stopped whether all its processes are known to be gone, reconnected that the connection to the target had broken and
+    this command ran over a new one.
     """
 
     command: str
@@ -42,6 +44,8 @@ class ExecResult:
     job_id: str | None = None
     waiting_for_input: dict[str, Any] | None = None
     screen: str | None = None
+    stop_confirmed: bool | None = None
+    reconnected: bool = False
 
     @property
     def ok(self) -> bool:
