@@ -55,7 +55,8 @@ type asks struct {
 	ask    transport.Asker        // nil if nobody can be asked
 	pause  func() (resume func()) // stops the deadline: a person takes the time that a person takes
 	begin  func()                 // called before the person is asked
-	failed error                  // why a question was not
+	failed error                  // why a question was not answered
+	missed string                 // which one that was
 }
 
 // can says whether there is still somebody to ask.
@@ -74,12 +75,15 @@ func (a *asks) asker() transport.Asker {
 		defer a.pause()()
 		answer, err := a.ask(ctx, q)
 		if err != nil {
-			a.failed = err
+			a.failed, a.missed = err, q.Text
 			return "", err
 		}
 		return answer, nil
 	}
 }
+
+// howToAnswer says where a person comes from.
+const howToAnswer = "on_question in Python, onQuestion in Node, Config.Ask in Go, ask in the JSON API"
 
 func (a *authenticator) close() {
 	if a.agentConn != nil {
@@ -337,8 +341,11 @@ func (a *authenticator) failure(h *hop, how string, cause error) *errdefs.Error 
 	e := errdefs.New(errdefs.Unauthenticated, "%s: %s; %s", errdefs.Visible(a.creds.target), how, tried).
 		WithHint("%s", a.advice()).WithDetail("methods_tried", a.tried).WithDetail("methods_offered", visible(a.offered))
 	if a.asks.failed != nil {
-		a.note("nobody answered a question: %s", errdefs.Visible(cut(a.asks.failed.Error())))
+		a.note("nobody answered %s: %s", errdefs.Quote(a.asks.missed), errdefs.Visible(cut(a.asks.failed.Error())))
 		cause = a.asks.failed
+	}
+	if a.lacksPerson() {
+		e.WithDetail("unanswered", true)
 	}
 	if len(a.notes) > 0 {
 		e.Message += "; not usable: " + strings.Join(a.notes, "; ")
@@ -358,6 +365,11 @@ func visible(list []string) []string {
 	return result
 }
 
+// lacksPerson says that there is a method by which a person might have been let in, and that nobody answers.
+func (a *authenticator) lacksPerson() bool {
+	return !a.asks.can() && (slices.Contains(a.offered, "password") || slices.Contains(a.offered, "keyboard-interactive"))
+}
+
 func (a *authenticator) advice() string {
 	switch {
 	case len(a.tried) > 4:
@@ -365,5 +377,9 @@ func (a *authenticator) advice() string {
 	case len(a.offered) == 0:
 		return "check the user, and that the server has one of our keys"
 	}
-	return "the server offers " + strings.Join(visible(a.offered), ", ") + "; check the user, and give ssh.key_path, ssh.password or an agent with the key"
+	text := "the server offers " + strings.Join(visible(a.offered), ", ") + "; check the user, and give ssh.key_path, ssh.password or an agent with the key"
+	if a.lacksPerson() {
+		text += ", or have a person answer what the server asks: " + howToAnswer
+	}
+	return text
 }

@@ -181,7 +181,7 @@ func (a *authenticator) confirm(p *hostPolicy, key gossh.PublicKey) error {
 	unknown := p.unknown(key)
 	ask := a.asks.asker()
 	if ask == nil {
-		return unknown
+		return unknown.WithHint("compare it with `ssh-keygen -lf` on the server; host_key \"ask\" is for a person, and nobody can be asked: %s", howToAnswer)
 	}
 	text := fmt.Sprintf("The host key of %s is not known: the server has the %s key %s. Answer yes, or the fingerprint, to believe it from now on",
 		errdefs.Visible(cut(p.name)), key.Type(), fingerprint(key))

@@ -71,7 +71,7 @@ func (s *server) openSession(ctx context.Context, req *mcp.CallToolRequest, r wi
 		}
 		id, _ := asked.Question["question_id"].(string)
 		if asked.Question["kind"] != hostKeyQuestion {
-			// Without an answer the server is told that there is none.
+			// The session is told that there is no answer.
 			result, err = s.do(ctx, "session.answer", wire.SessionAnswer{OpeningID: asked.OpeningID, QuestionID: id})
 			continue
 		}
@@ -80,6 +80,15 @@ func (s *server) openSession(ctx context.Context, req *mcp.CallToolRequest, r wi
 		q := question{digest: digest, expires: time.Now().Add(time.Duration(left) * time.Millisecond), opening: asked.OpeningID, id: id}
 		return nil, &inputRequired{key: answerKey, form: questionForm(text), state: s.remember(q)}
 	}
+}
+
+// unanswered says what an agent can do where a server wanted an answer that only a person has.
+func unanswered(err error) error {
+	var e *errdefs.Error
+	if !errors.As(err, &e) || e.Code != errdefs.Unauthenticated || e.Details["unanswered"] != true {
+		return err
+	}
+	return e.WithHint("over MCP nobody is asked for a secret: give key_path or password, or have the operator put a key into an agent; a server that wants a one-time code besides cannot be reached this way")
 }
 
 // goOn gives the user's answer to the opening that asked.

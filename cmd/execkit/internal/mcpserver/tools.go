@@ -202,7 +202,7 @@ func create(s *server, ctx context.Context, req *mcp.CallToolRequest) (any, erro
 	result, err := s.openSession(ctx, req, r)
 	info, _ := result.(wire.SessionInfo)
 	settle(info.SessionID)
-	return result, err
+	return result, unanswered(err)
 }
 
 type execArguments struct {
