@@ -26,6 +26,7 @@ install_missing() {
 	if [ "${1:-}" = tests ]; then
 		[ -x /usr/sbin/sshd ] || missing+=(openssh-server openssh-client)
 		[ -x /usr/sbin/dropbear ] || missing+=(dropbear-bin)
+		compgen -G '/lib/*/security/pam_oath.so' >/dev/null || missing+=(libpam-oath) # asks for one-time codes
 		command -v zsh >/dev/null || missing+=(zsh)
 		command -v fish >/dev/null || missing+=(fish)
 		command -v csh >/dev/null || missing+=(csh)

@@ -103,10 +103,13 @@ func TestConformance(t *testing.T) {
 	}
 }
 
-func readCases(t *testing.T) []testCase {
+func readCases(t *testing.T) []testCase { return readJSONL[testCase](t, "../conformance/*.jsonl") }
+
+// readJSONL returns the lines of the files.
+func readJSONL[T any](t *testing.T, pattern string) []T {
 	t.Helper()
-	paths, _ := filepath.Glob("../conformance/*.jsonl")
-	var cases []testCase
+	paths, _ := filepath.Glob(pattern)
+	var cases []T
 	for _, path := range paths {
 		text, err := os.ReadFile(path)
 		if err != nil {
@@ -115,7 +118,7 @@ func readCases(t *testing.T) []testCase {
 		dec := json.NewDecoder(bytes.NewReader(text))
 		dec.DisallowUnknownFields()
 		for {
-			var c testCase
+			var c T
 			if err := dec.Decode(&c); err == io.EOF {
 				break
 			} else if err != nil {
@@ -162,8 +165,8 @@ func runCase(t *testing.T, p *testee, c testCase, create map[string]any) {
 		create[name] = value
 	}
 	// $DIR stands for a directory of this case.
-	dir := t.TempDir()
-	create = placed(create, dir).(map[string]any)
+	places := map[string]string{"$DIR": t.TempDir()}
+	create = placed(create, places).(map[string]any)
 	opened := p.call(t, "session.create", create)
 	if opened.Error["code"] == "testee_cannot" {
 		t.Log(opened.Error["message"]) // a door that gives the agent less, such as MCP
@@ -191,7 +194,7 @@ func runCase(t *testing.T, p *testee, c testCase, create map[string]any) {
 		case step.Read != nil:
 			got = p.call(t, "output.read", readParams(step.Read, last))
 		case step.Verify != nil:
-			got = p.call(t, "audit.verify", placed(step.Verify, dir).(map[string]any))
+			got = p.call(t, "audit.verify", placed(step.Verify, places).(map[string]any))
 		default:
 			got = perform(t, p, step, ids)
 			for pause := 2 * time.Second; step.Eventually && got.OK && pause < time.Minute; pause *= 2 {
@@ -228,21 +231,24 @@ func readParams(read, result map[string]any) map[string]any {
 	return params
 }
 
-// placed returns a value with $DIR replaced in its strings.
-func placed(value any, dir string) any {
+// placed returns a value with names such as $DIR replaced in its strings by what they stand for.
+func placed(value any, places map[string]string) any {
 	switch v := value.(type) {
 	case string:
-		return strings.ReplaceAll(v, "$DIR", dir)
+		for name, place := range places {
+			v = strings.ReplaceAll(v, name, place)
+		}
+		return v
 	case map[string]any:
 		copied := make(map[string]any, len(v))
 		for name, one := range v {
-			copied[name] = placed(one, dir)
+			copied[name] = placed(one, places)
 		}
 		return copied
 	case []any:
 		copied := make([]any, len(v))
 		for i, one := range v {
-			copied[i] = placed(one, dir)
+			copied[i] = placed(one, places)
 		}
 		return copied
 	}
@@ -393,14 +399,17 @@ type envelope struct {
 	OK     bool           `json:"ok"`
 	Result map[string]any `json:"result"`
 	Error  map[string]any `json:"error"`
+	// Asked are the questions that were put to the testee's callback.
+	Asked []map[string]any `json:"asked"`
+	text  string           // as it came
 }
 
-func startTestee(t *testing.T, command []string) *testee {
+func startTestee(t *testing.T, command []string, env ...string) *testee {
 	t.Helper()
 	cmd := exec.Command(command[0], command[1:]...)
 	cmd.Dir = "../.."
 	cmd.Stderr = os.Stderr
-	cmd.Env = append(os.Environ(), "XDG_DATA_HOME="+t.TempDir()) // checkpoints are kept there
+	cmd.Env = append(append(os.Environ(), "XDG_DATA_HOME="+t.TempDir()), env...) // checkpoints are kept there
 	in, err := cmd.StdinPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -423,7 +432,12 @@ func startTestee(t *testing.T, command []string) *testee {
 
 func (p *testee) call(t *testing.T, method string, params map[string]any) envelope {
 	t.Helper()
-	line, err := json.Marshal(map[string]any{"method": method, "params": params})
+	return p.send(t, map[string]any{"method": method, "params": params})
+}
+
+func (p *testee) send(t *testing.T, request map[string]any) envelope {
+	t.Helper()
+	line, err := json.Marshal(request)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -439,7 +453,8 @@ func (p *testee) call(t *testing.T, method string, params map[string]any) envelo
 		t.Fatalf("%v in %s", err, answer)
 	}
 	if e.Reply != nil {
-		return *e.Reply
+		e = *e.Reply
 	}
+	e.text = string(answer)
 	return e
 }

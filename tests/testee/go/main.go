@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log"
 	"os"
 	"strings"
@@ -16,12 +17,15 @@ import (
 	"github.com/execkit/execkit/core/errdefs"
 	"github.com/execkit/execkit/core/redact"
 	"github.com/execkit/execkit/core/rpc"
+	"github.com/execkit/execkit/core/transport"
 	"github.com/execkit/execkit/core/transport/all"
 	"github.com/execkit/execkit/core/wire"
 )
 
 type request struct {
 	Method string `json:"method"`
+	// Answers are for what a server asks in this call; nil where nobody can be asked.
+	Answers []*string `json:"answers"`
 	// raw are the parameters as they came, for methods whose request is a type of its own.
 	raw    json.RawMessage
 	Params struct {
@@ -31,6 +35,7 @@ type request struct {
 		Policy    json.RawMessage    `json:"policy"`
 		Redact    json.RawMessage    `json:"redact"`
 		Transport string             `json:"transport"`
+		SSH       json.RawMessage    `json:"ssh"`
 		Cwd       string             `json:"cwd"`
 		Env       map[string]*string `json:"env"`
 		Command   string             `json:"command"`
@@ -81,16 +86,35 @@ func main() {
 			log.Fatal(err)
 		}
 		r.raw = raw.Params
+		asked = nil
+		answers = r.Answers
 		result, err := perform(sessions, &r)
+		reply := map[string]any{"ok": err == nil, "asked": asked}
 		if err != nil {
-			err = out.Encode(map[string]any{"ok": false, "error": errdefs.From(err)})
+			reply["error"], reply["shown"] = errdefs.From(err), fmt.Sprintf("%v %+v %#v", err, err, err)
 		} else {
-			err = out.Encode(map[string]any{"ok": true, "result": result})
+			reply["result"], reply["shown"] = result, fmt.Sprintf("%+v %#v", result, result)
 		}
-		if err != nil {
+		if err := out.Encode(reply); err != nil {
 			log.Fatal(err)
 		}
 	}
+}
+
+// The person who answers: what is left to say, and what was asked.
+var (
+	answers []*string
+	asked   []map[string]any
+)
+
+func answer(_ context.Context, q transport.Question) (string, error) {
+	asked = append(asked, map[string]any{"kind": q.Kind, "target": q.Target, "text": q.Text, "echo": q.Echo})
+	if len(answers) == 0 || answers[0] == nil {
+		return "", errors.New("no answer")
+	}
+	said := *answers[0]
+	answers = answers[1:]
+	return said, nil
 }
 
 func perform(sessions map[string]*execkit.Session, r *request) (any, error) {
@@ -123,7 +147,16 @@ func perform(sessions map[string]*execkit.Session, r *request) (any, error) {
 		if err != nil {
 			return nil, err
 		}
-		s, err := execkit.Open(ctx, p.Transport, execkit.Config{Transports: all.Registry(), Quotas: quotas, IdleTimeout: time.Duration(p.Idle) * time.Millisecond, Workspace: workspace, Audit: record, Traceparent: p.Trace, Policy: policy, Redact: &hide, Shell: p.Shell, Cwd: p.Cwd, Env: p.Env})
+		config := execkit.Config{Transports: all.Registry(), Quotas: quotas, IdleTimeout: time.Duration(p.Idle) * time.Millisecond, Workspace: workspace, Audit: record, Traceparent: p.Trace, Policy: policy, Redact: &hide, Shell: p.Shell, Cwd: p.Cwd, Env: p.Env}
+		if len(p.SSH) > 0 {
+			if err := wire.Decode(p.SSH, &config.SSH); err != nil {
+				return nil, err
+			}
+		}
+		if r.Answers != nil {
+			config.Ask = answer
+		}
+		s, err := execkit.Open(ctx, p.Transport, config)
 		if err != nil {
 			return nil, err
 		}

@@ -18,7 +18,12 @@ var toolOf = map[string]string{"exec.write": "session_write", "job.list": "job_l
 
 func main() {
 	ctx := context.Background()
-	client := mcp.NewClient(&mcp.Implementation{Name: "testee", Version: "1"}, nil)
+	var p person
+	var can mcp.ClientOptions
+	if os.Getenv("EXECKIT_MCP_ASK_HOSTKEY") != "" {
+		can.ElicitationHandler = p.elicited // elsewhere it is a client that shows no forms
+	}
+	client := mcp.NewClient(&mcp.Implementation{Name: "testee", Version: "1"}, &can)
 	session, err := client.Connect(ctx, &mcp.CommandTransport{Command: exec.Command(os.Args[1], os.Args[2:]...)}, nil)
 	if err != nil {
 		log.Fatal(err)
@@ -34,8 +39,9 @@ func main() {
 			return
 		}
 		var r struct {
-			Method string         `json:"method"`
-			Params map[string]any `json:"params"`
+			Method  string         `json:"method"`
+			Params  map[string]any `json:"params"`
+			Answers []any          `json:"answers"`
 		}
 		if err := json.Unmarshal(line, &r); err != nil {
 			log.Fatal(err)
@@ -60,19 +66,49 @@ func main() {
 			delete(r.Params, "traceparent")
 			meta["traceparent"] = place
 		}
+		p.answers, p.asked = r.Answers, nil
 		result, err := session.CallTool(ctx, &mcp.CallToolParams{Meta: meta, Name: toolOf[r.Method], Arguments: r.Params})
 		if err != nil {
 			log.Fatal(err)
 		}
-		if err := out.Encode(envelope(result)); err != nil {
+		reply := envelope(result)
+		reply["asked"] = p.asked
+		if err := out.Encode(reply); err != nil {
 			log.Fatal(err)
 		}
 	}
 }
 
+// A person answers what the server has the client ask.
+type person struct {
+	answers []any // what is left to say
+	asked   []any
+}
+
+func (p *person) elicited(_ context.Context, r *mcp.ElicitRequest) (*mcp.ElicitResult, error) {
+	p.asked = append(p.asked, map[string]any{"text": r.Params.Message})
+	if len(p.answers) == 0 || p.answers[0] == nil {
+		return &mcp.ElicitResult{Action: "decline"}, nil
+	}
+	said := p.answers[0]
+	p.answers = p.answers[1:]
+	return &mcp.ElicitResult{Action: "accept", Content: map[string]any{"answer": said}}, nil
+}
+
 // agentsOwn turns the options of session.create into those that an agent has, or says which one it has not.
 func agentsOwn(params map[string]any) string {
 	delete(params, "shell")
+	if ssh, ok := params["ssh"].(map[string]any); ok {
+		// Whom to believe, how long to wait and whose configuration to read is the operator's.
+		for _, name := range []string{"port", "user", "password", "key_path"} {
+			if value, ok := ssh[name]; ok {
+				params[name] = value
+			}
+		}
+		for _, name := range []string{"ssh", "policy", "timeout_ms"} {
+			delete(params, name)
+		}
+	}
 	if policy, ok := params["policy"].(map[string]any); ok {
 		allow, ok := policy["allow"]
 		if !ok {

@@ -2,6 +2,7 @@
 'use strict';
 
 const readline = require('node:readline');
+const { inspect } = require('node:util');
 const { Session, verifyAudit, limits, capabilities } = require('../../../bindings/node');
 
 const sessions = new Map();
@@ -20,6 +21,8 @@ function snake(value, key) {
   );
 }
 
+const camelKeys = (value) => Object.fromEntries(Object.entries(value).map(([k, v]) => [k.replace(/_([a-z])/g, (_, c) => c.toUpperCase()), v]));
+
 // The methods of a session beside commands.
 const undo = {
   'checkpoint.create': (s, { label }) => s.checkpoint(label),
@@ -34,10 +37,21 @@ const undo = {
   'file.stat': (s, { path, ...options }) => s.statFile(path, options),
 };
 
-async function perform({ method, params }) {
+// The person who answers what a server asks: what is left to say, and what was asked.
+const person = { answers: undefined, asked: [] };
+
+async function onQuestion({ kind, target, text, echo }) {
+  person.asked.push({ kind, target, text, echo });
+  return person.answers?.shift();
+}
+
+async function perform({ method, params, answers }) {
   const { session_id, command, ...rest } = params;
   const options = Object.fromEntries(Object.entries(rest).map(([k, v]) => [camel[k] ?? k, v]));
-  if (options.budget) options.budget = Object.fromEntries(Object.entries(options.budget).map(([k, v]) => [k.replace(/_([a-z])/g, (_, c) => c.toUpperCase()), v]));
+  if (options.ssh) options.ssh = camelKeys(options.ssh);
+  Object.assign(person, { answers, asked: [] });
+  if (method === 'session.create' && answers) options.onQuestion = onQuestion;
+  if (options.budget) options.budget = camelKeys(options.budget);
   if (method === 'session.create') {
     const session = await Session.create(options);
     sessions.set(session.id, session);
@@ -121,11 +135,13 @@ async function main() {
   for await (const line of readline.createInterface({ input: process.stdin })) {
     let answer;
     try {
-      answer = { ok: true, result: await perform(JSON.parse(line)) };
+      const result = await perform(JSON.parse(line));
+      answer = { ok: true, result, shown: inspect([...sessions.values()], { depth: 9, showHidden: true }) };
     } catch (error) {
       if (!String(error.code).startsWith('EXECKIT_')) throw error;
-      answer = { ok: false, error: { code: error.code.slice('EXECKIT_'.length).toLowerCase(), message: error.message } };
+      answer = { ok: false, error: { code: error.code.slice('EXECKIT_'.length).toLowerCase(), message: error.message, hint: error.hint }, shown: error.stack + inspect(error, { depth: 9, showHidden: true }) };
     }
+    answer.asked = person.asked;
     process.stdout.write(JSON.stringify(answer) + '\n');
   }
 }

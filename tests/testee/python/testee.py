@@ -4,6 +4,7 @@ import asyncio
 import dataclasses
 import json
 import sys
+import traceback
 
 import execkit
 
@@ -18,12 +19,42 @@ def seconds(params):
     return params
 
 
+class Person:
+    """Who answers what a server asks: what is left to say, and what was asked."""
+
+    def __init__(self):
+        self.answers, self.asked = None, []
+
+    def prepare(self, request):
+        self.answers, self.asked = request.get("answers"), []
+        if self.answers is not None and request["method"] == "session.create":
+            request["params"]["on_question"] = self.aanswer if ASYNC else self.answer
+
+    def answer(self, question):
+        self.asked.append(dataclasses.asdict(question))
+        return self.answers.pop(0) if self.answers else None
+
+    async def aanswer(self, question):
+        await asyncio.sleep(0)
+        return self.answer(question)
+
+
+PERSON = Person()
+ASYNC = sys.argv[1:] == ["async"]
+
+
+def tell(answer, sessions):
+    """Answer the runner, also with what a program would show that prints what it has."""
+    print(json.dumps({"asked": PERSON.asked, "shown": repr([(s, vars(s)) for s in sessions.values()]), **answer}), flush=True)
+
+
 def reply(result):
     return {"ok": True, "result": result}
 
 
 def failure(e):
-    return {"ok": False, "error": {"code": e.code, "message": e.message, "hint": e.hint, "outcome": e.outcome}}
+    shown = "".join(traceback.format_exception(e)) + repr(e)
+    return {"ok": False, "error": {"code": e.code, "message": e.message, "hint": e.hint, "outcome": e.outcome}, "shown": shown}
 
 
 def plain(result):
@@ -158,6 +189,7 @@ def main():
     sessions, running = {}, {}
     for line in sys.stdin:
         request = json.loads(line)
+        PERSON.prepare(request)
         method, params = request["method"], seconds(request["params"])
         try:
             if method == "session.create":
@@ -183,7 +215,7 @@ def main():
                 answer = reply(drive(sessions, running, method, params))
         except execkit.Error as e:
             answer = failure(e)
-        print(json.dumps(answer), flush=True)
+        tell(answer, sessions)
 
 
 async def amain():
@@ -191,6 +223,7 @@ async def amain():
     loop = asyncio.get_running_loop()
     while line := await loop.run_in_executor(None, sys.stdin.readline):
         request = json.loads(line)
+        PERSON.prepare(request)
         method, params = request["method"], seconds(request["params"])
         try:
             if method == "session.create":
@@ -216,10 +249,10 @@ async def amain():
                 answer = reply(await adrive(sessions, running, method, params))
         except execkit.Error as e:
             answer = failure(e)
-        print(json.dumps(answer), flush=True)
+        tell(answer, sessions)
 
 
-if sys.argv[1:] == ["async"]:
+if ASYNC:
     asyncio.run(amain())
 else:
     main()

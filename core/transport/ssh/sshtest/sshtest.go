@@ -31,6 +31,8 @@ type Options struct {
 	Dropbear bool
 	// HostCertificate makes an authority and a certificate for the first host key, for these names.
 	HostCertificate string
+	// Codes has OpenSSH ask for a password and a one-time code, in two rounds; see [Codes]. A key still gets in without.
+	Codes bool
 	// Direct gives a server the client's own socket, for measurements: the listener can then neither cut nor shape what
 	// passes, and Connections does not count it.
 	Direct bool
@@ -43,6 +45,8 @@ type Server struct {
 	// Key is the client's private key file, CA the host authority's public key if there is one.
 	Key string
 	CA  string
+	// Codes has the one-time codes, where the server asks for them.
+	Codes *Codes
 
 	t        testing.TB
 	o        Options
@@ -90,6 +94,10 @@ func Start(t testing.TB, o Options) *Server {
 		s.o.KeyTypes = []string{"ed25519"}
 	}
 	s.NewHostKeys()
+	if o.Codes {
+		s.Codes = newCodes(t)
+		s.o.Config = "UsePAM yes\nKbdInteractiveAuthentication yes\n" + s.o.Config
+	}
 	s.writeConfig()
 	var err error
 	if s.listener, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
@@ -186,7 +194,12 @@ Subsystem sftp internal-sftp
 	if err != nil {
 		path = "/usr/sbin/sshd"
 	}
-	s.sshd = path
+	if s.sshd = path; s.Codes != nil {
+		s.sshd = filepath.Join(s.Dir, s.Codes.service)
+		if err := os.Symlink(path, s.sshd); err != nil {
+			s.t.Fatal(err)
+		}
+	}
 }
 
 // Authorize lets a key in, besides those before.
