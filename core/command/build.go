@@ -249,6 +249,7 @@ func (b *builder) assign(a *syntax.Assign, declared bool) Assign {
 			if el.Value != nil {
 				for _, w := range b.expand(el.Value, modeArg) {
 					as.Value.Substs = append(as.Value.Substs, w.Substs...)
+					as.Elems = append(as.Elems, w)
 				}
 			}
 		}

@@ -105,6 +105,10 @@ func (b *builder) param(p *syntax.ParamExp, w *Word, quoted bool, q string) {
 		part = Part{Param: "((", Quoted: true}
 	case p.Exp != nil || p.Repl != nil || p.Slice != nil || p.Index != nil:
 		part.Param = "${" + name // "${HOME:+-delete}" is not the home directory
+		part.All = listSubscript(p.Index) && !p.Excl && p.Exp == nil && p.Repl == nil && p.Slice == nil
+		if e := p.Exp; e != nil && e.Word != nil && (e.Op == syntax.DefaultUnset || e.Op == syntax.DefaultUnsetOrNull) {
+			part.Else = e.Word.Lit()
+		}
 	}
 	if !p.Length && (name == "@" || wordOf(p.Index) == "@") {
 		part.Quoted, w.Quoted = false, false // one word for each element, quoted or not

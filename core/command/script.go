@@ -72,12 +72,18 @@ type Part struct {
 	Param  string
 	Subst  bool
 	Quoted bool
+	// All is set for every element of an array, ${NAME[@]}.
+	All bool
+	// Else is what stands for a variable that is not set, ${NAME:-text}, where that text is known.
+	Else string
 }
 
 // An Assign is NAME=value before a command, alone, or as an argument of a declaration.
 type Assign struct {
 	Name  string
 	Value Word
+	// Elems are the elements of an array, NAME=(…).
+	Elems []Word
 	// Int: the value is an integer whatever happens, so that arithmetic on the name evaluates no text.
 	Int, Append, Array, Naked, Index bool
 	// Declared by export, declare and their kin.

@@ -3,6 +3,7 @@ package intercept
 import (
 	"path"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/execkit/execkit/core/command"
@@ -28,7 +29,24 @@ var prefixes = map[string]struct {
 	"xargs": {"-I -n -P -L -d -s -a -E --max-args --max-procs --delimiter --replace", 0}, "parallel": {"-j -S --jobs", 0}, "watch": {"-n --interval", 0}, "busybox": {}, "toybox": {},
 	"chroot": {"", 1}, "unshare": {}, "nsenter": {"-t --target", 0}, "strace": {"-e -o -p -s", 0}, "ltrace": {"-e -o", 0}, "setarch": {"", 0}, "runuser": {"-u -g", 0}, "systemd-run": {"-p -u --unit", 0},
 	"unbuffer": {}, "chronic": {}, "pkexec": {}, "gosu": {"", 1}, "proot": {}, "catchsegv": {}, "caffeinate": {}, "eatmydata": {}, "fakeroot": {}, "rlwrap": {}, "linux32": {}, "linux64": {}, "coproc": {}, "trap": {},
+	"script": {"", 1}, "spawn": {}, "npx": {"-p --package", 0}, "pnpx": {}, "bunx": {}, "uvx": {"--from --with", 0}, "dotenv": {"-f -e", 0}, "systemd-nspawn": {"-D -M -u -i --bind", 0}, "firejail": {}, "valgrind": {}, "pdsh": {"-w -x -u -l", 0}, "sshpass": {"-p -f -e", 0}, "numactl": {"-N -m -C -p -i", 0},
+	"setpriv": {"--reuid --regid --groups", 0}, "prlimit": {"-p --pid", 0}, "xvfb-run": {"-s -n -e", 0}, "dbus-run-session": {}, "entr": {}, "screen": {"-S -t -e -s -T -c -L", 0}, "watchexec": {"-e -w -i", 0}, "proxychains": {"-f", 0}, "torsocks": {},
 }
+
+// behind are programs that start the command that follows these words of theirs, or a -- after them, and the number of words
+// between.
+var behind = map[string]struct {
+	subs string
+	skip int
+}{
+	"bundle": {"exec", 0}, "poetry": {"run", 0}, "pipenv": {"run", 0}, "uv": {"run", 0}, "pdm": {"run", 0}, "hatch": {"run", 0}, "rye": {"run", 0}, "pnpm": {"exec dlx", 0}, "yarn": {"exec dlx", 0},
+	"npm": {"exec x", 0}, "heroku": {"run", 0}, "rbenv": {"exec", 0}, "pyenv": {"exec", 0}, "mise": {"exec x", 0}, "asdf": {"exec", 0}, "direnv": {"exec", 1}, "aws-vault": {"exec", 1}, "doppler": {"run", 0},
+	"op": {"run", 0}, "chamber": {"exec", 1}, "lxc": {"exec", 1}, "incus": {"exec", 1}, "multipass": {"exec", 1}, "ip": {"exec", 1}, "conda": {"run", 0}, "mamba": {"run", 0}, "nix": {"-c --command", 0}, "railway": {"run", 0}, "perf": {"stat record trace", 0}, "machinectl": {"shell", 1},
+	"cgexec": {"-g", 1}, "mosh": {"--", 0},
+}
+
+// sentenceTakers give each argument that holds several words to a shell.
+var sentenceTakers = set("hyperfine tmux screen pssh parallel-ssh entr watchexec nodemon concurrently")
 
 var shells = set("sh bash dash zsh ksh mksh ash rbash fish")
 
@@ -54,12 +72,17 @@ func texts(words []command.Word) []string {
 	if len(words) < 2 || !words[0].Static {
 		return nil
 	}
-	name := path.Base(words[0].Value)
+	name := plainName(words[0].Value)
 	switch name {
-	case "ssh":
-		return []string{join(skipOptions(words[1:], "-p -l -i -o -F -J -b -c -e -m -D -L -R -W -S -I -E -Q -B", 1))}
-	case "su", "script":
-		return afterFlag(words, "-c", "-qc", "--command")
+	case "ssh", "autossh", "rsh":
+		if text := join(remote(words)); text != "" {
+			return []string{text}
+		}
+		return nil
+	case "git":
+		return gitTexts(words)
+	case "psql", "mysql", "mariadb", "sqlite3":
+		return clientTexts(words)
 	case "eval":
 		return []string{join(words[1:])}
 	case "trap":
@@ -67,11 +90,7 @@ func texts(words []command.Word) []string {
 			return []string{words[1].Value}
 		}
 	case "env":
-		for i, w := range words[1:] {
-			if w.Static && (w.Value == "-S" || w.Value == "--split-string") && i+2 < len(words) {
-				return []string{join(words[i+2:])}
-			}
-		}
+		return splitStrings(words)
 	case "awk", "gawk", "mawk", "nawk":
 		return awkTexts(words)
 	case "parallel", "watch":
@@ -80,51 +99,192 @@ func texts(words []command.Word) []string {
 			return []string{join(rest)}
 		}
 	}
+	if flags := textFlags[name]; flags != "" {
+		return afterFlag(words, flags)
+	}
+	if sentenceTakers[name] {
+		return sentences(words[1:])
+	}
 	switch s, ok := shellScript(words); {
-	case !ok:
-	case shells[name]:
+	case ok && shells[name]:
 		return []string{s}
-	case interpreters[name]:
-		return codeTexts(s)
+	case interpreters[name] && !shells[name]:
+		var all []string
+		sources, _ := argSources(values(words[1:]))
+		for _, src := range sources {
+			all = append(all, codeTexts(src)...)
+		}
+		return all
 	}
 	return nil
 }
 
-// codeTexts returns the strings of a program that starts commands.
-func codeTexts(code string) (all []string) {
-	if !startsCommands.MatchString(code) {
-		return nil
+// textFlags are the options of programs that give their value to a shell.
+var textFlags = map[string]string{"su": "-c --command", "runuser": "-c --command", "script": "-c --command", "flock": "-c --command", "sg": "-c", "vagrant": "-c --command",
+	"fly": "-C --command", "flyctl": "-C --command", "gcloud": "--command", "nix-shell": "--run --command", "az": "--scripts"}
+
+// remote returns what ssh runs on the other host. It reads options behind the host as well.
+func remote(words []command.Word) []command.Word {
+	const vals = "-p -l -i -o -F -J -b -c -e -m -D -L -R -W -S -I -E -Q -B"
+	return skipOptions(skipOptions(words[1:], vals, 1), vals, 0)
+}
+
+// readsShell reports whether a command without a text of its own runs a shell that reads one from its input.
+func readsShell(words []command.Word) bool {
+	name := path.Base(words[0].Value)
+	switch name {
+	case "at", "batch", "ssh", "su":
+		return true
+	case "chroot":
+		return len(started(words)) == 0
+	case "sudo", "doas":
+		for _, w := range words[1:] {
+			if w.Value == "-i" || w.Value == "-s" || w.Value == "--login" || w.Value == "--shell" {
+				return len(started(words)) == 0
+			}
+		}
 	}
-	for _, m := range literal.FindAllStringSubmatch(code, 50) {
-		if t := m[1] + m[2] + m[3]; strings.Contains(t, " ") {
-			all = append(all, strings.NewReplacer(`\"`, `"`, `\'`, `'`).Replace(t))
+	return shells[name]
+}
+
+// gitTexts returns what git hands to a shell: git submodule foreach, git rebase --exec, aliases with an exclamation mark.
+func gitTexts(words []command.Word) (all []string) {
+	for i := 1; i < len(words); i++ {
+		before, v := words[i-1].Value, words[i].Value
+		switch {
+		case v == "foreach" && before == "submodule" || v == "run" && before == "bisect":
+			return []string{join(skipOptions(words[i+1:], "", 0))}
+		case before == "-x" || before == "--exec":
+			all = append(all, v)
+		case before == "-c" && strings.HasPrefix(v, "alias."):
+			if _, text, ok := strings.Cut(v, "=!"); ok {
+				all = append(all, text)
+			}
 		}
 	}
 	return all
 }
 
-var (
-	startsCommands = regexp.MustCompile("(system|popen|subprocess|exec|execSync|spawn|shell_exec|passthru|check_call|check_output|Command)\\b|`|%x")
-	literal        = regexp.MustCompile("\"((?:[^\"\\\\]|\\\\.)*)\"|'((?:[^'\\\\]|\\\\.)*)'|`([^`]*)`")
-)
+// clientTexts returns what the clients of databases hand to a shell: \! of psql and mysql, .shell of sqlite3.
+func clientTexts(words []command.Word) (all []string) {
+	for _, w := range words[1:] {
+		for _, m := range clientShell.FindAllStringSubmatch(w.Value, 20) {
+			all = append(all, m[1])
+		}
+	}
+	return all
+}
+
+var clientShell = regexp.MustCompile(`(?m)(?:\\!|^\s*(?:\.shell|\.system|system))\s+(.*)`)
+
+// splitStrings returns the text after env -S.
+func splitStrings(words []command.Word) []string {
+	for i, w := range words[1:] {
+		v := w.Value
+		switch {
+		case !w.Static:
+		case (v == "-S" || v == "--split-string" || envCluster.MatchString(v)) && i+2 < len(words):
+			return []string{join(words[i+2:])}
+		case strings.HasPrefix(v, "--split-string="):
+			return []string{v[15:]}
+		case strings.HasPrefix(v, "-S"):
+			return []string{v[2:]}
+		}
+	}
+	return nil
+}
+
+var envCluster = regexp.MustCompile(`^-[i0v]+S$`)
+
+// sentences returns the arguments that hold several words, which programs like tmux and hyperfine give to a shell.
+func sentences(words []command.Word) (all []string) {
+	for _, w := range words {
+		if w.Static && strings.Contains(strings.TrimSpace(w.Value), " ") {
+			all = append(all, w.Value)
+		}
+	}
+	return all
+}
 
 // started returns the commands that stand as words of their own among a command's arguments.
 func started(words []command.Word) [][]command.Word {
 	if len(words) < 2 || !words[0].Static {
 		return nil
 	}
-	name := path.Base(words[0].Value)
+	name := plainName(words[0].Value)
 	switch name {
 	case "find", "fd":
 		return findInner(words)
-	case "docker", "podman", "nerdctl", "kubectl", "oc", "crictl":
+	case "docker", "podman", "nerdctl", "kubectl", "oc", "crictl", "docker-compose", "podman-compose", "ctr":
 		return containerInner(words)
+	case "python", "python3":
+		if words[1].Value == "-m" && len(words) > 2 {
+			return [][]command.Word{words[2:]}
+		}
+	case "start-stop-daemon":
+		return daemon(words)
+	case "bwrap":
+		return bubble(words)
 	}
-	if _, ok := prefixes[name]; !ok || len(texts(words)) > 0 || name == "trap" {
+	if b, ok := behind[name]; ok {
+		return behindWord(words, b.subs, b.skip)
+	}
+	if _, ok := prefixes[name]; !ok || len(texts(words)) > 0 && name != "script" || name == "trap" {
 		return nil
 	}
 	if rest := behindPrefix(words, name); len(rest) > 0 {
 		return [][]command.Word{rest}
+	}
+	return nil
+}
+
+// behindWord returns the command behind one of the subcommands in subs, or behind a -- after it.
+func behindWord(words []command.Word, subs string, skip int) [][]command.Word {
+	is := set(subs)
+	for i := 1; i < len(words); i++ {
+		if !is[words[i].Value] {
+			continue
+		}
+		const vals = "-n -c -a --app -e -o"
+		if rest := skipOptions(skipOptions(words[i+1:], vals, skip), vals, 0); len(rest) > 0 {
+			return [][]command.Word{rest}
+		}
+		return nil
+	}
+	return nil
+}
+
+// daemon returns what start-stop-daemon --exec PROGRAM -- ARGS starts.
+func daemon(words []command.Word) [][]command.Word {
+	var program, args []command.Word
+	for i := 1; i < len(words); i++ {
+		switch before, v := words[i-1].Value, words[i].Value; {
+		case before == "--exec" || before == "-x" || before == "--startas" || before == "-a":
+			program = words[i : i+1]
+		case v == "--":
+			args, i = words[i+1:], len(words)
+		}
+	}
+	if program == nil {
+		return nil
+	}
+	return [][]command.Word{append(append([]command.Word{}, program...), args...)}
+}
+
+// bubble returns what bwrap starts behind its options, of which some take two values.
+func bubble(words []command.Word) [][]command.Word {
+	for i := 1; i < len(words); i++ {
+		v := words[i].Value
+		switch {
+		case v == "--":
+			return [][]command.Word{words[i+1:]}
+		case !strings.HasPrefix(v, "-"):
+			return [][]command.Word{words[i:]}
+		case strings.Contains(v, "bind") || v == "--symlink" || v == "--setenv" || v == "--file":
+			i += 2
+		case !strings.HasPrefix(v, "--unshare") && !strings.HasPrefix(v, "--share") && v != "--die-with-parent" && v != "--new-session" && v != "--clearenv" && v != "--as-pid-1":
+			i++
+		}
 	}
 	return nil
 }
@@ -138,6 +298,24 @@ func behindPrefix(words []command.Word, name string) []command.Word {
 		rest = rest[1:]
 	}
 	return rest
+}
+
+// startsEach reports whether xargs or parallel starts one of the programs, be it through sudo and its kin.
+func (c *call) startsEach(programs ...string) bool {
+	words := wordsOf(append([]string{c.name}, c.args...))
+	for range maxDepth {
+		name := plainName(words[0].Value)
+		if slices.Contains(programs, name) {
+			return true
+		}
+		if _, ok := prefixes[name]; !ok {
+			return false
+		}
+		if words = behindPrefix(words, name); len(words) == 0 {
+			return false
+		}
+	}
+	return false
 }
 
 func assignment(s string) bool {
@@ -157,7 +335,9 @@ func skipOptions(words []command.Word, vals string, n int) []command.Word {
 		if !words[0].Static || !strings.HasPrefix(v, "-") || v == "-" {
 			break
 		}
-		if takes[v] && len(words) > 1 {
+		// In -Hu NAME the last letter takes the value; in -uNAME the first has it.
+		cluster := len(v) > 2 && v[1] != '-' && !takes[v[:2]] && takes["-"+v[len(v)-1:]]
+		if (takes[v] || cluster) && len(words) > 1 {
 			words = words[1:]
 		}
 		words = words[1:]
@@ -165,15 +345,14 @@ func skipOptions(words []command.Word, vals string, n int) []command.Word {
 	return words[min(n, len(words)):]
 }
 
-func join(words []command.Word) string {
-	var b strings.Builder
+func join(words []command.Word) string { return strings.Join(values(words), " ") }
+
+func values(words []command.Word) []string {
+	vs := make([]string, len(words))
 	for i, w := range words {
-		if i > 0 {
-			b.WriteByte(' ')
-		}
-		b.WriteString(w.Value)
+		vs[i] = w.Value
 	}
-	return b.String()
+	return vs
 }
 
 // parse reads a command text that is handed to a shell. What is not known in it stays so, and does not keep the rest from
@@ -182,29 +361,39 @@ func parse(s string) (*command.Script, error) {
 	return command.Parse(strings.ReplaceAll(s, unknown, "${__unknown}"), command.Limits{})
 }
 
-func afterFlag(words []command.Word, flags ...string) []string {
-	for i, w := range words[:len(words)-1] {
-		for _, f := range flags {
-			if w.Static && w.Value == f {
-				return []string{words[i+1].Value}
+// afterFlag returns the value of one of the flags, behind it, behind = or at the end of a cluster like -qc.
+func afterFlag(words []command.Word, flags string) []string {
+	is := set(flags)
+	for i, w := range words {
+		name, val, joined := strings.Cut(w.Value, "=")
+		cluster := len(w.Value) > 2 && len(w.Value) < 5 && w.Value[0] == '-' && w.Value[1] != '-' && is["-"+w.Value[len(w.Value)-1:]]
+		switch {
+		case i == 0 || !w.Static:
+		case joined && is[name]:
+			return []string{val}
+		case (is[w.Value] || cluster) && i+1 < len(words):
+			rest := words[i+1:]
+			if rest[0].Value == "--" && len(rest) > 1 {
+				rest = rest[1:]
 			}
+			return []string{rest[0].Value}
 		}
 	}
 	return nil
 }
 
-// shellScript returns the text after -c, with its clusters like -lc; of other interpreters also after -e and -r.
+// shellScript returns the text after -c of a shell, with its clusters like -lc.
 func shellScript(words []command.Word) (string, bool) {
-	letters := "c"
-	if !shells[path.Base(words[0].Value)] {
-		letters = "ceEr"
-	}
-	for i, w := range words[1:] {
-		if !w.Static || !strings.HasPrefix(w.Value, "-") {
+	for i := 1; i < len(words); i++ {
+		w := words[i]
+		if !w.Static || !strings.HasPrefix(w.Value, "-") && !strings.HasPrefix(w.Value, "+") {
 			return "", false
 		}
-		if !strings.HasPrefix(w.Value, "--") && strings.ContainsAny(w.Value, letters) && i+2 < len(words) {
-			return words[i+2].Value, true
+		if v := w.Value; !strings.HasPrefix(v, "--") && v[0] == '-' && strings.Contains(v, "c") && i+1 < len(words) {
+			return words[i+1].Value, true
+		}
+		if v := w.Value; v == "-O" || v == "+O" || v == "-o" || v == "+o" || v == "--rcfile" || v == "--init-file" {
+			i++
 		}
 	}
 	return "", false
@@ -233,7 +422,7 @@ func containerInner(words []command.Word) [][]command.Word {
 		if !w.Static {
 			continue
 		}
-		if w.Value == "exec" || w.Value == "run" || w.Value == "debug" {
+		if w.Value == "exec" || w.Value == "run" || w.Value == "debug" || w.Value == "rsh" {
 			rest = rest[i+1:]
 			for j, v := range rest {
 				if name := path.Base(words[0].Value); (name == "kubectl" || name == "oc") && v.Static && v.Value == "--" {
@@ -251,22 +440,4 @@ func containerInner(words []command.Word) [][]command.Word {
 		}
 	}
 	return nil
-}
-
-func awkTexts(words []command.Word) (all []string) {
-	for _, w := range words[1:] {
-		v := w.Value
-		for {
-			i := strings.Index(v, "system(\"")
-			if i < 0 {
-				break
-			}
-			v = v[i+8:]
-			if j := strings.IndexByte(v, '"'); j >= 0 {
-				all = append(all, v[:j])
-				v = v[j:]
-			}
-		}
-	}
-	return all
 }

@@ -2,6 +2,7 @@ package intercept
 
 import (
 	"path"
+	"regexp"
 	"strings"
 
 	"github.com/execkit/execkit/core/command"
@@ -27,13 +28,22 @@ type call struct {
 	name  string
 	args  []string
 	cmd   *command.Command
-	feeds [][]string // the argvs whose output it reads
+	feeds []feed   // the commands whose output it reads
+	docs  []string // here-documents and here-strings
+}
+
+// A feed is a command whose output another one reads.
+type feed struct {
+	args []string
+	docs []string
 }
 
 type matcher struct {
 	hits  []Hit
 	seen  map[string]bool
 	vars  map[string]string
+	lists map[string][]string
+	files map[string]string // what earlier commands wrote, by the last element of the path
 	facts Facts
 	depth int
 	work  int
@@ -46,11 +56,11 @@ const (
 
 // Match returns the rules that a script hits, each once.
 func Match(sc *command.Script, facts Facts) []Hit {
-	m := &matcher{vars: map[string]string{}, facts: facts}
+	m := &matcher{vars: map[string]string{}, lists: map[string][]string{}, files: map[string]string{}, facts: facts}
 	for k, v := range facts.Values {
 		m.vars[k] = v
 	}
-	m.script(sc, nil)
+	m.script(sc, nil, nil)
 	return m.hits
 }
 
@@ -65,8 +75,9 @@ func (m *matcher) hit(id, reason string, sp command.Span) {
 	m.hits = append(m.hits, Hit{id, reason, sp})
 }
 
-// script goes through the commands of a text. at is the place in the outer text when the text was found inside it.
-func (m *matcher) script(sc *command.Script, at *command.Span) {
+// script goes through the commands of a text. at is the place in the outer text when the text was found inside it, and
+// outer the command whose input its commands share.
+func (m *matcher) script(sc *command.Script, at *command.Span, outer *call) {
 	if m.depth++; m.depth > maxDepth {
 		m.hit("hidden-command", "commands hold each other deeper than can be followed", command.Span{})
 		return
@@ -75,12 +86,9 @@ func (m *matcher) script(sc *command.Script, at *command.Span) {
 	cmds := sc.Commands()
 	argvs := make([][]string, len(cmds))
 	for i := range cmds {
-		for _, a := range cmds[i].Assigns {
-			if a.Value.Static && !a.Append && !a.Naked {
-				m.vars[a.Name] = a.Value.Value
-			}
-		}
+		m.assigns(&cmds[i], at)
 		argvs[i] = m.resolve(cmds[i].Words)
+		m.fills(argvs[i], docs(&cmds[i]))
 	}
 	m.forkBomb(sc)
 	downloads := map[string]bool{}
@@ -98,23 +106,37 @@ func (m *matcher) script(sc *command.Script, at *command.Span) {
 		if len(cmd.Words) > 1 && !cmd.Words[0].Static && len(cmd.Words[0].Substs) > 0 {
 			m.hit("hidden-command", "the name of a command is made while it runs", sp)
 		}
-		c := call{args: argvs[i], cmd: cmd}
+		c := call{args: argvs[i], cmd: cmd, docs: docs(cmd)}
 		for _, f := range cmd.Feeds {
-			c.feeds = append(c.feeds, argvs[f])
+			c.feeds = append(c.feeds, feed{argvs[f], docs(&cmds[f])})
+		}
+		if outer != nil && len(c.feeds) == 0 && len(c.docs) == 0 {
+			c.feeds, c.docs = outer.feeds, outer.docs
 		}
 		for _, w := range cmd.Words {
 			for _, k := range w.Substs {
-				c.feeds = append(c.feeds, argvs[k])
+				c.feeds = append(c.feeds, feed{argvs[k], docs(&cmds[k])})
 			}
 		}
 		m.call(c, sp, 0)
+		m.wrote(&c)
 		m.downloaded(cmd, argvs[i], downloads, sp)
 		for _, body := range m.facts.Functions[argvs[i][0]] {
 			if fs, err := command.Parse(body, command.Limits{}); err == nil && m.depth < 3 {
-				m.script(fs, &sp)
+				m.script(fs, &sp, nil)
 			}
 		}
 	}
+}
+
+// docs returns the here-documents and here-strings of a command.
+func docs(cmd *command.Command) (all []string) {
+	for _, r := range cmd.Redirs {
+		if r.Doc != nil {
+			all = append(all, r.Doc.Value)
+		}
+	}
+	return all
 }
 
 // resolve turns words into values: variables that are known are put in and split as the shell would.
@@ -125,19 +147,32 @@ func (m *matcher) resolve(words []command.Word) []string {
 			out = append(out, w.Value)
 			continue
 		}
+		if len(w.Parts) == 1 {
+			if list := m.elements(w.Parts[0]); len(list) > 0 {
+				out = append(out, list...)
+				continue
+			}
+		}
 		var b strings.Builder
 		split := false
 		for _, p := range w.Parts {
+			list := m.elements(p)
 			switch {
 			case p.Subst || p.Param == "((":
 				b.WriteString(unknown)
+			case len(list) > 0:
+				b.WriteString(strings.Join(list, " "))
+				split = true
 			case p.Param != "":
 				v, ok := m.vars[p.Param]
-				if !ok {
+				switch {
+				case ok:
+				case p.Param == "HOME":
+					v = "~"
+				case p.Else != "":
+					v = p.Else
+				default:
 					v = unknown
-					if p.Param == "HOME" {
-						v = "~"
-					}
 				}
 				b.WriteString(v)
 				split = split || !p.Quoted
@@ -152,6 +187,14 @@ func (m *matcher) resolve(words []command.Word) []string {
 		}
 	}
 	return out
+}
+
+// elements returns the values that ${NAME[@]} and $@ are known to stand for.
+func (m *matcher) elements(p command.Part) []string {
+	if p.All || p.Param == "@" || p.Param == "*" {
+		return m.lists[strings.TrimPrefix(p.Param, "${")]
+	}
+	return nil
 }
 
 func wordsOf(args []string) []command.Word {
@@ -172,114 +215,85 @@ func (m *matcher) call(c call, sp command.Span, depth int) {
 		return
 	}
 	full := c.args
-	c.name, c.args = path.Base(full[0]), full[1:]
-	if !(len(c.args) == 1 && (c.args[0] == "--help" || c.args[0] == "--version" || c.args[0] == "-h")) {
+	c.name, c.args = plainName(full[0]), full[1:]
+	m.rules(&c, sp)
+	words := wordsOf(full)
+	handed := texts(words)
+	for _, t := range handed {
+		m.text(c.substituted(t), sp, &c)
+	}
+	for _, inner := range started(words) {
+		args := m.resolve(inner)
+		if c.name == "xargs" && len(args) > 0 && hitsWhatItIsGiven[plainName(args[0])] {
+			args = append(args, unknown) // what xargs reads
+		}
+		m.call(call{args: args, cmd: c.cmd, feeds: c.feeds, docs: c.docs}, sp, depth+1)
+	}
+	if len(handed) == 0 && readsShell(words) {
+		for _, t := range c.inputs() {
+			m.text(t, sp, nil)
+		}
+	}
+	if interpreters[c.name] && !shells[c.name] {
+		if _, reads := argSources(c.args); reads {
+			for _, src := range c.inputs() {
+				for _, t := range codeTexts(src) {
+					m.text(t, sp, nil)
+				}
+			}
+		}
+	}
+	m.runsFile(&c, full[0], sp, depth+1)
+}
+
+// hitsWhatItIsGiven are programs whose last arguments say what they end or delete.
+var hitsWhatItIsGiven = set("kill redis-cli valkey-cli")
+
+// rules applies every rule to one command.
+func (m *matcher) rules(c *call, sp command.Span) {
+	if len(c.args) == 1 && (c.args[0] == "--help" || c.args[0] == "--version" || c.args[0] == "-h") {
+		return
+	}
+	names := []string{c.name}
+	if strings.ContainsAny(c.name, "*?[") && len(c.name) < 64 {
+		names = namesLike(c.name)
+	}
+	for _, c.name = range names {
 		for i := range rules {
 			r := &rules[i]
-			if r.match != nil && (r.names == nil || r.names[c.name] || r.family != "" && strings.HasPrefix(c.name, r.family)) && !m.seen[r.ID] && r.match(&c) {
+			if r.match != nil && (r.names == nil || r.names[c.name] || r.family != "" && strings.HasPrefix(c.name, r.family)) && !m.seen[r.ID] && r.match(c) {
 				m.hit(r.ID, r.Reason, sp)
 			}
 		}
 	}
-	words := wordsOf(full)
-	for _, t := range texts(words) {
-		m.text(t, sp)
-	}
-	for _, inner := range started(words) {
-		m.call(call{args: m.resolve(inner), cmd: c.cmd, feeds: c.feeds}, sp, depth+1)
-	}
-	if (shells[c.name] || c.name == "at" || c.name == "batch") && len(texts(words)) == 0 {
-		m.fedShell(c, sp)
-	}
 }
 
-// text goes through a text that is handed to a shell.
-func (m *matcher) text(t string, sp command.Span) {
+// namesLike returns the names that a rule has and a file name pattern matches: /bin/r? is rm.
+func namesLike(pattern string) (names []string) {
+	seen := map[string]bool{}
+	for i := range rules {
+		for n := range rules[i].names {
+			if ok, _ := path.Match(pattern, n); ok && !seen[n] {
+				seen[n] = true
+				names = append(names, n)
+			}
+		}
+	}
+	return names
+}
+
+// version ends the names of some programs: python3.11, pip3.12.
+var version = regexp.MustCompile(`^(python|pip|perl|ruby|php|lua|node)([0-9]?)[0-9.-]*$`)
+
+// plainName is the name of a program without its directory and its minor version.
+func plainName(program string) string {
+	return version.ReplaceAllString(path.Base(program), "$1$2")
+}
+
+// text goes through a text that is handed to a shell by c, whose input the shell has.
+func (m *matcher) text(t string, sp command.Span, c *call) {
 	if sc, err := parse(t); err == nil {
-		m.script(sc, &sp)
-	}
-}
-
-// fedShell follows the text that a shell reads from a pipe, a here-document or a here-string.
-func (m *matcher) fedShell(c call, sp command.Span) {
-	if c.cmd == nil {
-		return
-	}
-	for _, r := range c.cmd.Redirs {
-		if r.Doc != nil {
-			m.text(r.Doc.Value, sp)
-		}
-	}
-	for _, f := range c.feeds {
-		m.text(printed(f), sp)
-	}
-}
-
-// printed returns what echo or printf prints, and nothing for other commands. Formats other than %s are left as they are.
-func printed(argv []string) string {
-	if len(argv) < 2 {
-		return ""
-	}
-	args := argv[1:]
-	lines := strings.NewReplacer(`\n`, "\n")
-	switch argv[0] {
-	case "echo":
-		for len(args) > 0 && len(args[0]) > 1 && strings.Trim(args[0], "neE") == "-" {
-			args = args[1:]
-		}
-		return lines.Replace(strings.Join(args, " "))
-	case "printf":
-		if args[0] == "--" && len(args) > 1 {
-			args = args[1:]
-		}
-		parts := strings.Split(strings.ReplaceAll(lines.Replace(args[0]), "%b", "%s"), "%s")
-		var b strings.Builder
-		for values := args[1:]; ; {
-			for i, part := range parts {
-				if b.WriteString(part); i < len(parts)-1 && len(values) > 0 {
-					b.WriteString(values[0])
-					values = values[1:]
-				}
-			}
-			if len(values) == 0 || len(parts) == 1 {
-				return b.String()
-			}
-		}
-	}
-	return ""
-}
-
-// downloaded notices a file that one command fetches and a later one runs.
-func (m *matcher) downloaded(cmd *command.Command, args []string, files map[string]bool, sp command.Span) {
-	name := path.Base(args[0])
-	switch name {
-	case "curl", "wget":
-		for _, r := range cmd.Redirs {
-			if r.Target.Static && strings.HasPrefix(r.Op, ">") {
-				files[path.Base(r.Target.Value)] = true
-			}
-		}
-		for i, a := range args {
-			if (a == "-o" || a == "-O" || a == "--output" || a == "--output-document") && i+1 < len(args) {
-				files[path.Base(args[i+1])] = true
-			}
-			if i > 0 && strings.Contains(a, "/") && !strings.HasPrefix(a, "-") {
-				files[path.Base(a)] = true
-			}
-		}
-		return
-	}
-	if len(files) == 0 {
-		return
-	}
-	run := strings.Contains(args[0], "/") && files[name]
-	if interpreters[name] || name == "source" || name == "." || name == "sudo" {
-		for _, a := range args[1:] {
-			run = run || files[path.Base(a)]
-		}
-	}
-	if run {
-		m.hit("pipe-to-shell", "runs a program that was just downloaded", sp)
+		m.script(sc, &sp, c)
 	}
 }
 
@@ -307,15 +321,28 @@ func (m *matcher) redirects(c *command.Command, args []string, sp command.Span) 
 		if why := sensitiveTarget(t); why != "" {
 			m.hit("overwrite", why, sp)
 		}
-		empties := len(args) == 0 && len(c.Assigns) == 0 || len(args) == 1 && (args[0] == ":" || args[0] == "true" || args[0] == "echo") || len(args) == 2 && args[0] == "cat" && args[1] == "/dev/null" ||
-			len(args) > 0 && args[0] == "echo" && strings.Join(args[1:], "") == "" || len(args) == 2 && args[0] == "echo" && args[1] == "-n"
-		if empties && (r.Op == ">" || r.Op == ">|" || r.Op == "&>") && !strings.HasPrefix(t, "/dev/") {
+		if (len(args) == 0 && len(c.Assigns) == 0 || printsNothing(args)) && (r.Op == ">" || r.Op == ">|" || r.Op == "&>") && !strings.HasPrefix(t, "/dev/") {
 			m.hit("truncate", "empties a file", sp)
 		}
-		if len(args) > 1 && (args[0] == "cat" || args[0] == "dd") && (args[1] == "/dev/zero" || args[1] == "/dev/urandom" || args[1] == "/dev/random") && t != "/dev/null" || len(args) == 1 && args[0] == "yes" && t != "/dev/null" {
+		if endless(args) && t != "/dev/null" {
 			m.hit("fill-disk", "writes without end", sp)
 		}
 	}
+}
+
+// printsNothing reports whether a command that does nothing else prints nothing either.
+func printsNothing(args []string) bool {
+	if len(args) == 0 {
+		return false
+	}
+	text := strings.Join(args[1:], "")
+	switch args[0] {
+	case ":", "true":
+		return text == ""
+	case "echo", "printf":
+		return text == "" || args[0] == "echo" && text == "-n"
+	}
+	return args[0] == "cat" && len(args) == 2 && text == "/dev/null"
 }
 
 // sensitiveTarget says why overwriting a path is destructive.
@@ -331,13 +358,20 @@ func sensitiveTarget(t string) string {
 			return "overwrites a file of the system"
 		}
 	}
-	for _, f := range []string{".ssh/", ".bashrc", ".profile", ".bash_profile", ".zshrc", ".bash_history", ".zsh_history", ".gnupg/", ".aws/", ".kube/config", ".netrc", ".git/hooks/", ".git/config"} {
-		if strings.Contains(t, "/"+f) || strings.HasPrefix(t, f) {
-			return "overwrites a file that holds access or is run at login"
+	for _, d := range []string{".ssh/", ".gnupg/", ".aws/", ".git/hooks/"} {
+		if strings.Contains(t, "/"+d) || strings.HasPrefix(t, d) {
+			return holdsAccess
+		}
+	}
+	for _, f := range []string{".bashrc", ".profile", ".bash_profile", ".zshrc", ".bash_history", ".zsh_history", ".kube/config", ".netrc", ".git/config"} {
+		if strings.HasSuffix(t, "/"+f) || t == f {
+			return holdsAccess
 		}
 	}
 	return ""
 }
+
+const holdsAccess = "overwrites a file that holds access or is run at login"
 
 func device(t string) bool {
 	for _, d := range []string{"/dev/sd", "/dev/nvme", "/dev/vd", "/dev/hd", "/dev/xvd", "/dev/mmcblk", "/dev/dm-", "/dev/mapper/", "/dev/md", "/dev/loop", "/dev/disk", "/dev/mem", "/dev/kmem", "/dev/rdisk", "/dev/zd"} {

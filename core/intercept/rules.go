@@ -1,6 +1,10 @@
 package intercept
 
-import "strings"
+import (
+	"path"
+	"slices"
+	"strings"
+)
 
 // A Rule is one kind of destruction.
 type Rule struct {
@@ -31,13 +35,19 @@ var interpreters = set("sh bash dash zsh ksh mksh ash fish python python2 python
 
 // words returns the arguments that are no options.
 func (c *call) words() []string {
-	var ws []string
-	for _, a := range c.args {
+	ws, _ := c.operands()
+	return ws
+}
+
+// operands returns the arguments that are no options, and which of them stand behind an option whose value they may be.
+func (c *call) operands() (ws []string, behind []bool) {
+	for i, a := range c.args {
 		if a == "--" || !strings.HasPrefix(a, "-") {
 			ws = append(ws, a)
+			behind = append(behind, i > 0 && strings.HasPrefix(c.args[i-1], "-") && !strings.Contains(c.args[i-1], "="))
 		}
 	}
-	return ws
+	return ws, behind
 }
 
 // flag finds an option by letter, in clusters too, or by its long name.
@@ -71,31 +81,20 @@ func (c *call) has(words ...string) bool {
 	return false
 }
 
-// sub reports whether the words begin with one of the given sequences, with options anywhere between them.
+// sub reports whether the words begin with one of the given sequences. Options may stand anywhere, with their values.
 func (c *call) sub(seqs ...string) bool {
-	ws := c.words()
+	ws, behind := c.operands()
 	for _, s := range seqs {
 		want := strings.Fields(s)
-		for start := 0; start < 3 && start+len(want) <= len(ws); start++ {
-			ok := true
-			for i, w := range want {
-				if ws[start+i] != w {
-					ok = false
-					break
-				}
-			}
-			// A word before the subcommand is the value of a global option.
-			if ok && (start == 0 || c.optionBefore(ws[start-1])) {
-				return true
+		k := 0
+		for i := 0; i < len(ws) && k < len(want); i++ {
+			if ws[i] == want[k] {
+				k++
+			} else if !behind[i] {
+				break
 			}
 		}
-	}
-	return false
-}
-
-func (c *call) optionBefore(w string) bool {
-	for i := 1; i < len(c.args); i++ {
-		if c.args[i] == w && strings.HasPrefix(c.args[i-1], "-") {
+		if k == len(want) {
 			return true
 		}
 	}
@@ -119,7 +118,7 @@ func (c *call) contains(subs ...string) bool {
 }
 
 // fetchers print what they load.
-var fetchers = set("curl wget fetch http https aria2c lynx ftp nc ncat netcat")
+var fetchers = set("curl wget fetch http https aria2c lynx ftp nc ncat netcat telnet")
 
 // decoders turn data into text that nobody has read.
 var decoders = set("base64 base32 xxd openssl uudecode gunzip zcat gzip bzcat xzcat rev tr")
@@ -132,10 +131,10 @@ func pipeToShell(c *call) bool {
 		return false
 	}
 	for _, f := range c.feeds {
-		if len(f) == 0 {
+		if len(f.args) == 0 {
 			continue
 		}
-		n := f[0][strings.LastIndexByte(f[0], '/')+1:]
+		n := path.Base(f.args[0])
 		if fetchers[n] {
 			// curl … | python3 -m json.tool reads data; a script of one's own does too.
 			return !c.readsData()
@@ -144,7 +143,7 @@ func pipeToShell(c *call) bool {
 			return true
 		}
 	}
-	return false
+	return interpreters[c.name] && !shells[c.name] && slices.ContainsFunc(c.sources(), loadsCode)
 }
 
 // readsData reports whether an interpreter has its program elsewhere, so that its input is data.
@@ -169,18 +168,29 @@ func (c *call) readsData() bool {
 }
 
 func destructiveCode(c *call) bool {
-	if shells[c.name] {
-		// The text of a shell is read as such; only one in another language than bash's is searched.
-		if t, ok := shellScript(wordsOf(append([]string{c.name}, c.args...))); ok {
-			if _, err := parse(t); err == nil {
-				return false
-			}
-		}
+	if !shells[c.name] {
+		return slices.ContainsFunc(c.sources(), deletes)
 	}
-	if !c.flag("ecEr", "eval", "exec") && c.name != "python" {
+	// The text of a shell is read as such; only one in another language than bash's is searched.
+	t, ok := shellScript(wordsOf(append([]string{c.name}, c.args...)))
+	if !ok {
 		return false
 	}
-	return c.contains("rmtree", "rm_rf", "rm_r(", "rmsync", "rmdirsync", "unlinksync", "os.remove", "os.unlink", "shutil.rm", "fileutils.rm", "remove_dir", "rimraf", "unlink ", "unlink(", "rmdir(", "rm -rf", "rm -r", "fs.rm(", "removesync", "file::path", "delete_tree", "emptydir")
+	_, err := parse(t)
+	return err != nil && (deletes(t) || strings.Contains(t, "rm -r"))
+}
+
+func reverseShell(c *call) bool {
+	switch {
+	case c.name == "socat":
+		return c.contains("exec:", "system:")
+	case strings.HasSuffix(c.name, "awk"):
+		return slices.ContainsFunc(c.args, givesShell)
+	case interpreters[c.name]:
+		return !shells[c.name] && slices.ContainsFunc(c.sources(), givesShell)
+	}
+	fedByShell := slices.ContainsFunc(c.feeds, func(f feed) bool { return len(f.args) > 0 && shells[path.Base(f.args[0])] })
+	return fedByShell || (c.name == "nc" || c.name == "ncat" || c.name == "netcat") && c.flag("ec", "exec", "sh-exec")
 }
 
 func removal(c *call) bool {
@@ -196,56 +206,3 @@ func removal(c *call) bool {
 }
 
 var wideTargets = []string{"/", "/etc", "/usr", "/bin", "/sbin", "/lib", "/var", "/boot", "/home", "/root", "/srv", "/opt", "~", ".", "/*"}
-
-func sqlDestroys(s string) bool {
-	low := " " + strings.ToLower(blankQuotes(s)) + " "
-	for _, k := range []string{"drop database", "drop table", "drop schema", "drop column", "drop user", "drop role", "drop index", "drop view", "truncate table", "truncate only", "dropdatabase", ".drop(", "deletemany({})", "remove({})", "flushall", "flushdb", "drop keyspace", "drop owned", "drop tablespace", "drop extension"} {
-		if strings.Contains(low, k) {
-			return true
-		}
-	}
-	for _, stmt := range strings.Split(low, ";") {
-		stmt = strings.TrimSpace(stmt)
-		if strings.HasPrefix(stmt, "truncate ") || (strings.HasPrefix(stmt, "delete from ") || strings.HasPrefix(stmt, "update ")) && !strings.Contains(stmt, " where ") {
-			return true
-		}
-	}
-	return false
-}
-
-// blankQuotes removes string literals of SQL: select 'drop table users' drops nothing.
-func blankQuotes(s string) string {
-	var b strings.Builder
-	in := false
-	for i := 0; i < len(s); i++ {
-		if s[i] == '\'' {
-			in = !in
-			continue
-		}
-		if !in {
-			b.WriteByte(s[i])
-		}
-	}
-	return strings.Join(strings.Fields(b.String()), " ")
-}
-
-func database(c *call) bool {
-	for _, a := range c.args {
-		if sqlDestroys(a) {
-			return true
-		}
-	}
-	for _, f := range c.feeds {
-		if sqlDestroys(printed(f)) {
-			return true
-		}
-	}
-	if c.cmd != nil {
-		for _, r := range c.cmd.Redirs {
-			if r.Doc != nil && sqlDestroys(r.Doc.Value) {
-				return true
-			}
-		}
-	}
-	return false
-}

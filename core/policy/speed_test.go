@@ -12,7 +12,7 @@ import (
 
 // shapes are what a hostile text repeats to make a parser or the rules slow.
 var shapes = []string{"(", "{ ", "{", "$(", "`", "if true; then ", "while ", "case x in x) ", "! ", "''", "\"\"", "$x", "${x:-", "\"$(", "[[ ", "[[ ( ", "((", "$((", "1+", "a=(", "|cat ", "a|", "a&&", "a;", "a&", "a\n",
-	"<<E ", "<<E\n", "<<<a ", ">a ", "2>&1 ", "\\\n", " \\\n", "{a,b}", "{1..9}", "*", "[", "[a]", "~", "#\n", "f(){ ", "f()(", "for i in ", "for i in a; do ", "select x in ", "time ", "env ", "sudo ", "xargs ", "sh -c '", "a=b ", "\"", "'", "$'", "$'\\", "é", "\u0301", "\\", "export a ", "-", "git -C ", "find . ", "awk '", "sed s/a/", "<(", "((a", "let ", "coproc ", "@(", "?(a|", "a[", "${!", "$[", "if ", "fi;", "do ", "elif ", "function f ", "&>", "|&", ";;", "\t", " "}
+	"<<E ", "<<E\n", "<<<a ", ">a ", "2>&1 ", "\\\n", " \\\n", "{a,b}", "{1..9}", "*", "[", "[a]", "~", "#\n", "f(){ ", "f()(", "for i in ", "for i in a; do ", "select x in ", "time ", "env ", "sudo ", "xargs ", "sh -c '", "ssh h ", "python3 -c '", "python3 -m ", "git submodule foreach ", "psql -c '\\! ", "bwrap --bind a b ", "echo a > f; sh f;", "set -- $@ a;", "a=(${a[@]} b);", "|sh ", "a=b ", "\"", "'", "$'", "$'\\", "é", "\u0301", "\\", "export a ", "-", "git -C ", "find . ", "awk '", "sed s/a/", "<(", "((a", "let ", "coproc ", "@(", "?(a|", "a[", "${!", "$[", "if ", "fi;", "do ", "elif ", "function f ", "&>", "|&", ";;", "\t", " "}
 
 func TestNoShapeIsSlow(t *testing.T) {
 	// The bar is 20 ms of a quiet machine, which the log shows. What is counted is the time of this thread, so that a
