@@ -2,8 +2,6 @@ package execkit_test
 
 import (
 	"context"
-	"io"
-	osexec "os/exec"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -12,45 +10,36 @@ import (
 
 	execkit "github.com/execkit/execkit/core"
 	"github.com/execkit/execkit/core/audit"
+	"github.com/execkit/execkit/tests/rivals"
 )
 
-// A gigabyte through one command against a plain reader of the same program on the same kind of pipe.
+// A gigabyte of lines, and one line of 600 MB, through one command against a plain reader of the same program on the same
+// kind of pipe.
 func BenchmarkThroughput(b *testing.B) {
-	const bytes = 1 << 30
-	const command = "yes | head -c 1073741824"
-	measure := func(b *testing.B, redact execkit.RedactOptions) {
-		s := open(b, execkit.Config{Redact: &redact})
-		b.SetBytes(bytes)
-		for b.Loop() {
-			r, err := s.Exec(context.Background(), command, execkit.ExecOptions{Timeout: -1})
-			if err != nil || r.Budget["stdout"].BytesTotal != bytes {
-				b.Fatal(r, err)
-			}
+	for name, output := range map[string]struct {
+		command string
+		bytes   int64
+	}{
+		"lines": {"yes | head -c 1073741824", 1 << 30},
+		"line":  {`head -c 629145600 /dev/zero | tr '\\0' x`, 600 << 20},
+	} {
+		for kind, redact := range map[string]execkit.RedactOptions{"execkit": {}, "execkit-redact-off": {Disabled: true}} {
+			b.Run(name+"/"+kind, func(b *testing.B) {
+				s := open(b, execkit.Config{Redact: &redact})
+				b.SetBytes(output.bytes)
+				for b.Loop() {
+					r, err := s.Exec(context.Background(), output.command, execkit.ExecOptions{Timeout: -1})
+					if err != nil || r.Budget["stdout"].BytesTotal != output.bytes {
+						b.Fatal(r, err)
+					}
+				}
+				var m runtime.MemStats
+				runtime.ReadMemStats(&m)
+				b.ReportMetric(float64(m.Sys)/(1<<20), "MiB-host")
+			})
 		}
-		var m runtime.MemStats
-		runtime.ReadMemStats(&m)
-		b.ReportMetric(float64(m.Sys)/(1<<20), "MiB-host")
+		b.Run(name+"/plain", func(b *testing.B) { rivals.Throughput(b, output.bytes, "bash", "-c", output.command) })
 	}
-	b.Run("execkit", func(b *testing.B) { measure(b, execkit.RedactOptions{}) })
-	b.Run("execkit-redact-off", func(b *testing.B) { measure(b, execkit.RedactOptions{Disabled: true}) })
-	b.Run("plain", func(b *testing.B) {
-		b.SetBytes(bytes)
-		for b.Loop() {
-			c := osexec.Command("bash", "-c", command)
-			out, err := c.StdoutPipe()
-			if err == nil {
-				err = c.Start()
-			}
-			if err != nil {
-				b.Fatal(err)
-			}
-			buf := make([]byte, 64<<10)
-			if n, err := io.CopyBuffer(struct{ io.Writer }{io.Discard}, struct{ io.Reader }{out}, buf); n != bytes {
-				b.Fatal(n, err)
-			}
-			_ = c.Wait()
-		}
-	})
 }
 
 // What an audit costs a command: two sessions take turns, so that whatever else the machine does hits both alike. The bar is

@@ -1,6 +1,7 @@
 package execkit
 
 import (
+	"slices"
 	"unicode/utf8"
 
 	"github.com/execkit/execkit/core/budget"
@@ -23,7 +24,7 @@ type capture struct {
 	meter   *meter // counts what comes, and says when it is enough
 	any     bool
 	raw     bool // nothing is cleaned
-	// emit, if set, gets the redacted text as it comes, cut between runes.
+	// emit, if set, gets the redacted text as it comes, cut between runes. It must not keep it.
 	emit func(p []byte)
 	// read, if set, reads the redacted text for what it tells.
 	read           *semantic.Scanner
@@ -73,10 +74,12 @@ func (c *capture) show(p []byte) {
 
 // emitWhole emits p but for a rune that its end cuts.
 func (c *capture) emitWhole(p []byte) {
-	p = append(c.held, p...)
+	if len(c.held) > 0 {
+		p = slices.Concat(c.held, p)
+	}
 	cut := len(p) - partialRune(p)
 	c.emit(p[:cut])
-	c.held = append([]byte(nil), p[cut:]...)
+	c.held = append(c.held[:0], p[cut:]...)
 }
 
 // finish ends the stream.

@@ -2,10 +2,12 @@ package execkit
 
 import (
 	"bytes"
+	"slices"
 	"sync"
 	"time"
 
 	"github.com/execkit/execkit/core/budget"
+	"github.com/execkit/execkit/core/flood"
 	"github.com/execkit/execkit/core/wire"
 )
 
@@ -66,13 +68,12 @@ func (l *liveCapture) pass(p []byte) {
 	if len(p) == 0 {
 		return
 	}
-	l.last = append(l.last, p...)
-	if i := bytes.LastIndexByte(l.last[:len(l.last)-1], '\n'); i >= 0 {
-		l.last = l.last[i+1:]
+	line := p[flood.WholeLines(p[:len(p)-1]):]
+	if len(line) < len(p) || bytes.HasSuffix(l.last, []byte("\n")) {
+		l.last = l.last[:0]
 	}
-	if len(l.last) > maxPrompt {
-		l.last = append([]byte(nil), l.last[len(l.last)-maxPrompt:]...)
-	}
+	l.last = append(l.last, line[max(0, len(line)-maxPrompt):]...)
+	l.last = slices.Delete(l.last, 0, max(0, len(l.last)-maxPrompt))
 	if l.out != nil {
 		l.out(p)
 	}

@@ -19,6 +19,9 @@ type Event = wire.Event
 // nobody reads, what exceeds the bound is left out of the events (a truncated event says so) and is still in the result.
 const maxQueuedBytes = 1 << 20
 
+// maxJoined bounds the event that output is joined to which nobody has read yet: each joining copies it.
+const maxJoined = 64 << 10
+
 // A reader is waited for so long: for its first call, and after each call. Then the command goes on without it, since
 // one that was forgotten must not hold it up for ever.
 const (
@@ -229,7 +232,8 @@ func (r *Running) output(stream string, p []byte) {
 		return
 	}
 	r.bytes += len(e.Data)
-	if last := len(r.queue) - 1; last >= 0 && r.queue[last].Type == stream && r.queue[last].Encoding == "" && e.Encoding == "" {
+	if last := len(r.queue) - 1; last >= 0 && r.queue[last].Type == stream && r.queue[last].Encoding == "" && e.Encoding == "" &&
+		len(r.queue[last].Data)+len(e.Data) <= maxJoined {
 		r.queue[last].Data += e.Data
 	} else {
 		r.queue = append(r.queue, e)

@@ -3,6 +3,8 @@ package clean
 import (
 	"encoding/binary"
 	"math/bits"
+
+	"github.com/execkit/execkit/core/flood"
 )
 
 const (
@@ -20,13 +22,24 @@ func equal(x uint64, b byte) uint64 {
 // special returns the index of the first byte of p that is not plain text, or len(p). Bytes from 0x80 on are plain
 // except 0xC2, which may begin a C1 control.
 func special(p []byte) int {
-	i := 0
+	if len(p) < flood.Worth {
+		return specialFrom(p, 0)
+	}
+	from, to := flood.Repeats(p)
+	if i := specialFrom(p[:from], 0); i < from {
+		return i
+	}
+	return specialFrom(p, to)
+}
+
+func specialFrom(p []byte, i int) int {
 	for ; i+8 <= len(p); i += 8 {
-		x := binary.LittleEndian.Uint64(p[i:])
-		y := x & low7
-		// y+0x60 reaches the high bit from 0x20 on, y+1 only for 0x7f.
-		ascii := (^(y + 0x60*ones) | (y + ones)) & ^x & high
-		m := ascii | equal(x, 0xC2)
+		if i+16 <= len(p) && (unusual(load(p[i:]))|unusual(load(p[i+8:])))&high == 0 {
+			i += 8
+			continue
+		}
+		x := load(p[i:])
+		m := unusual(x)&^x&high | equal(x, 0xC2)
 		if m == 0 {
 			continue
 		}
@@ -42,6 +55,15 @@ func special(p []byte) int {
 		}
 	}
 	return len(p)
+}
+
+func load(p []byte) uint64 { return binary.LittleEndian.Uint64(p) }
+
+// unusual sets the high bit of every byte of x outside of 0x20 to 0x7e.
+func unusual(x uint64) uint64 {
+	y := x & low7
+	// y+0x60 reaches the high bit from 0x20 on, y+1 only for 0x7f.
+	return ^(y + 0x60*ones) | (y + ones) | x
 }
 
 func plain(b byte) bool {

@@ -3,6 +3,8 @@ package redact
 import (
 	"bytes"
 	"sort"
+
+	"github.com/execkit/execkit/core/flood"
 )
 
 // prefilter finds the next place of a run of whole lines that needs a look; all before it is ordinary text. Each
@@ -35,7 +37,7 @@ func (f *prefilter) lines(pos int) int {
 	if next < 0 {
 		return len(f.b)
 	}
-	return pos + bytes.LastIndexByte(f.b[pos:next], '\n') + 1
+	return pos + flood.WholeLines(f.b[pos:next])
 }
 
 // cut takes the first n bytes off the text.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"sort"
 
+	"github.com/execkit/execkit/core/flood"
 	"github.com/execkit/execkit/core/wire"
 )
 
@@ -50,16 +51,40 @@ func (s *Stream) Write(dst, p []byte) []byte {
 	if s.r.disabled {
 		return append(dst, p...)
 	}
+	if len(p) >= flood.Worth {
+		from, to := flood.Repeats(p)
+		dst = s.write(dst, p[:from])
+		if s.nothingIn(p[from:to]) {
+			dst = append(dst, p[from:to]...)
+			from = to
+		}
+		p = p[from:]
+	}
+	return s.write(dst, p)
+}
+
+// nothingIn reports whether copies of a line that was just written need no look.
+func (s *Stream) nothingIn(copies []byte) bool {
+	const reach = 512 // more than the filter looks around a position
+	line := bytes.IndexByte(copies, '\n') + 1
+	if line == 0 || len(s.buf) > 0 || !s.betweenLines(0) {
+		return false
+	}
+	pf := prefilter{s: s, b: copies[:min(len(copies), (1+reach/line)*line)]}
+	return pf.next(0) < 0
+}
+
+func (s *Stream) write(dst, p []byte) []byte {
 	for len(p) > 0 {
 		// Work in pieces of whole lines, so that the buffer stays small and each pass over a piece finds it in the cache.
 		n := min(len(p), piece)
-		if end := bytes.LastIndexByte(p[:n], '\n') + 1; n < len(p) && end > 0 {
+		if end := flood.WholeLines(p[:n]); n < len(p) && end > 0 {
 			n = end
 		}
 		pf := prefilter{s: s}
 		if len(s.buf) == 0 && s.betweenLines(0) {
 			// Whole lines in which there is nothing to look at need not be buffered.
-			pf.b = p[:bytes.LastIndexByte(p[:n], '\n')+1]
+			pf.b = p[:flood.WholeLines(p[:n])]
 			plain := pf.lines(0)
 			dst = append(dst, p[:plain]...)
 			p, n = p[plain:], n-plain
@@ -99,7 +124,7 @@ func (s *Stream) Counts() []wire.Redaction {
 func (s *Stream) process(dst []byte, pf *prefilter, final bool) []byte {
 	buf := s.buf
 	pos := 0
-	last := bytes.LastIndexByte(buf, '\n') + 1
+	last := flood.WholeLines(buf)
 	pf.b = buf[:last]
 	for pos < len(buf) {
 		if pos < last && s.betweenLines(pos) {

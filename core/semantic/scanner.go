@@ -3,6 +3,8 @@ package semantic
 import (
 	"bytes"
 	"slices"
+
+	"github.com/execkit/execkit/core/flood"
 )
 
 const (
@@ -45,6 +47,7 @@ type Scanner struct {
 	line    int64
 	work    int
 	events  int
+	idle    []byte // the last line that said nothing although it was looked at
 
 	open   *block // of several lines
 	found  map[string]string
@@ -73,7 +76,13 @@ func (s *Scanner) Write(p []byte) {
 			part = p[:end]
 		}
 		if end >= 0 && len(s.pending) == 0 && !s.long {
-			s.read(part[:min(len(part), maxLine)])
+			if !s.read(part[:min(len(part), maxLine)]) {
+				// Nor does it the next time.
+				run := flood.Run(p)
+				s.line += int64(run/(end+1)) - 1
+				p = p[run:]
+				continue
+			}
 		} else {
 			if !s.long {
 				s.pending = append(s.pending, part[:min(len(part), maxLine-len(s.pending))]...)
@@ -105,27 +114,37 @@ func (s *Scanner) Close() {
 	s.goTests()
 }
 
-func (s *Scanner) read(line []byte) {
+// read reports whether a line says anything, or may where others follow.
+func (s *Scanner) read(line []byte) (says bool) {
 	s.line++
+	if s.work > maxWork {
+		return false
+	}
 	if s.summary != nil && s.line >= s.due {
 		s.flush()
 	}
-	wants := wanted(line)
 	if s.open != nil {
+		says = true
 		s.inBlock(line)
 	}
-	if wants == 0 || s.work > maxWork {
-		return
+	wants := wanted(line)
+	if wants == 0 || len(line) == len(s.idle) && bytes.Equal(line, s.idle) {
+		return says
 	}
 	for w := wants; w != 0; w &= w - 1 {
 		for _, r := range byGroup[lowest(w)] {
 			s.work += len(line)
 			if m := r.re.FindSubmatch(line); m != nil && (r.not == nil || !r.not.Match(line)) {
 				s.take(r, m)
+				says = true
 				break
 			}
 		}
 	}
+	if !says {
+		s.idle = append(s.idle[:0], line...)
+	}
+	return says
 }
 
 // take acts on a line that a recogniser took.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -190,6 +191,27 @@ func TestWantedWords(t *testing.T) {
 			if wanted([]byte(line))&(1<<onError) == 0 {
 				t.Fatalf("%q is not recognised", line)
 			}
+		}
+	}
+}
+
+// Lines that repeat are passed over; what they say, and the numbers of the lines after them, are as if they were not.
+func TestRepeatedLines(t *testing.T) {
+	for _, line := range []string{"y", "a line of a build", "", "=== FAIL: it fails", "main.go:3:1: undefined: x", "--- FAIL: TestA (0.00s)",
+		"Traceback (most recent call last):", strings.Repeat("warning: long ", 100)} {
+		text := "first\n" + strings.Repeat(line+"\n", 999) + "Listening on http://localhost:8080/\n" + strings.Repeat(line+"\n", 50)
+		var apart, whole []Event
+		one := NewScanner(func(e Event) { apart = append(apart, e) })
+		for line := range strings.Lines(text) {
+			one.Write([]byte(line[:len(line)/2]))
+			one.Write([]byte(line[len(line)/2:]))
+		}
+		one.Close()
+		all := NewScanner(func(e Event) { whole = append(whole, e) })
+		all.Write([]byte(text))
+		all.Close()
+		if !reflect.DeepEqual(apart, whole) || !slices.ContainsFunc(whole, func(e Event) bool { return e.Kind == ServerListening && e.Line == 1001 }) {
+			t.Errorf("%.30q: %v\nline by line: %v", line, whole, apart)
 		}
 	}
 }
