@@ -56,6 +56,8 @@ func (w *watch) wait() (report, ending) {
 		if rep, end, ok := w.receive(w.nextLook(&pause)); ok {
 			return rep, end
 		}
+		// kill -STOP $PPID: a supervisor that is stopped tells no end, and no end of its shell would ever be seen.
+		_ = unix.PidfdSendSignal(w.shell.supervisorFD, unix.SIGCONT, nil, 0)
 		waiting := w.shell.waiting()
 		if w.stopNow() && !w.climb(waiting) {
 			return report{}, shellLost
