@@ -36,18 +36,9 @@ func reading(pid int) (idleMark, bool) {
 }
 
 // sessionMembers returns the processes of a session (setsid(2)) other than the leader.
-func sessionMembers(leader int) []int {
-	entries, err := os.ReadDir("/proc")
-	if err != nil {
-		return nil
-	}
-	var pids []int
-	for _, e := range entries {
-		pid, err := strconv.Atoi(e.Name())
-		if err != nil || pid == leader {
-			continue
-		}
-		if session, err := unix.Getsid(pid); err == nil && session == leader {
+func sessionMembers(leader int) (pids []int) {
+	for _, pid := range processIDs() {
+		if session, err := unix.Getsid(pid); err == nil && session == leader && pid != leader {
 			pids = append(pids, pid)
 		}
 	}

@@ -3,6 +3,7 @@ package engine
 import (
 	"bufio"
 	"bytes"
+	"encoding/binary"
 	"encoding/hex"
 	"maps"
 	"os"
@@ -38,18 +39,39 @@ func readProc(pid int) (p proc, ok bool) {
 		ticks: number(11) + number(12), reaped: number(13) + number(14), started: uint64(number(19)), pages: number(21)}, true
 }
 
-// processTable returns every process that this one may see.
-func processTable() map[int]proc {
-	entries, err := os.ReadDir("/proc")
+// processIDs returns every process that this one may see, as the kernel lists them.
+func processIDs() (pids []int) {
+	dir, err := unix.Open("/proc", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return nil
 	}
-	table := make(map[int]proc, len(entries))
-	for _, e := range entries {
-		if pid, err := strconv.Atoi(e.Name()); err == nil {
-			if p, ok := readProc(pid); ok {
-				table[pid] = p
+	defer unix.Close(dir)
+	buf := readBuffers.Get().(*[]byte)
+	defer readBuffers.Put(buf)
+	for {
+		n, err := unix.Getdents(dir, *buf)
+		if n <= 0 || err != nil {
+			return pids
+		}
+		// struct linux_dirent64 of getdents(2). Every name as a string would take longer than the kernel does.
+		const lengthAt, nameAt = 16, 19
+		for entries := (*buf)[:n]; len(entries) > nameAt; {
+			length := binary.NativeEndian.Uint16(entries[lengthAt:])
+			name, _, _ := bytes.Cut(entries[nameAt:length], []byte{0})
+			if entries = entries[length:]; name[0] >= '1' && name[0] <= '9' {
+				pid, _ := strconv.Atoi(string(name))
+				pids = append(pids, pid)
 			}
+		}
+	}
+}
+
+func processTable() map[int]proc {
+	pids := processIDs()
+	table := make(map[int]proc, len(pids))
+	for _, pid := range pids {
+		if p, ok := readProc(pid); ok {
+			table[pid] = p
 		}
 	}
 	return table

@@ -41,15 +41,16 @@ func (t *terminal) read() {
 	if err != nil {
 		return
 	}
-	buf := make([]byte, 16<<10)
 	for {
 		var failed error
 		err := conn.Read(func(fd uintptr) bool {
 			t.mu.Lock()
 			defer t.mu.Unlock()
-			n, err := unix.Read(int(fd), buf)
+			buf := readBuffers.Get().(*[]byte) // not for as long as nothing comes
+			defer readBuffers.Put(buf)
+			n, err := unix.Read(int(fd), *buf)
 			if n > 0 && t.sink != nil {
-				_, _ = t.sink.Write(buf[:n])
+				_, _ = t.sink.Write((*buf)[:n])
 			}
 			failed = err
 			return n > 0 || err != unix.EAGAIN
