@@ -64,6 +64,7 @@ var attempts = []attempt{
 	{name: "`LD_AUDIT`, `GCONV_PATH` and their kin in a granted program", script: `LD_AUDIT=$L ESCAPE_EXEC=/usr/bin/id ls`, outcome: contained, tree: true},
 	{name: "own code starting a program", script: `$LD $E exec /usr/bin/id`, outcome: refused, tree: true},
 	{name: "own code: memfd_create, execveat and fexecve", script: `$LD $E memfd /bin/cat; $LD $E fd /usr/bin/id`, outcome: refused, tree: true, alone: true},
+	{name: "the file of the shell's supervisor, which starts a program", script: `/proc/$PPID/exe /usr/bin/id; echo 'echo GOT' >/proc/$PPID/exe`, outcome: refused},
 	{name: "own code: ptrace, process_vm_writev, pidfd_getfd", script: `$LD $E ptrace $H; $LD $E vm_write $H; $LD $E pidfd_getfd $H`, outcome: refused, tree: true, alone: true},
 	{name: "own code: io_uring", script: `$LD $E io_uring`, outcome: refused, tree: true, alone: true},
 	{name: "own code: open_by_handle_at", script: `$LD $E handle`, outcome: refused, tree: true, alone: true},

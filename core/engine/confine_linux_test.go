@@ -84,6 +84,21 @@ func TestConfinedSession(t *testing.T) {
 	}
 }
 
+// The supervisor is the program here too. What a session gets of it starts nothing that the session could not start itself.
+func TestConfinedSupervisor(t *testing.T) {
+	needProgram(t)
+	s := startConfined(t, "/", enforce.Rules{Programs: []string{"/bin/echo"}})
+	if path := executable(t, s); !strings.HasPrefix(path, "/memfd:execkit-supervisor") {
+		t.Errorf("the supervisor runs %s", path)
+	}
+	if r := run(s, "/proc/$PPID/exe /bin/echo on; /proc/$PPID/exe /usr/bin/id; echo $?", plenty); r.out != "on\n126\n" {
+		t.Errorf("%q %q", r.out, r.err)
+	}
+	if r := run(s, "kill -TERM $PPID; kill -KILL $$", plenty); r.Signal != 9 {
+		t.Errorf("%+v", r.Outcome)
+	}
+}
+
 // The session's directory goes with it; one in which the pipes were removed gets them back.
 func TestPipesDirectory(t *testing.T) {
 	s := startConfined(t, "/", enforce.Rules{Write: []string{"/"}, AnyProgram: true})

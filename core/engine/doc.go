@@ -34,7 +34,9 @@
 // # Threats
 //
 // The command is hostile, and so is everything that it leaves in the shell. A supervisor process stands between the
-// shell and the host, so kill $PPID ends the session's supervisor and not the host.
+// shell and the host, so kill $PPID ends the session's supervisor and not the host. It is a program of half a kilobyte
+// that a sealed memory file holds or, where such a file is not executed, a script of the shell's own program; see
+// supervisor_linux.go.
 //
 // One forgery is left. A command can leave a process behind that has a copy of the shell's input, and a trap in the
 // shell. Where that process takes the next line and the trap evaluates what it made of it, the shell does report; it

@@ -20,6 +20,8 @@ type Options struct {
 	Limits Limits
 	// Confine, if set, is what the shell and everything that it starts are confined to.
 	Confine *enforce.Confinement
+
+	script bool // see supervisor_linux.go
 }
 
 // A Command is one command for a shell.

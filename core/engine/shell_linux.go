@@ -21,7 +21,7 @@ import (
 type Shell struct {
 	driver, control socket // the host's ends
 	terminal        *terminal
-	messages        *os.File
+	messages        socket // of the supervisor
 	report          socket
 	says            driver
 	scripts         []*os.File // sealed
@@ -51,8 +51,8 @@ type Shell struct {
 // startTimeout bounds the start of a shell; an idle machine needs 2 ms.
 const startTimeout = 10 * time.Second
 
-// Start opens a shell and returns when it waits for its first command.
-func Start(ctx context.Context, o Options) (*Shell, error) {
+// startBelow opens a shell below the supervisor that o.script chooses.
+func startBelow(ctx context.Context, o Options) (*Shell, error) {
 	s, err := spawn(o)
 	if err != nil {
 		return nil, err
@@ -329,8 +329,8 @@ func (s *Shell) exitStatus() (status, signal int, known bool) {
 	}
 	status = ws.ExitStatus()
 	var message [64]byte
-	_ = s.messages.SetReadDeadline(time.Now().Add(10 * time.Millisecond))
-	if n, _ := s.messages.Read(message[:]); n > 0 && status > 128 {
+	// The supervisor has ended, so what it wrote is there.
+	if n, _ := unix.Read(int(s.messages), message[:]); n > 0 && status > 128 {
 		signal = status - 128
 	}
 	return status, signal, true
@@ -386,9 +386,7 @@ func (s *Shell) closeFiles() {
 
 // closeNumbers frees the descriptors that are not files of the os package.
 func (s *Shell) closeNumbers() {
-	if s.messages != nil {
-		s.messages.Close() // not a number, but Run reads it after the shell's end
-	}
+	s.messages.close()
 	s.driver.close()
 	s.control.close()
 	s.report.close()

@@ -143,6 +143,24 @@ func TestEnvironment(t *testing.T) {
 	}
 }
 
+// What the environment would have a shell run or turn on by itself does not reach it, whichever supervisor is in between.
+func TestEnvironmentStartsNothing(t *testing.T) {
+	for _, shell := range []string{"/bin/bash", "/bin/dash", "/bin/busybox"} {
+		for _, by := range supervisors {
+			dir := t.TempDir()
+			s, err := Start(t.Context(), Options{Path: shell, Dir: dir, script: by.script, Env: []string{"PATH=/usr/bin:/bin",
+				"PS0=$(: >ran)", "PS1=$(: >ran)", "PS2=$(: >ran)", "PROMPT_COMMAND=: >ran", "ENV=./file", "SHELLOPTS=xtrace:nounset", "BASHOPTS=extdebug"}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if r := run(s, "case $- in *[xup]*) echo $-;; esac; env | grep -E '^(PS.|SHELLOPTS|BASHOPTS|PROMPT_COMMAND)='; ls", plenty); r.out != "" || r.err != "" {
+				t.Errorf("%s, %s: %q %q", shell, by.name, r.out, r.err)
+			}
+			s.Close()
+		}
+	}
+}
+
 func TestInputAndLongCommands(t *testing.T) {
 	s := start(t)
 	var o bytes.Buffer

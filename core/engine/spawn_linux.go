@@ -15,16 +15,9 @@ import (
 	"github.com/execkit/execkit/core/enforce"
 )
 
-// supervisor runs the shell and passes its status on. It catches the signals that a command may send to its parent
-// (a caught signal is reset to its default in the shell, an ignored one would not be). It is the same program as the
-// shell; where that is bash, what it prints on stderr tells a shell that a signal ended from one that exited with 128+n.
-const supervisor = `trap : HUP INT QUIT TERM USR1 USR2 ALRM PIPE
-"$0" "$@" 2>/dev/null 3>&-
-exit $?`
-
 // spawn starts the supervisor and, below it, the shell. On success the Shell owns every descriptor.
 func spawn(o Options) (s *Shell, err error) {
-	s = &Shell{driver: -1, control: -1, report: -1, supervisorFD: -1}
+	s = &Shell{driver: -1, control: -1, report: -1, messages: -1, supervisorFD: -1}
 	says, applet, err := driverFor(o.Path)
 	if err != nil {
 		return s, err
@@ -86,7 +79,7 @@ func spawn(o Options) (s *Shell, err error) {
 		return s, err
 	}
 	keep(null)
-	messages, messagesShell, err := os.Pipe()
+	messages, messagesShell, err := socketPair("messages")
 	if err != nil {
 		return s, err
 	}
@@ -113,11 +106,18 @@ func spawn(o Options) (s *Shell, err error) {
 			files[scriptFD+i] = script
 		}
 	}
-	arguments := slices.Concat([]string{o.Path}, applet, says.supervise(), []string{supervisor, o.Path}, applet, says.arguments())
-	o.Env, s.startup = withoutStartFiles(o.Env)
+	path, arguments, program, err := supervised(o.script, says, applet, slices.Concat([]string{o.Path}, applet, says.arguments()))
+	if err != nil {
+		return s, err
+	}
+	if program != nil {
+		files[programFD] = keep(program)
+	}
+	env, startup := withoutStartFiles(o.Env)
+	s.startup = startup
 	launch := func() (err error) {
-		s.supervisor, err = startProcess(o, arguments, &os.ProcAttr{
-			Dir: o.Dir, Env: o.Env, Files: files,
+		s.supervisor, err = startProcess(path, arguments, &os.ProcAttr{
+			Dir: o.Dir, Env: env, Files: files,
 			Sys: &syscall.SysProcAttr{Setsid: true, Setctty: true, Ctty: 3, PidFD: &s.supervisorFD},
 		})
 		return err
@@ -128,12 +128,13 @@ func spawn(o Options) (s *Shell, err error) {
 	return s, o.Confine.Start(enforce.Engine{Pipes: s.pipes, Terminal: tty.Name()}, launch)
 }
 
-// withoutStartFiles takes out of an environment what an interactive shell runs before its first command or prompt, and
-// returns the line that gives back what programs may want of it.
+// withoutStartFiles takes out of an environment what an interactive shell runs before its first command or prompt, or
+// starts with another meaning by, and returns the line that gives back what programs may want of it.
 func withoutStartFiles(env []string) (kept []string, restore string) {
 	for _, pair := range env {
 		switch name, value, _ := strings.Cut(pair, "="); name {
-		case "PROMPT_COMMAND", "PS0", "BASH_XTRACEFD": // the last names a descriptor that is not inherited
+		case "PROMPT_COMMAND", "PS0", "PS1", "PS2", "SHELLOPTS", "BASHOPTS":
+		case "BASH_XTRACEFD": // a descriptor that is not inherited
 		case "ENV":
 			restore = `\export ENV=` + Quote(value) + ";"
 		default:
@@ -143,8 +144,8 @@ func withoutStartFiles(env []string) (kept []string, restore string) {
 	return kept, restore
 }
 
-func startProcess(o Options, arguments []string, attr *os.ProcAttr) (pid int, err error) {
-	process, err := os.StartProcess(o.Path, arguments, attr)
+func startProcess(path string, arguments []string, attr *os.ProcAttr) (pid int, err error) {
+	process, err := os.StartProcess(path, arguments, attr)
 	if err != nil {
 		return 0, err
 	}
@@ -187,12 +188,15 @@ func (s *Shell) openOutputs(c *enforce.Confinement) (err error) {
 }
 
 // sealedFile returns an unnamed read-only file; the seals keep a command from changing what the shell sources.
-func sealedFile(text string) (*os.File, error) {
-	fd, err := unix.MemfdCreate("execkit", unix.MFD_CLOEXEC|unix.MFD_ALLOW_SEALING)
+func sealedFile(text string) (*os.File, error) { return memoryFile("execkit", text, 0) }
+
+// memoryFile returns a sealed file that only the links in /proc name; flags are more of memfd_create(2).
+func memoryFile(name, text string, flags int) (*os.File, error) {
+	fd, err := unix.MemfdCreate(name, flags|unix.MFD_CLOEXEC|unix.MFD_ALLOW_SEALING)
 	if err != nil {
 		return nil, fmt.Errorf("creating a memory file: %w", err)
 	}
-	f := os.NewFile(uintptr(fd), "execkit")
+	f := os.NewFile(uintptr(fd), name)
 	if _, err := f.WriteString(text); err != nil {
 		f.Close()
 		return nil, err
