@@ -441,7 +441,12 @@ func (r *Running) begin(j *job) {
 	r.job = j
 	r.mu.Unlock()
 	r.touch()
-	r.push(Event{Type: "started", PID: j.shell.PID()})
+	started := func() { r.push(Event{Type: "started", PID: j.shell.PID()}) }
+	if j.apart {
+		j.command.Begun = started
+	} else {
+		started()
+	}
 	d, ok := j.shell.(driver)
 	if !ok {
 		return

@@ -39,6 +39,9 @@ type Command struct {
 	// the output goes to Terminal. Without TTY, Terminal gets what the command writes to /dev/tty.
 	TTY      *TTY
 	Terminal io.Writer
+	// Begun, if set, is told when a terminal that is made for this command alone is there, before its first output. Whatever
+	// the making of it had to ask a person has been asked by then.
+	Begun func()
 	// Late, if set, is asked once for each stream ("stdout", "stderr") that processes of the command still hold when it has
 	// ended, and gets what they write from then on; nil is for throwing it away.
 	Late func(stream string) io.WriteCloser

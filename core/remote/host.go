@@ -72,7 +72,7 @@ func (h *Host) Start(ctx context.Context, o Options) (*Shell, error) {
 	}
 	s := newShell(h, p)
 	h.join(p)
-	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	// The steward's round trips happen beside the shell's own.
 	stewarded := make(chan error, 1)
@@ -80,7 +80,9 @@ func (h *Host) Start(ctx context.Context, o Options) (*Shell, error) {
 		_, err := h.steer(ctx)
 		stewarded <- err
 	}()
-	if err = s.greet(ctx, o); err != nil && s.greeting.pid == 0 {
+	greeting, enough := context.WithTimeout(ctx, startTimeout)
+	defer enough()
+	if err = s.greet(greeting, o); err != nil && s.greeting.pid == 0 {
 		cancel() // a target that has no shell for the session has none for the steward
 	}
 	if stewardErr := <-stewarded; err == nil && stewardErr != nil {

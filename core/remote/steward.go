@@ -32,14 +32,15 @@ type steward struct {
 	deaf bool       // it did not answer in time
 }
 
-// openSteward starts a steward on the connection of another program, within ctx and startTimeout.
+// openSteward starts a steward on the connection of another program, within ctx, and within startTimeout once that is
+// there: where it takes a new connection, a person may be asked.
 func openSteward(ctx context.Context, t transport.Transport, beside transport.Process) (*steward, error) {
-	ctx, cancel := context.WithTimeout(ctx, startTimeout)
-	defer cancel()
 	p, err := t.Open(ctx, transport.OpenOptions{Argv: boot, Beside: beside})
 	if err != nil {
 		return nil, err
 	}
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+	defer cancel()
 	st := &steward{process: p, marks: make(chan mark, 4), dead: make(chan struct{})}
 	hello := engine.NewNonce()
 	st.out = &stream{sections: 2, prefixes: []string{prefixOf(engine.NewNonce()), prefixOf(hello)}}

@@ -82,12 +82,13 @@ func (s *Shell) openTerminal(ctx context.Context, c engine.Command, sink io.Writ
 	if applet := appletOf(s.greeting.shell); applet != "" {
 		argv = append(argv, applet)
 	}
-	ctx, cancel := context.WithTimeout(ctx, startTimeout)
-	defer cancel()
 	p, err := s.host.transport.Open(ctx, transport.OpenOptions{Argv: append(argv, boot[1:]...), TTY: &transport.Size{Rows: c.TTY.Rows, Cols: c.TTY.Cols}})
 	if err != nil {
 		return nil, err
 	}
+	// Not before: it may take a new connection, for which a person is asked.
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+	defer cancel()
 	t := &terminal{shell: s, tag: s.host.tag + "." + strings.ToLower(rand.Text()[:8]), process: p, told: make(chan mark, 8), closed: make(chan struct{})}
 	if err := t.start(ctx, c, sink); err != nil {
 		t.end(nil)
@@ -120,6 +121,9 @@ func (t *terminal) start(ctx context.Context, c engine.Command, sink io.Writer) 
 	t.out.setSections(1)
 	t.out.expect(begin)
 	t.out.setSink(sink)
+	if c.Begun != nil {
+		c.Begun()
+	}
 	t.send(terminalScript(c, login, t.shell.env, t.tag, t.shell.cwd, begin) + end + "\n")
 	if _, err := t.await(ctx, 1, noise); err != nil {
 		return err

@@ -67,6 +67,89 @@ func TestQuestionsAtTheTerminal(t *testing.T) {
 	})
 }
 
+// A command on a terminal may need a new connection: the person is asked again, before the terminal is the command's.
+func TestQuestionsBeforeATerminal(t *testing.T) {
+	account := sshtest.NewAccount(t, "bash")
+	start := func(t *testing.T, config string, args ...string) (*sshtest.Server, *sitting) {
+		server := sshtest.Start(t, sshtest.Options{Config: "PasswordAuthentication yes\nLoginGraceTime 600\n" + config})
+		program := ownProgram(t, account, fmt.Sprintf("Host box\n  HostName 127.0.0.1\n  Port %d\n  StrictHostKeyChecking no\n  ConnectTimeout 60\n", server.Port))
+		return server, sit(t, program, append([]string{"exec", "--tty", "--transport", "ssh://box"}, args...)...)
+	}
+	login := func(s *sitting) {
+		s.t.Helper()
+		s.until("assword", ": ")
+		if s.shows() {
+			s.t.Error("the terminal shows what is typed")
+		}
+		s.enter(account.Password + "\n")
+	}
+	// used drives the command's terminal, to which a key goes and not a line.
+	const command = "printf 'rea''dy\n'; read -rsn1 k; echo got $k; exit 3"
+	used := func(s *sitting) {
+		s.t.Helper()
+		s.until("ready")
+		s.enter("x")
+		if status := s.end(); status != 3 || !strings.Contains(s.seen, "got x") || strings.Contains(s.seen, account.Password) || !s.shows() {
+			s.t.Errorf("%d %q", status, s.seen)
+		}
+	}
+	t.Run("a server with one session a connection", func(t *testing.T) {
+		server, s := start(t, "MaxSessions 1", "--", command)
+		for range 3 { // the shell, its watchdog, and the terminal
+			login(s)
+		}
+		used(s)
+		if n := server.Total(); n != 3 {
+			t.Errorf("%d connections", n)
+		}
+	})
+	t.Run("a connection that broke while the person thought", func(t *testing.T) {
+		policy := filepath.Join(account.Home, "policy.json")
+		if err := os.WriteFile(policy, []byte(`{"default":"allow","ask":["printf"]}`), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		server, s := start(t, "", "--policy", policy, "--", command)
+		login(s)
+		s.until("refuse: ")
+		server.Cut()
+		for end := time.Now().Add(time.Minute); connected(t, server.Port); time.Sleep(time.Millisecond) {
+			if time.Now().After(end) {
+				t.Fatal("the program holds on to a connection that is gone")
+			}
+		}
+		s.enter("y\n")
+		login(s)
+		used(s)
+	})
+	t.Run("nobody logs in again", func(t *testing.T) {
+		_, s := start(t, "MaxSessions 1", "--", command)
+		login(s)
+		login(s)
+		s.until("assword", ": ")
+		s.enter("\x04")
+		if status := s.end(); status != exitFailure || !strings.Contains(s.seen, "did not run") || !s.shows() {
+			t.Errorf("%d %q", status, s.seen)
+		}
+	})
+}
+
+// connected says whether a program of this machine holds a connection to a port.
+func connected(t *testing.T, port int) bool {
+	t.Helper()
+	table, err := os.ReadFile("/proc/net/tcp")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const established, closeWait = "01", "08"
+	for line := range strings.Lines(string(table)) {
+		f := strings.Fields(line)
+		if len(f) > 3 && strings.HasSuffix(f[2], fmt.Sprintf(":%04X", port)) && (f[3] == established || f[3] == closeWait) {
+			return true
+		}
+	}
+	return false
+}
+
 // An owned program is execkit as another user runs it.
 type owned struct {
 	path    string
@@ -111,6 +194,7 @@ type sitting struct {
 	here *os.File
 	cmd  *exec.Cmd
 	seen string
+	from int // what was seen when something was entered last
 }
 
 func sit(t *testing.T, p owned, args ...string) *sitting {
@@ -131,10 +215,10 @@ func sit(t *testing.T, p owned, args ...string) *sitting {
 	return &sitting{t: t, tty: tty, here: here, cmd: cmd}
 }
 
-// until reads until the terminal shows texts, one after the other.
+// until reads until the terminal shows texts, one after the other, since something was entered.
 func (s *sitting) until(texts ...string) {
 	s.t.Helper()
-	at := 0
+	at := s.from
 	for _, text := range texts {
 		for !strings.Contains(s.seen[at:], text) {
 			s.read()
@@ -152,7 +236,10 @@ func (s *sitting) read() {
 	}
 }
 
-func (s *sitting) enter(text string) { _, _ = io.WriteString(s.tty, text) }
+func (s *sitting) enter(text string) {
+	s.from = len(s.seen)
+	_, _ = io.WriteString(s.tty, text)
+}
 
 // shows says whether the terminal shows what is typed.
 func (s *sitting) shows() bool {

@@ -42,12 +42,13 @@ func runOnTerminal(a *app, f *sessionFlags, args []string) (int, error) {
 	defer stop()
 	size := p.size()
 	request := wire.Exec{SessionID: id, Command: strings.Join(args, " "), TTY: &size, Raw: true}
-	if p.running, err = server.Start(a.ctx, &request, a.ask); err != nil {
-		return 0, unasked(err)
+	// Whoever has to log in again is asked before the terminal is the command's.
+	if p.running, err = server.Start(execkit.WithAsker(a.ctx, a.answer), &request, a.ask); err != nil {
+		return 0, unanswered(unasked(err))
 	}
 	r, err := p.follow(changed)
 	if err != nil {
-		return 0, unasked(err)
+		return 0, unanswered(unasked(err))
 	}
 	a.tellTimeout(r)
 	return exitStatus(r), nil
