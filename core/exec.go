@@ -52,6 +52,8 @@ type ExecOptions struct {
 	// QuestionsByEvent, for Start alone, puts what a server asks while the session reconnects for this command into a
 	// question event, which Running.AnswerQuestion answers. The session needs a Config.Ask.
 	QuestionsByEvent bool
+	// OnStart, for Exec with a Yield, is given the command when it was started, for a reader of its events.
+	OnStart func(*Running)
 	// Traceparent is the caller's place in a trace; the command's span stands below it.
 	Traceparent string
 }

@@ -271,7 +271,11 @@ func (s *Session) execYield(ctx context.Context, command string, o ExecOptions) 
 		return nil, err
 	}
 	r.left = true
-	r.expect(0) // the events are there for who asks later; nobody reads them yet
+	if o.OnStart == nil {
+		r.expect(0) // the events are there for who asks later; nobody reads them yet
+	} else {
+		o.OnStart(r)
+	}
 	return r.report(ctx, yield, func() { r.Stop(); <-r.done })
 }
 

@@ -128,6 +128,9 @@ func (r *Running) finish(result *Result, err error) {
 // ID returns the identifier of the running command.
 func (r *Running) ID() string { return r.id }
 
+// SessionID returns the identifier of the session that it runs in.
+func (r *Running) SessionID() string { return r.session.id }
+
 // Stop interrupts the command; Wait then gives [ErrCancelled].
 func (r *Running) Stop() { r.cancel() }
 

@@ -42,6 +42,12 @@ func (s *Server) execStart(ctx context.Context, r *wire.Exec) (any, error) {
 	return wire.ExecStarted{ExecID: running.ID()}, nil
 }
 
+// Running returns the command that exec.start began or session.exec left running, or nil.
+func (s *Server) Running(id string) *execkit.Running {
+	running, _ := s.runningCommand(id)
+	return running
+}
+
 func (s *Server) runningCommand(id string) (*execkit.Running, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

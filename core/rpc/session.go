@@ -263,11 +263,16 @@ func (s *Server) sessionExec(ctx context.Context, r *wire.Exec) (any, error) {
 
 // Exec is session.exec for a Go caller that can ask a person itself. Without an approver nobody can be asked.
 func (s *Server) Exec(ctx context.Context, r *wire.Exec, approve execkit.Approver) (*wire.ExecResult, error) {
+	return s.ExecYield(ctx, r, approve, nil)
+}
+
+// ExecYield is Exec for such a caller that reads the events of a command with yield_ms, which onStart gives it.
+func (s *Server) ExecYield(ctx context.Context, r *wire.Exec, approve execkit.Approver, onStart func(*execkit.Running)) (*wire.ExecResult, error) {
 	session, o, err := s.execOptions(r)
 	if err != nil {
 		return nil, err
 	}
-	o.Approve = approve
+	o.Approve, o.OnStart = approve, onStart
 	return session.Exec(ctx, r.Command, o)
 }
 

@@ -63,3 +63,34 @@ def test_output_as_it_comes(tmp_path):
             assert "".join(d["text"] for d in told if d["stream"] == "stdout") == done["stdout"]
 
     asyncio.run(main())
+
+
+def test_output_of_a_job(tmp_path):
+    """They go on after the call that left a command running, up to its end."""
+    door = tmp_path / "door"
+    told = []
+    heard = {text: asyncio.Event() for text in ("begun", "over")}
+
+    async def listen(params):
+        told.append(params.data)
+        for text, event in heard.items():
+            if text in "".join(d.get("text", "") for d in told):
+                event.set()
+
+    async def main():
+        server = StdioServerParameters(command=str(EXECKIT), args=["mcp"], env=dict(os.environ))
+        async with stdio_client(server) as (read, write), ClientSession(read, write, logging_callback=listen) as client:
+            await client.initialize()
+            session_id = (await client.call_tool("session_create", {})).structured_content["session_id"]
+            await client.set_logging_level("info")
+            command = f"echo begun; until [ -e {door} ]; do sleep 0.02; done; echo over"
+            left = (await client.call_tool("session_exec", {"session_id": session_id, "command": command, "yield_ms": 0})).structured_content
+            assert left["running"]
+            await asyncio.wait_for(heard["begun"].wait(), 60)
+            door.touch()
+            await asyncio.wait_for(heard["over"].wait(), 60)  # without a call
+            assert {(d["session_id"], d["job_id"], d["stream"]) for d in told} == {(session_id, left["job_id"], "stdout")}
+            done = (await client.call_tool("job_wait", {"job_id": left["job_id"], "timeout_ms": 60000})).structured_content["result"]
+            assert done["stdout"] == "begun\nover\n" == "".join(d["text"] for d in told)
+
+    asyncio.run(main())

@@ -40,7 +40,7 @@ var liveTools = []tool{
 		input: `{"type":"object","properties":{"job_id":{"type":"string"},
 "timeout_ms":{"type":"integer","description":"how long to wait; 30000 without it"}},"required":["job_id"],"additionalProperties":false}`,
 		output: `{"type":"object","properties":{"job":` + jobSchema + `,"result":{"type":"object"}},"required":["job"]}`,
-		call:   passOn("job.wait"),
+		call:   following(passOn("job.wait")),
 	},
 	{
 		name: "session_interrupt", description: "Send a signal to every process of the command that runs in a session, as Ctrl-C does. The session stays.",
@@ -50,7 +50,7 @@ var liveTools = []tool{
 		call:   passOn("session.interrupt"),
 	},
 	{
-		name: "session_write", call: write,
+		name: "session_write", call: following(write),
 		description: "Write to a command that session_exec left running with stdin_open or a tty, and return what it printed until it waits for input again, ends or yield_ms is over.",
 		input: `{"type":"object","properties":{"job_id":{"type":"string"},
 "text":{"type":"string","description":"what to write; end a line with \\n"},

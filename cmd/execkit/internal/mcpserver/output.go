@@ -4,6 +4,7 @@ package mcpserver
 
 import (
 	"context"
+	"encoding/json"
 	"time"
 	"unicode/utf8"
 
@@ -50,52 +51,110 @@ func (s *server) wantsOutput(req *mcp.CallToolRequest) bool {
 
 const outputLevel = "info"
 
-// exec runs a command, and tells a client that wants it what the command writes while it is waited for.
+// exec runs a command, and tells a client that wants it what the command writes.
 func (s *server) exec(ctx context.Context, req *mcp.CallToolRequest, r *wire.Exec, approve execkit.Approver) (any, error) {
-	if r.YieldMS != nil || r.StdinOpen || r.TTY != nil || !s.wantsOutput(req) {
+	if r.YieldMS != nil {
+		stop := func() {}
+		defer func() { stop() }()
+		return s.api.ExecYield(ctx, r, approve, func(running *execkit.Running) { stop = s.follow(ctx, req, running) })
+	}
+	if r.StdinOpen || r.TTY != nil || !s.wantsOutput(req) {
 		return s.api.Exec(ctx, r, approve)
 	}
 	running, err := s.api.Start(ctx, r, approve)
 	if err != nil {
 		return nil, err
 	}
-	t := teller{ctx: ctx, to: req.Session, session: r.SessionID}
-	t.tell(running)
+	t := teller{ctx: ctx, to: req.Session, base: told{SessionID: r.SessionID}}
+	t.tell(context.Background(), running)
 	running.Forget()
 	return running.Wait(context.Background())
+}
+
+// follow tells a client that wants it what a command writes that may go on as a job: until its end, or, since the protocol
+// has a notification belong to a call from roundTrips on, until stop is called; the next call about the job goes on then.
+func (s *server) follow(ctx context.Context, req *mcp.CallToolRequest, running *execkit.Running) (stop func()) {
+	if running == nil || !s.wantsOutput(req) || !s.takeUp(running.ID()) {
+		return func() {}
+	}
+	t := teller{ctx: context.WithoutCancel(ctx), to: req.Session, base: told{SessionID: running.SessionID(), JobID: running.ID()}}
+	tell := func(reading context.Context) {
+		defer s.layDown(running.ID())
+		t.tell(reading, running)
+	}
+	if asksAtOnce(req) {
+		go tell(context.Background())
+		return func() {}
+	}
+	reading, cancel := context.WithCancel(context.Background())
+	ended := make(chan struct{})
+	go func() { defer close(ended); tell(reading) }()
+	return func() { cancel(); <-ended }
+}
+
+// takeUp reports whether nobody tells of a command yet, and has it known that somebody does, until layDown.
+func (s *server) takeUp(id string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.told[id] {
+		return false
+	}
+	s.told[id] = true
+	return true
+}
+
+func (s *server) layDown(id string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.told, id)
+}
+
+// following is a tool whose call may tell what a job writes meanwhile.
+func following(call func(*server, context.Context, *mcp.CallToolRequest) (any, error)) func(*server, context.Context, *mcp.CallToolRequest) (any, error) {
+	return func(s *server, ctx context.Context, req *mcp.CallToolRequest) (any, error) {
+		var about struct {
+			JobID string `json:"job_id"`
+		}
+		_ = json.Unmarshal(req.Params.Arguments, &about) // the call itself says what is wrong with them
+		defer s.follow(ctx, req, s.api.Running(about.JobID))()
+		return call(s, ctx, req)
+	}
 }
 
 // A told is the data of one notification.
 type told struct {
 	SessionID string `json:"session_id"`
+	JobID     string `json:"job_id,omitempty"` // of a command that may go on as a job
 	Stream    string `json:"stream,omitempty"`
 	Text      string `json:"text,omitempty"`
 	Encoding  string `json:"encoding,omitempty"`  // "base64" where the text is not UTF-8
-	Truncated bool   `json:"truncated,omitempty"` // no more comes before the result
+	Truncated bool   `json:"truncated,omitempty"` // no more comes
 }
 
 // A teller notifies a client of what one command writes.
 type teller struct {
 	ctx     context.Context
 	to      *mcp.ServerSession
-	session string
+	base    told // what every notification has
 	pieces  []told
 	waiting int // bytes of pieces
 	sent    int
 }
 
-// tell returns when the command has ended.
-func (t *teller) tell(running *execkit.Running) {
+// tell returns when the command or reading has ended.
+func (t *teller) tell(reading context.Context, running *execkit.Running) {
 	for next := time.Now(); ; {
-		ctx, cancel := context.Background(), func() {}
+		ctx, cancel := reading, func() {}
 		if len(t.pieces) > 0 {
 			ctx, cancel = context.WithDeadline(ctx, next)
 		}
+		over := reading.Err() != nil // before the last look, so that nothing from before is left out
 		events, done := running.Events(ctx, 0)
 		cancel()
 		for _, e := range events {
 			t.add(e)
 		}
+		done = done || over
 		if len(t.pieces) > 0 && (done || t.waiting >= maxOutputPiece || !time.Now().Before(next)) {
 			t.flush()
 			next = time.Now().Add(outputEvery)
@@ -107,7 +166,7 @@ func (t *teller) tell(running *execkit.Running) {
 }
 
 func (t *teller) add(e execkit.Event) {
-	if e.Type != "stdout" && e.Type != "stderr" || t.sent >= maxOutputTold {
+	if e.Type != "stdout" && e.Type != "stderr" && e.Type != "tty" || t.sent >= maxOutputTold {
 		return
 	}
 	t.waiting += len(e.Data)
@@ -115,7 +174,9 @@ func (t *teller) add(e execkit.Event) {
 		t.pieces[last].Text += e.Data
 		return
 	}
-	t.pieces = append(t.pieces, told{SessionID: t.session, Stream: e.Type, Text: e.Data, Encoding: e.Encoding})
+	p := t.base
+	p.Stream, p.Text, p.Encoding = e.Type, e.Data, e.Encoding
+	t.pieces = append(t.pieces, p)
 }
 
 func (t *teller) flush() {
@@ -130,7 +191,9 @@ func (t *teller) flush() {
 			}
 		}
 		if p.Text != "" {
-			t.log(told{SessionID: t.session, Truncated: true})
+			over := t.base
+			over.Truncated = true
+			t.log(over)
 			break
 		}
 	}

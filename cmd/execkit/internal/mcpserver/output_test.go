@@ -64,7 +64,11 @@ func (l *listener) setLevel(t *testing.T, level mcp.LoggingLevel) {
 }
 
 func (l *listener) exec(ctx context.Context, session any, command string) (result map[string]any, err error) {
-	p := &mcp.CallToolParams{Name: "session_exec", Arguments: map[string]any{"session_id": session, "command": command}}
+	return l.call(ctx, "session_exec", map[string]any{"session_id": session, "command": command})
+}
+
+func (l *listener) call(ctx context.Context, tool string, arguments map[string]any) (result map[string]any, err error) {
+	p := &mcp.CallToolParams{Name: tool, Arguments: arguments}
 	if l.newer && l.level != "" {
 		p.Meta = mcp.Meta{mcp.MetaKeyLogLevel: string(l.level)}
 	}
@@ -149,6 +153,94 @@ func TestOutputAsItComes(t *testing.T) {
 		if r, _ := call(t, t.Context(), l.ClientSession, "job_list", map[string]any{"session_id": id}); len(r["jobs"].([]any)) != 0 {
 			t.Errorf("a command that was waited for is no job: %v", r)
 		}
+	})
+}
+
+// What a job writes is told after the call that left it running, where the protocol lets a server speak between calls, and
+// in the next call about it where it does not.
+func TestOutputOfAJob(t *testing.T) {
+	listens(t, func(t *testing.T, l *listener) {
+		id, dir := open(t, l.ClientSession), t.TempDir()
+		pass := func(door string) {
+			if err := os.WriteFile(dir+"/"+door, nil, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		must := func(tool string, arguments map[string]any) map[string]any {
+			t.Helper()
+			r, err := l.call(t.Context(), tool, arguments)
+			if err != nil || r["error"] != nil {
+				t.Fatal(r, err)
+			}
+			return r
+		}
+		until := func(door string) string { return "; until [ -e " + dir + "/" + door + " ]; do sleep 0.02; done; " }
+		begin := func(command string, more map[string]any) string {
+			t.Helper()
+			arguments := map[string]any{"session_id": id, "command": command, "yield_ms": 60_000, "stdin_open": true}
+			for name, value := range more {
+				arguments[name] = value
+			}
+			return must("session_exec", arguments)["job_id"].(string)
+		}
+		quiet := begin("echo unheard; read -r x; echo unheard", nil)
+		l.setLevel(t, "info")
+		job := begin("printf 'key %s.\\nbegun\\n' AKIAQ3EGRIPZ7''WNLX5TD; read -r x; echo got $x >&2"+until("one")+"echo later"+until("two")+"echo over", nil)
+		l.hears(t, "stdout", "key [REDACTED].\nbegun\n")
+		if _, err := l.exec(t.Context(), id, "echo beside"); err != nil {
+			t.Fatal(err)
+		}
+		l.hears(t, "stdout", "beside\n")
+		must("session_write", map[string]any{"job_id": job, "text": "it\n", "yield_ms": 1})
+		pass("one")
+		for text := ""; !strings.Contains(text, "later"); {
+			// A call that does not ask for notifications, by a client that asks with each.
+			r, failed := call(t, t.Context(), l.ClientSession, "job_output", map[string]any{"job_id": job})
+			if text, _ = r["text"].(string); failed {
+				t.Fatal(r)
+			}
+		}
+		waited := make(chan map[string]any, 1)
+		if l.newer {
+			if text, _ := l.text("stdout"); strings.Contains(text, "later") {
+				t.Errorf("told between calls: %q", text)
+			}
+			go func() {
+				r, err := l.call(t.Context(), "job_wait", map[string]any{"job_id": job, "timeout_ms": 60_000})
+				if err != nil {
+					t.Error(err)
+				}
+				waited <- r
+			}()
+		}
+		l.hears(t, "stdout", "later\n")
+		pass("two")
+		l.hears(t, "stdout", "over\n")
+		l.hears(t, "stderr", "got it\n")
+		if l.newer {
+			if r := <-waited; r["result"].(map[string]any)["stdout"] != "key [REDACTED].\nbegun\nlater\nover\n" {
+				t.Errorf("%v", r)
+			}
+		}
+		if text, _ := l.text("stdout"); text != "key [REDACTED].\nbegun\nbeside\nlater\nover\n" {
+			t.Errorf("told %q", text)
+		}
+		l.mu.Lock()
+		for _, d := range l.told {
+			if of := d["job_id"]; d["session_id"] != id || (of != job) != (d["text"] == "beside\n") {
+				t.Errorf("%v", d)
+			}
+		}
+		l.mu.Unlock()
+		// One that ends before it is left running, and one on a terminal.
+		must("session_exec", map[string]any{"session_id": id, "command": "echo short", "yield_ms": 60_000})
+		l.hears(t, "stdout", "short\n")
+		must("session_exec", map[string]any{"session_id": id, "command": "tty >/dev/null && echo a terminal", "yield_ms": 60_000, "tty": map[string]any{}})
+		l.hears(t, "tty", "a terminal\n")
+		if text, _ := l.text("stdout"); strings.Contains(text, "unheard") {
+			t.Errorf("%q", text)
+		}
+		must("job_kill", map[string]any{"job_id": quiet})
 	})
 }
 

@@ -26,12 +26,13 @@ type server struct {
 	// open holds the sessions, with a timer each where they expire; opening counts those that are being made.
 	open    map[string]*time.Timer
 	opening int
-	level   string // of log notifications; empty until the client sets one
+	level   string          // of log notifications; empty until the client sets one
+	told    map[string]bool // the jobs whose output somebody tells the client
 }
 
 // Serve answers one client on transport until it disconnects or ctx ends, then closes every session.
 func Serve(ctx context.Context, settings Settings, transport mcp.Transport) error {
-	s := &server{api: rpc.NewServer(), settings: settings, open: make(map[string]*time.Timer), asked: make(map[string]question)}
+	s := &server{api: rpc.NewServer(), settings: settings, open: make(map[string]*time.Timer), asked: make(map[string]question), told: make(map[string]bool)}
 	defer s.close()
 	m := mcp.NewServer(&mcp.Implementation{Name: "execkit", Version: execkit.Version}, &mcp.ServerOptions{
 		Instructions: "Open a session with session_create, run commands in it with session_exec: directory, variables and functions last. Close it with session_destroy.",
