@@ -38,7 +38,7 @@ func (w *writeWatch) mayWrite(text string, limits command.Limits) bool {
 		return true
 	}
 	// A name in arithmetic is evaluated as what it holds: x='a[$(touch f)]'; echo $((x)).
-	writes := w.unsure || len(script.ArithNames()) > 0
+	writes := w.unsure || len(script.ArithNames())+len(script.ArithSubsts()) > 0
 	for _, c := range script.Commands() {
 		if c.Background || len(c.Assigns) > 0 {
 			writes = true

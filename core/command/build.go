@@ -273,10 +273,13 @@ func pureArith(w *syntax.Word) bool {
 	case *syntax.ParamExp:
 		// ${?:+name} is a name, which arithmetic would evaluate.
 		plain := p.Exp == nil && p.Repl == nil && p.Slice == nil && p.Index == nil && !p.Excl
-		return p.Length || plain && p.Param != nil && (p.Param.Value == "#" || p.Param.Value == "?")
+		return p.Length || plain && p.Param != nil && numberParam(p.Param.Value)
 	}
 	return false
 }
+
+// numberParam reports whether a special parameter is always a number.
+func numberParam(name string) bool { return name == "#" || name == "?" || name == "!" || name == "$" }
 
 func (b *builder) redirs(st *syntax.Stmt, cmd int) {
 	if len(st.Redirs) > 64 {
@@ -303,13 +306,16 @@ func (b *builder) redirs(st *syntax.Stmt, cmd int) {
 			rd.Doc = &w
 		case syntax.RdrOut, syntax.AppOut, syntax.RdrIn, syntax.RdrInOut, syntax.RdrClob, syntax.RdrAll, syntax.AppAll, syntax.DplIn, syntax.DplOut:
 			b.put(rd.Op)
+			if procSubst(r.Word) {
+				b.put(" ") // "<<(" would start a here-document
+			}
 			rd.Target = b.word(r.Word, modeRedir)
 			if r.Op == syntax.DplIn || r.Op == syntax.DplOut {
 				if v := rd.Target.Value; rd.Target.Static && (v == "-" || isInt(v) && v[0] != '-' && len(v) < 4) {
 					rd.Op = "dup"
 				}
 			}
-			if !rd.Target.Static {
+			if !rd.Target.Static && !(r.Op == syntax.RdrIn && (procSubst(r.Word) || quotedParam(rd.Target))) {
 				b.issue(r, "a redirection whose target is not known")
 			}
 		default:
@@ -320,6 +326,30 @@ func (b *builder) redirs(st *syntax.Stmt, cmd int) {
 		}
 		b.s.commands[cmd].Redirs = append(b.s.commands[cmd].Redirs, rd)
 	}
+}
+
+// procSubst reports whether a word is <(…) and nothing else.
+func procSubst(w *syntax.Word) bool {
+	if w == nil || len(w.Parts) != 1 {
+		return false
+	}
+	p, ok := w.Parts[0].(*syntax.ProcSubst)
+	return ok && p.Op == syntax.CmdIn
+}
+
+// quotedParam reports whether a word is "$NAME", perhaps with known text around it. Which file that is the policy has to
+// know.
+func quotedParam(w Word) bool {
+	params := 0
+	for _, p := range w.Parts {
+		switch {
+		case p.Subst || !p.Quoted && p.Param != "":
+			return false
+		case p.Param != "":
+			params++
+		}
+	}
+	return params == 1 && w.Quoted && !w.Glob
 }
 
 func (b *builder) hdoc(r *syntax.Redirect, cmd int, rd *Redirect) {

@@ -135,6 +135,9 @@ func (b *builder) binary(c *syntax.BinaryCmd) []int {
 			up = append(up, b.s.commands[l].Feeds...)
 		}
 		up = up[:min(len(up), 32)]
+		if _, ok := c.Y.Cmd.(*syntax.CallExpr); ok && at < len(b.s.commands) && c.Op == syntax.Pipe {
+			b.s.commands[at].Stages = stages([]*syntax.Stmt{c.X})
+		}
 		for i := at; i < len(b.s.commands); i++ {
 			b.s.commands[i].Feeds = append(b.s.commands[i].Feeds, up...)
 		}

@@ -30,7 +30,7 @@ func (b *builder) dynamic(p syntax.WordPart, w *Word, quoted, doc bool) {
 		b.put(q + "$(")
 		w.Substs = append(w.Substs, b.subst(p.Stmts, p.Last)...)
 		b.put(")" + q)
-		w.Parts = append(w.Parts, Part{Subst: true, Quoted: quoted})
+		w.Parts = append(w.Parts, Part{Subst: true, Quoted: quoted, Stages: stages(p.Stmts)})
 	case *syntax.ProcSubst:
 		if p.Op != syntax.CmdIn {
 			b.issue(p, "output to a process substitution")
@@ -152,6 +152,10 @@ func (b *builder) param(p *syntax.ParamExp, w *Word, quoted bool, q string) {
 			if e == nil {
 				continue
 			}
+			if n, ok := negative(e); ok {
+				b.put(": -" + n) // without the blank it would be a default
+				continue
+			}
 			iw, ok := e.(*syntax.Word)
 			if !ok || !isInt(iw.Lit()) || iw.Lit()[0] == '-' {
 				b.issue(p, "a slice that is evaluated")
@@ -192,6 +196,16 @@ func (b *builder) param(p *syntax.ParamExp, w *Word, quoted bool, q string) {
 		b.inner(p, p.Exp.Word)
 	}
 	b.put("}" + q)
+}
+
+// negative returns the digits of a negative integer.
+func negative(e syntax.ArithmExpr) (string, bool) {
+	u, ok := e.(*syntax.UnaryArithm)
+	if !ok || u.Op != syntax.Minus || u.Post {
+		return "", false
+	}
+	w, ok := u.X.(*syntax.Word)
+	return wordOf(u.X), ok && isInt(w.Lit()) && w.Lit()[0] != '-'
 }
 
 // listSubscript reports whether a subscript is @ or *.
@@ -278,11 +292,14 @@ func (b *builder) arith(e syntax.ArithmExpr) {
 			b.put(lit)
 			return
 		}
+		if b.arithSubst(e) {
+			return
+		}
 		if len(e.Parts) == 1 {
 			if p, ok := e.Parts[0].(*syntax.ParamExp); ok && p.Param != nil && p.Index == nil && p.Exp == nil && p.Slice == nil && p.Repl == nil && !p.Excl {
 				if isName(p.Param.Value) && !p.Length {
 					b.s.arithNames(p.Param.Value, spanOf(e))
-				} else if v := p.Param.Value; !p.Length && v != "#" && v != "?" {
+				} else if !p.Length && !numberParam(p.Param.Value) {
 					b.issue(e, "arithmetic on a value that is not known to be a number")
 				}
 				var w Word
@@ -318,6 +335,42 @@ func (b *builder) arith(e syntax.ArithmExpr) {
 	default:
 		b.issue(e, "arithmetic that is not known")
 	}
+}
+
+// arithSubst visits a substitution in arithmetic that is one pipeline, of which the policy can tell what it prints.
+func (b *builder) arithSubst(e *syntax.Word) bool {
+	if len(e.Parts) != 1 {
+		return false
+	}
+	p, ok := e.Parts[0].(*syntax.CmdSubst)
+	if !ok || stages(p.Stmts) == 0 {
+		return false
+	}
+	w := Word{Span: spanOf(e)}
+	b.dynamic(p, &w, false, true)
+	b.s.arithSubsts = append(b.s.arithSubsts, w)
+	return true
+}
+
+// stages returns how many commands a pipeline of simple commands has, or 0.
+func stages(stmts []*syntax.Stmt) int {
+	if len(stmts) != 1 {
+		return 0
+	}
+	st := stmts[0]
+	if st.Negated || st.Background || st.Coprocess || st.Disown {
+		return 0
+	}
+	switch c := st.Cmd.(type) {
+	case *syntax.CallExpr:
+		return min(len(c.Args), 1)
+	case *syntax.BinaryCmd:
+		left, right := stages([]*syntax.Stmt{c.X}), stages([]*syntax.Stmt{c.Y})
+		if c.Op == syntax.Pipe && left > 0 && right == 1 && len(st.Redirs) == 0 {
+			return left + 1
+		}
+	}
+	return 0
 }
 
 // isConstant reports whether lit is a number in another base: 010, 0x1f or 16#1f.

@@ -42,7 +42,7 @@ var refused = []struct{ why, text string }{
 	{"carriage return", "ls\r"}, {"NUL", "ls\x00"}, {"invalid UTF-8", "ls \xff"}, {"direction override", "ls '\u202e'"}, {"zero width outside quotes", "l\u200bs"},
 	{"continuation in a word", "l\\\ns"}, {"continuation in a substitution", "echo \"$\\\n(id)\""}, {"comment with a continuation", "ls # a \\\nid"},
 	{"evaluated data", "echo ${x@P}"}, {"indirection", "echo ${!x}"}, {"subscript", "echo ${a[x]}"}, {"assigned subscript", "a[x]=1"}, {"arithmetic on text", "echo $((a[1]))"},
-	{"arithmetic with a substitution", "echo $(( $(id) ))"}, {"quotes in a default", "echo \"${U:-'$(id)'}\""}, {"substitution in a default", "echo ${U:-$(id)}"},
+	{"arithmetic with a substitution", "echo $(( $(id; id) ))"}, {"quotes in a default", "echo \"${U:-'$(id)'}\""}, {"substitution in a default", "echo ${U:-$(id)}"},
 	{"assigning default", "echo ${U:=x}"}, {"default in a here-document", "cat <<E\n${U:-\nE\nid\n}\nE"}, {"set test", "[[ -v x ]]"}, {"co-process", "coproc ls"}, {"let", "let a=1"}, {"select", "select x in a; do ls; done"},
 	{"extended pattern", "ls @(a|b)"}, {"translated string", `echo $"a"`}, {"old arithmetic", "echo $[1]"}, {"named descriptor", "ls {fd}>x"}, {"unknown target", "ls > $x"}, {"user's home", "ls ~root"},
 	{"large braces", "echo {1..99999}"}, {"unclosed", "echo 'a"}, {"deep", strings.Repeat("(", 80)}, {"long", "ls " + strings.Repeat("a ", 40000)}, {"fall through", "case a in a) ls;;& b) ls;; esac"},

@@ -19,6 +19,8 @@ type Script struct {
 	out   string
 	names []nameAt
 	arith []ArithName
+	// arithSubsts are the substitutions in arithmetic, whose output must be an integer.
+	arithSubsts []Word
 	// arithSets are names that arithmetic assigns, always an integer.
 	arithSets []string
 }
@@ -40,6 +42,8 @@ type Command struct {
 	Span    Span
 	// Feeds are the commands whose output is this one's input through a pipe.
 	Feeds []int
+	// Stages is how many commands write what this one reads, where they are one pipeline of simple commands; else 0.
+	Stages int
 	// Func is the name of the function that this command is part of, if any.
 	Func string
 	// Background is set for a command that the shell does not wait for.
@@ -72,6 +76,9 @@ type Part struct {
 	Param  string
 	Subst  bool
 	Quoted bool
+	// Stages is how many commands a substitution holds that is one pipeline of simple commands; else 0. A word's Substs hold
+	// more where there are substitutions inside.
+	Stages int
 	// All is set for every element of an array, ${NAME[@]}.
 	All bool
 	// Else is what stands for a variable that is not set, ${NAME:-text}, where that text is known.
@@ -246,6 +253,9 @@ func (s *Script) arithNames(name string, sp Span) { s.arith = append(s.arith, Ar
 
 // ArithNames lists the variables that the script evaluates as arithmetic.
 func (s *Script) ArithNames() []ArithName { return s.arith }
+
+// ArithSubsts returns the substitutions in arithmetic. Bash evaluates what they print, so it must be an integer.
+func (s *Script) ArithSubsts() []Word { return s.arithSubsts }
 
 // ArithSets lists the names that the script assigns inside arithmetic.
 func (s *Script) ArithSets() []string { return s.arithSets }

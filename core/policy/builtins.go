@@ -116,7 +116,7 @@ var unaryTests = "abcdefghknoprstuwxzGLNOS"
 
 // testRule admits only tests whose operators are known: test -v evaluates a subscript, and an operand that is not
 // known may turn out to be an operator.
-func testRule(_ *check, words []command.Word) string {
+func testRule(c *check, words []command.Word) string {
 	args := words[1:]
 	if words[0].Value == "[" {
 		if n := len(args); n == 0 || !args[n-1].Static || args[n-1].Value != "]" {
@@ -128,7 +128,7 @@ func testRule(_ *check, words []command.Word) string {
 		if w.Static && (w.Value == "-v" || w.Value == "-R") {
 			return "a test of a name that is evaluated"
 		}
-		if !w.Static && !w.Quoted && !w.Glob && len(args) > 1 && !numeric(w) {
+		if !w.Static && !w.Quoted && !w.Glob && len(args) > 1 && !c.number(w) {
 			// [ -n $x ] is the commonest slip; harmless where the operator stands before it and nothing follows.
 			if !(len(args) == 2 && args[0].Static) && !(len(args) == 3 && args[1].Static) {
 				return "an unquoted value in a test may become an operator"
@@ -266,9 +266,9 @@ func getoptsRule(c *check, words []command.Word) string {
 	return c.target(words[2], false)
 }
 
-func waitRule(_ *check, words []command.Word) string {
+func waitRule(c *check, words []command.Word) string {
 	for _, w := range words[1:] {
-		if !w.Static || strings.HasPrefix(w.Value, "-") && strings.Contains(w.Value, "p") {
+		if !w.Static && !c.number(w) || strings.HasPrefix(w.Value, "-") && strings.Contains(w.Value, "p") {
 			return "wait -p assigns a name"
 		}
 	}

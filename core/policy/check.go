@@ -27,6 +27,8 @@ type check struct {
 	cleared bool
 	// arrays are the variables that may be arrays.
 	arrays map[string]bool
+	// own is what the commands of the text assign.
+	own *Session
 }
 
 func newCheck(p *Policy, s *Session, sc *command.Script, text string) *check {
@@ -106,29 +108,17 @@ func (c *check) fence() {
 	for _, is := range sc.Issues() {
 		c.add("shell.unvetted", Deny, "cannot be vetted: "+is.Reason, is.Span)
 	}
-	own := &Session{p: c.p, vars: map[string]varKind{}, values: map[string]string{}, funcs: map[string][]string{}}
+	c.gather()
 	cmds := sc.Commands()
-	for i := range cmds {
-		for _, a := range cmds[i].Assigns {
-			own.assign(a)
-		}
-		if len(cmds[i].Words) > 0 && cmds[i].Words[0].Static {
-			own.fills(cmds[i].Words)
-		}
-	}
-	for _, n := range sc.ArithSets() {
-		own.vars[n] |= holdsInt
-	}
-	c.arrays = map[string]bool{"PIPESTATUS": true, "COPROC": true, "MAPFILE": true, "GROUPS": true, "DIRSTACK": true, "FUNCNAME": true}
-	for _, vars := range []map[string]varKind{own.vars, c.s.vars} {
-		for name, kind := range vars {
-			c.arrays[name] = c.arrays[name] || kind&holdsList != 0
-		}
-	}
 	for _, a := range sc.ArithNames() {
-		if k := own.vars[a.Name] | c.s.vars[a.Name]; k != holdsInt {
+		if !c.integer(a.Name) {
 			// Text in the variable would be evaluated, subscripts and substitutions included.
 			c.add("shell.arithmetic", Deny, a.Name+" is not known to hold an integer", a.Span)
+		}
+	}
+	for _, w := range sc.ArithSubsts() {
+		if !c.printsNumber(w) {
+			c.add("shell.arithmetic", Deny, "arithmetic that evaluates text", w.Span)
 		}
 	}
 	for _, name := range sc.Functions() {
@@ -182,7 +172,10 @@ func (c *check) redirect(r command.Redirect) {
 	}
 	t := r.Target
 	if !t.Static {
-		return // an issue of the script already
+		if r.Op == "<" && !c.local(t) {
+			c.add("shell.unvetted", Deny, "cannot be vetted: which file is read is not known", r.Span)
+		}
+		return // otherwise an issue of the script already
 	}
 	if strings.HasPrefix(path.Clean(t.Value), "/dev/tcp") || strings.HasPrefix(path.Clean(t.Value), "/dev/udp") {
 		c.add("write", Deny, "a redirection to the network", r.Span)
@@ -333,14 +326,22 @@ func (c *check) launch(l launcher, words []command.Word, granted int) string {
 	defer func(was bool) { c.cleared = was }(c.cleared)
 	c.cleared = c.cleared || clears(words[:at])
 	inner := words[at:]
+	if len(inner) > 1 && inner[0].Static && has(subcommands[path.Base(words[0].Value)], inner[0].Value) {
+		at, inner = at+1, inner[1:] // poetry run PROGRAM
+	}
 	if mark := replaced(words[:at]); l.dynamic && mark != "" {
 		inner = slices.Clone(inner)
 		for i := range inner {
-			inner[i] = placeholder(inner[i], mark, "")
+			if alone := inner[i].Value == mark; alone {
+				inner[i] = c.fromInput(words[:at])
+				inner[i].Quoted, inner[i].Parts[0].Quoted = true, true // the whole line
+			} else {
+				inner[i] = placeholder(inner[i], mark, "")
+			}
 		}
 	}
 	if l.dynamic && appends(words[1:at]) {
-		inner = append(append([]command.Word{}, inner...), command.Word{Reason: "words from the input", Parts: []command.Part{{Subst: true}}})
+		inner = append(append([]command.Word{}, inner...), c.fromInput(words[:at]))
 	}
 	if path.Base(words[0].Value) == "watch" && !watchesDirectly(words[1:at]) {
 		// Watch joins the words and gives them to a shell, which reads them anew.
@@ -352,7 +353,7 @@ func (c *check) launch(l launcher, words []command.Word, granted int) string {
 	}
 	if at < granted {
 		// The entry itself names the inner program.
-		if refusedBuiltins[inner[0].Value] {
+		if refusedBuiltins[inner[0].Value] && has("command builtin exec time", words[0].Value) {
 			return inner[0].Value + " runs what is not in the command's text"
 		}
 		return c.arguments(inner, granted-at)

@@ -16,7 +16,7 @@ func findArgs(c *check, words []command.Word, granted int) string {
 	for i := 1; i < len(words); i++ {
 		w := words[i]
 		switch {
-		case !w.Static && !safePrefix(w):
+		case !w.Static && !safePrefix(w) && !c.noOption(w):
 			return "an argument of find that is not known could be an action"
 		case w.Static && strings.HasPrefix(w.Value, "-files0-from"):
 			return "find -files0-from takes its arguments from a file"
@@ -35,14 +35,7 @@ func findArgs(c *check, words []command.Word, granted int) string {
 // starting point of the search: with no dash, and with no NAME= that make would take for a variable unless one is named so.
 func (c *check) findExec(words []command.Word, at int) (end int, why string) {
 	var inner []command.Word
-	first := "./"
-	for _, w := range words[1:at] {
-		if v := w.Value; w.Static && strings.HasPrefix(v, "-") || v == "(" || v == "!" {
-			break
-		} else if strings.Contains(v, "=") {
-			first = ""
-		}
-	}
+	first := pathPrefix(words[1:])
 	for end = at; end < len(words); end++ {
 		w := words[end]
 		if w.Static && (w.Value == ";" || w.Value == "+" && end > at && words[end-1].Value == "{}") {
@@ -170,6 +163,9 @@ func onlyShows(words []command.Word) bool {
 // sshArgs: ssh is a launcher on another host; what it runs there must be granted as well.
 func sshArgs(c *check, words []command.Word, granted int) string {
 	const vals = "bceilmpPQB"
+	if joined(words[1:]) == "-V" {
+		return ""
+	}
 	i := 1
 	for i < len(words) && words[i].Static && strings.HasPrefix(words[i].Value, "-") {
 		if v := words[i].Value; strings.IndexAny(v, vals) == len(v)-1 {
@@ -194,7 +190,7 @@ func sshArgs(c *check, words []command.Word, granted int) string {
 		parts = append(parts, w.Value)
 	}
 	sc, err := command.Parse(strings.Join(parts, " "), c.p.limits)
-	if err != nil || len(sc.Issues()) > 0 || len(sc.Commands()) != 1 || len(sc.Commands()[0].Redirs) > 0 || len(sc.Commands()[0].Assigns) > 0 || len(sc.Commands()[0].Words) == 0 {
+	if err != nil || len(sc.Issues()) > 0 || len(sc.Commands()) != 1 || len(sc.Commands()[0].Redirs) > 0 || len(sc.ArithSubsts()) > 0 || len(sc.Commands()[0].Assigns) > 0 || len(sc.Commands()[0].Words) == 0 {
 		return "what ssh runs cannot be vetted"
 	}
 	// ssh joins its words with blanks for the other shell, so the words after what the entry grants must stay words there.

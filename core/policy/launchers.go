@@ -21,7 +21,7 @@ type launcher struct {
 
 var launchers = map[string]launcher{
 	"env":     {flags: "i0v", values: "u", longs: "ignore-environment null debug unset=", assigns: true, alone: true},
-	"xargs":   {flags: "0rtx", values: "nLPsdI", longs: "null no-run-if-empty verbose exit max-args= max-lines= max-procs= max-chars= delimiter=", dynamic: true, alone: true},
+	"xargs":   {flags: "0rtx", values: "nLPsdIa", longs: "null arg-file= no-run-if-empty verbose exit max-args= max-lines= max-procs= max-chars= delimiter=", dynamic: true, alone: true},
 	"timeout": {flags: "v", values: "sk", longs: "foreground preserve-status verbose signal= kill-after=", skip: 1},
 	"nice":    {flags: "0123456789", values: "n", longs: "adjustment=", alone: true},
 	"ionice":  {flags: "t", values: "cn", longs: "ignore class= classdata="},
@@ -44,6 +44,9 @@ var launchers = map[string]launcher{
 	"systemd-run": {}, "systemd-inhibit": {}, "prlimit": {}, "numactl": {}, "setpriv": {}, "firejail": {}, "bwrap": {}, "dbus-run-session": {},
 	"busybox": {}, "toybox": {}, "proot": {}, "pkexec": {}, "gosu": {skip: 1}, "tini": {}, "dumb-init": {}, "start-stop-daemon": {}, "run-parts": {}, "entr": {}, "xvfb-run": {}, "cgexec": {}, "chpst": {}, "softlimit": {}, "setuidgid": {skip: 1}, "torsocks": {}, "proxychains": {}, "valgrind": {}, "perf": {}, "i386": {}, "linux32": {}, "linux64": {}, "uclampset": {}, "coresched": {}, "choom": {}, "trickle": {}, "ssh-agent": {}, "git-shell": {}, "hyperfine": {}, "multitime": {}, "ts-node": {}, "npx": {}, "pnpx": {}, "bunx": {}, "uvx": {}, "pipx": {}, "direnv": {}, "aws-vault": {}, "op": {}, "doppler": {}, "dotenv": {}, "foreman": {}, "poetry": {}, "pipenv": {}, "uv": {}, "conda": {}, "bundle": {}, "mise": {}, "asdf": {}, "nix-shell": {}, "nix": {}, "guix": {},
 }
+
+// subcommands of launchers come before the program that they start, where an entry names one.
+var subcommands = map[string]string{"bundle": "exec", "poetry": "run", "pipenv": "run", "uv": "run", "conda": "run", "mise": "exec x", "asdf": "exec", "doppler": "run", "op": "run"}
 
 // inner returns where the inner command of a launcher begins, or a reason why that cannot be told. At len(args) there
 // is none. cdUsed says that a relative path may not be what it seems.

@@ -2,6 +2,7 @@ package policy
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/execkit/execkit/core/command"
@@ -37,8 +38,14 @@ type profile struct {
 	known, named string
 	// reads recognises a use of a named subcommand, or of a program that is refused with a why, that changes nothing.
 	reads func(words []command.Word) bool
-	// loose programs may take an argument from the output of the same program.
+	// loose programs may take as arguments the names that a program prints.
 	loose bool
+	// single options stand alone: -fsyntax-only is no cluster that holds -o.
+	single bool
+	// valued are options with one dash, like -run, that take the next word.
+	valued string
+	// fine are options that are harmless with these values although they are not with others: OPTION=VALUE or OPTION VALUE.
+	fine *regexp.Regexp
 	// why refuses every use that the entry does not spell out.
 	why  string
 	more func(c *check, words []command.Word, granted int) string
@@ -67,7 +74,7 @@ func hasLong(list, arg string) bool {
 }
 
 func (pr *profile) judge(c *check, name string, words []command.Word, granted int) string {
-	asked := len(words) == 2 && words[1].Static && words[1].Value == "--version"
+	asked := len(words) == 2 && words[1].Static && has("--version --help", words[1].Value)
 	if pr.why != "" && granted < 2 && !asked && !(pr.reads != nil && pr.reads(words[1:])) {
 		return name + " " + pr.why
 	}
@@ -99,6 +106,10 @@ func (pr *profile) scan(c *check, name string, words []command.Word, at, granted
 		}
 		v := w.Value
 		own := i < granted
+		if n := pr.harmless(words, i); n > 0 && !ended {
+			i += n - 1
+			continue
+		}
 		if !own && !ended && (has(pr.exact, v) || startsAny(pr.starts, v)) {
 			return "the argument " + v + " of " + name + " is not granted"
 		}
@@ -139,6 +150,10 @@ func (pr *profile) scan(c *check, name string, words []command.Word, at, granted
 					return severalWords(v)
 				}
 			}
+		case has(pr.valued, v[1:]):
+			if i++; i < len(words) && !oneWord(words[i]) {
+				return severalWords(v)
+			}
 		default:
 			skip, why := pr.cluster(c, name, words, i, own)
 			if why != "" {
@@ -157,6 +172,18 @@ func (pr *profile) scan(c *check, name string, words []command.Word, at, granted
 	return ""
 }
 
+// harmless returns how many words from i on are an option that is harmless with its value; 0 if it is not known to be.
+func (pr *profile) harmless(words []command.Word, i int) int {
+	switch v := words[i].Value; {
+	case pr.fine == nil:
+	case pr.fine.MatchString(v):
+		return 1
+	case i+1 < len(words) && words[i+1].Static && strings.HasPrefix(v, "-") && pr.fine.MatchString(v+" "+words[i+1].Value):
+		return 2
+	}
+	return 0
+}
+
 func severalWords(option string) string {
 	return "the value of " + option + " may become several arguments; put it in quotes"
 }
@@ -172,7 +199,11 @@ func (pr *profile) writes(c *check, file string) string {
 // cluster judges an argument like -ruofile and reports whether the next word is its value.
 func (pr *profile) cluster(c *check, name string, words []command.Word, i int, own bool) (bool, string) {
 	v := words[i].Value
-	for k := 1; k < len(v); k++ {
+	end := len(v)
+	if pr.single {
+		end = 2
+	}
+	for k := 1; k < end; k++ {
 		l := v[k]
 		if strings.IndexByte(pr.wshort, l) >= 0 && !own {
 			val, skip := v[k+1:], false
@@ -211,7 +242,7 @@ func (pr *profile) unknown(c *check, name string, w command.Word, ended bool) st
 	if c.numbers(w) && strings.IndexByte(pr.short+pr.wshort, w.Prefix[1]) < 0 {
 		return ""
 	}
-	if pr.loose && len(w.Substs) > 0 && printsNames(c.sc.Commands()[w.Substs[0]].Words, name) && c.passesNames(w.Substs[1:]) {
+	if pr.loose && c.printsNames(w) || c.noOption(w) && !pr.refusesPlain() {
 		return ""
 	}
 	return "an argument of " + name + " that is not known could be an option that runs or writes something; put -- before it or a fixed beginning"
@@ -260,59 +291,13 @@ func (pr *profile) refusesBeginning(prefix string) bool {
 	return startsAny(pr.starts, prefix)
 }
 
+// refusesPlain reports whether a refused argument does not begin with a dash.
+func (pr *profile) refusesPlain() bool {
+	return slices.ContainsFunc(strings.Fields(pr.exact+" "+pr.starts), func(a string) bool { return a[0] != '-' })
+}
+
 // longOption is a long option with its value in the same word.
 var longOption = regexp.MustCompile(`^--[a-z][a-z-]*=`)
-
-// printsNames recognises kubectl get pods -o name: names that the program itself prints are no options. Other formats
-// print text of the caller's choice.
-func printsNames(words []command.Word, name string) bool {
-	if len(words) == 0 || !words[0].Static || words[0].Value != name {
-		return false
-	}
-	names := false
-	for i, w := range words {
-		v := w.Value
-		switch {
-		case !w.Static:
-			return false
-		case v == "-o" || v == "--output":
-			if i+1 >= len(words) || !namesFormat.MatchString(words[i+1].Value) {
-				return false
-			}
-			names = true
-		case strings.HasPrefix(v, "-o") || strings.HasPrefix(v, "--o") || strings.HasPrefix(v, "--template"):
-			if format := strings.TrimPrefix(strings.TrimPrefix(v, "-o"), "--output="); !namesFormat.MatchString(strings.TrimPrefix(format, "=")) {
-				return false
-			}
-			names = true
-		case strings.HasPrefix(v, "-") && !strings.HasPrefix(v, "--") && strings.Contains(v, "o"):
-			return false // -Ao FORMAT
-		}
-	}
-	return names
-}
-
-// namesFormat is an output format of kubectl that prints nothing but names, which begin with a letter or a digit.
-var namesFormat = regexp.MustCompile(`^(name|jsonpath=\{\.items\[([0-9]+|\*)\]\.metadata\.name\})$`)
-
-// countOption is an argument of head, tail, sort or uniq that leaves lines whole.
-var countOption = regexp.MustCompile(`^(-n?[0-9]*|[0-9]+|-[ru])$`)
-
-// passesNames reports whether the commands of a pipeline pass whole lines on.
-func (c *check) passesNames(commands []int) bool {
-	for _, i := range commands {
-		words := c.sc.Commands()[i].Words
-		if len(words) == 0 || !words[0].Static || !has("head tail sort uniq grep", words[0].Value) || words[0].Value == "grep" && len(words) != 2 {
-			return false
-		}
-		for _, w := range words[1:] {
-			if words[0].Value != "grep" && !(w.Static && countOption.MatchString(w.Value)) {
-				return false // tail -c begins in the middle of a name
-			}
-		}
-	}
-	return true
-}
 
 func (pr *profile) dynamicRest(c *check, name string, words []command.Word, i int) string {
 	return "the subcommand of " + name + " is not known"
@@ -356,7 +341,7 @@ func startsAny(list, arg string) bool {
 
 // tidy makes every list of the table one line with single spaces, which is what the look-ups split at.
 func (pr *profile) tidy() {
-	for _, l := range []*string{&pr.long, &pr.exact, &pr.starts, &pr.wlong, &pr.longVals, &pr.pairs, &pr.longFine, &pr.known, &pr.named} {
+	for _, l := range []*string{&pr.long, &pr.exact, &pr.starts, &pr.wlong, &pr.longVals, &pr.pairs, &pr.longFine, &pr.known, &pr.named, &pr.valued} {
 		*l = strings.Join(strings.Fields(*l), " ")
 	}
 	for _, s := range pr.subs {

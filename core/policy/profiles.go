@@ -1,6 +1,9 @@
 package policy
 
-import "strings"
+import (
+	"regexp"
+	"strings"
+)
 
 // interpreters run whatever program they are given: in an argument, a file or their input. Only a full command line
 // can be granted.
@@ -28,6 +31,11 @@ func init() {
 	for _, sub := range gitProfile.subs {
 		if !strings.Contains(sub.exact, "--help") {
 			sub.exact += " --help" // starts a reader of manuals
+		}
+	}
+	for _, name := range []string{"git", "docker", "podman"} {
+		for _, sub := range profiles[name].subs {
+			sub.loose = true
 		}
 	}
 	for _, p := range profiles {
@@ -78,7 +86,7 @@ var profileTable = map[string]*profile{
 	"kubectl": {reads: kubectlReads, loose: true, long: "kubeconfig server token as as-group context cluster user cache-dir profile-output log-file log-dir certificate-authority insecure-skip-tls-verify", short: "s",
 		known: `get describe logs top explain version api-resources api-versions cluster-info rollout auth diff apply delete scale label annotate create patch set wait events cordon uncordon drain taint
 			expose autoscale replace certificate kustomize options`, named: "exec run debug cp attach plugin proxy edit port-forward config", subs: map[string]*profile{
-			"*":         {loose: true, long: "kubeconfig server token as as-group context cluster user cache-dir output-directory profile-output log-file log-dir certificate-authority insecure-skip-tls-verify raw as-uid username password client-certificate client-key edit tls-server-name", longFine: "client", exact: "edit-last-applied", short: "s", vals: "nlocfkLv"},
+			"*": kubectlAny, "apply": kubectlApply,
 			"kustomize": {short: "o", long: "output enable-exec enable-alpha-plugins enable-helm helm-command network mount env"}}},
 	"helm": {long: "post-renderer kubeconfig kube-apiserver kube-token kube-context registry-config repository-config repository-cache", known: "list ls status get history version show search env lint template repo dependency test install upgrade rollback uninstall verify",
 		named: "plugin install upgrade push pull package create", subs: map[string]*profile{"*": {long: "post-renderer kubeconfig kube-apiserver kube-token kube-context kube-as-user kube-as-group kube-ca-file kube-tls-server-name output-dir registry-config repository-config"}}},
@@ -92,13 +100,13 @@ var profileTable = map[string]*profile{
 	"pip": pip, "pip3": pip,
 	"make": gnuMake, "gmake": gnuMake,
 	"go": {reads: goReads, known: "test build vet list version env doc fmt help mod tool work", named: "run generate tool get install fmt mod work clean build test", subs: map[string]*profile{
-		"*": {starts: "-exec --exec -vettool --vettool -toolexec --toolexec -o= --o= -C --C -overlay --overlay -modfile --modfile -cpuprofile -memprofile -blockprofile -mutexprofile -trace -coverprofile -outputdir -test. --test. -modcacherw -ldflags --ldflags -gccgoflags -gcflags -asmflags -compiler -pkgdir -pgo -http --http -testlogfile -gocoverdir -artifacts", exact: "-o --o -w -u -c -exec -fix -diff"}}},
+		"*": {starts: "-exec --exec -vettool --vettool -toolexec --toolexec -o= --o= -C --C -overlay --overlay -modfile --modfile -cpuprofile -memprofile -blockprofile -mutexprofile -trace -coverprofile -outputdir -test. --test. -modcacherw -ldflags --ldflags -gccgoflags -gcflags -asmflags -compiler -pkgdir -pgo -http --http -testlogfile -gocoverdir -artifacts", valued: "run bench benchtime count timeout tags p parallel cpu skip list fuzz fuzztime shuffle", exact: "-o --o -w -u -c -exec -fix -diff"}}},
 	"cargo": {long: "config manifest-path target-dir", short: "ZC", starts: "+", known: "test build check tree metadata version bench doc clippy fmt search verify-project pkgid locate-project",
 		named: "run install publish", subs: map[string]*profile{"*": {long: "config manifest-path target-dir out-dir artifact-dir lockfile-path fix open", short: "ZC"}}},
 	"terraform": {reads: terraformReads, starts: "-chdir --chdir", known: "plan validate show output version providers graph fmt state workspace get init", named: "apply destroy import taint console state workspace init get",
 		subs: map[string]*profile{"*": {starts: terraformWrites}, "providers": {exact: "mirror lock", starts: terraformWrites}}},
 	"aws":    {long: "endpoint-url ca-bundle profile", subs: map[string]*profile{"*": {long: "endpoint-url ca-bundle cli-input-json cli-input-yaml profile"}}, named: "configure"},
-	"pytest": {longFine: "cov", short: "pco", starts: "@", vals: "kmnrW", long: "rootdir override-ini confcutdir basetemp junitxml junit-xml log-file pastebin pdbcls pdb import-mode ignore-glob config-file debug cov-config cov-report report-log html json-report-file durations-path tx px rsyncdir inifile ds result-log resultlog benchmark-json benchmark-storage"},
+	"pytest": {longFine: "cov durations", fine: regexp.MustCompile(`^(--cov-report[= ]term(-missing)?(:skip-covered)?|-p ?no:[a-z_]+)$`), short: "pco", starts: "@", vals: "kmnrW", long: "rootdir override-ini confcutdir basetemp junitxml junit-xml log-file pastebin pdbcls pdb import-mode ignore-glob config-file debug cov-config cov-report report-log html json-report-file durations-path tx px rsyncdir inifile ds result-log resultlog benchmark-json benchmark-storage"},
 	"openssl": {subs: map[string]*profile{"*": {more: opensslArgs}},
 		known: "rand sha256 sha512 sha1 md5 x509 version s_client verify req crl rsa pkey ec asn1parse ciphers dgst", named: "engine s_server"},
 	"ip":    {short: "bn", long: "batch netns", exact: "-batch -netns -n -b", known: "addr address a link l route r neigh n rule -s maddr", named: "netns vrf", subs: map[string]*profile{"*": {more: ipArgs}}},
@@ -121,6 +129,15 @@ var binutils = &profile{long: "plugin"}
 
 var bat = &profile{long: "pager paging config-file generate-config-file", exact: "cache", vals: "lHmr"}
 
+var kubectlAny = &profile{loose: true, long: "kubeconfig server token as as-group context cluster user cache-dir output-directory profile-output log-file log-dir certificate-authority insecure-skip-tls-verify raw as-uid username password client-certificate client-key edit tls-server-name", longFine: "client", short: "s", vals: "nlocfkLv"}
+
+// kubectlApply has a subcommand that starts an editor.
+var kubectlApply = func() *profile {
+	apply := *kubectlAny
+	apply.exact = "edit-last-applied"
+	return &apply
+}()
+
 // gnuMake: the number after -j and -l is optional, so they take no other word.
 var gnuMake = &profile{short: "fCEIoe", optional: "jlO", vals: "W", long: "eval file makefile directory include-dir environment-overrides", more: makeArgs}
 
@@ -138,7 +155,7 @@ var pip = &profile{reads: pipReads, long: "target log log-file local-log python 
 
 const pipWrites = "target log log-file local-log python config-settings global-option install-option prefix root cache-dir report keyring-provider"
 
-var cc = &profile{starts: "-wrapper -B -fplugin -specs --specs -fuse-ld -Xlinker -Wl, -x @ -dumpdir -fdump", wshort: "o", exact: "-run"}
+var cc = &profile{single: true, starts: "-wrapper -B -fplugin -specs --specs -fuse-ld -Xlinker -Wl, -x @ -dumpdir -fdump", wshort: "o", exact: "-run"}
 
 var gitRead = &profile{exact: "--output", long: "output ext-diff textconv exec upload-pack"}
 

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"regexp"
 	"strings"
 
 	"github.com/execkit/execkit/core/command"
@@ -58,7 +59,7 @@ var moreProfiles = map[string]*profile{
 	"flake8": {long: "output-file config append-config tee install-hook enable-extensions"}, "pylint": {long: "load-plugins init-hook rcfile output generate-rcfile"}, "pyright": {short: "p", long: "project pythonpath venvpath createstub"}, "bandit": {short: "oc", long: "output configfile ini"},
 	"jest": {longFine: "coverage", short: "uc", long: "globalSetup globalTeardown setupFiles setupFilesAfterEnv testEnvironment testRunner runner reporters transform config rootDir resolver updateSnapshot outputFile coverageDirectory moduleLoader", starts: "--global --setup"}, "mocha": {short: "rR", long: "node-option import require reporter config package opts file ui extension loader"},
 	"phpunit": {short: "c", long: "bootstrap configuration log-junit coverage-html coverage-clover include-path loader printer extension prepend"}, "rspec": {short: "rIo", long: "require out default-path options"}, "shellcheck": {}, "hadolint": {}, "golangci-lint": {known: "run linters help version config", named: "custom fmt migrate", long: golangciFiles, subs: map[string]*profile{"*": {short: "c", starts: "--output.", long: "fix config out-format cpu-profile-path mem-profile-path trace-path"}}},
-	"mvn": {short: "fslgD", long: "file settings log-file global-settings toolchains"}, "gradle": {short: "bcIpgDPM", long: "init-script build-file settings-file project-dir gradle-user-home include-build project-cache-dir"}, "ansible-inventory": {short: "i", long: "inventory output playbook-dir vault-password-file vault-id"},
+	"mvn": {fine: regexp.MustCompile(`^-D(test|it\.test|skipTests|skipITs|maven\.test\.skip|maven\.javadoc\.skip|checkstyle\.skip|failIfNoTests|includes|excludes)(=[\w.#,*!+:-]*)?$`), short: "fslgD", long: "file settings log-file global-settings toolchains"}, "gradle": {short: "bcIpgDPM", long: "init-script build-file settings-file project-dir gradle-user-home include-build project-cache-dir"}, "ansible-inventory": {short: "i", long: "inventory output playbook-dir vault-password-file vault-id"},
 	// Services and clouds.
 	"gcloud": cloud, "az": cloud, "gsutil": {named: "rm mv cp rsync rb mb acl iam setmeta defacl lifecycle", known: "ls du cat stat version"}, "gh": {reads: ghReads, named: "api alias extension ext auth secret ssh-key gpg-key codespace cs run workflow gist repo release config cache variable ruleset browse copilot", known: "pr issue status search label org version help", subs: map[string]*profile{"*": {short: "w", long: "web", exact: "create new co clone merge close delete edit reopen checkout review comment ready lock unlock transfer develop pin unpin update-branch revert"}}},
 	"vault":  {long: "address agent-address ca-cert ca-path", starts: "-address -agent-address -ca-", known: "read list status version kv", named: "write delete token auth secrets policy operator lease login agent server ssh unwrap plugin", subs: map[string]*profile{"*": {starts: "-address -agent-address -ca- -output-", exact: "put delete destroy patch undelete rollback"}}},

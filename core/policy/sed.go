@@ -1,18 +1,25 @@
 package policy
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/execkit/execkit/core/command"
 )
 
 // sedArgs admits static scripts of commands that neither write nor execute.
-func sedArgs(_ *check, words []command.Word, granted int) string {
+func sedArgs(c *check, words []command.Word, granted int) string {
+	words = slices.Clone(words)
+	for i, w := range words {
+		if text, ok := c.withDigits(w); ok && !w.Static {
+			words[i] = command.Word{Static: true, Value: text, Span: w.Span} // sed -n "${n}p"
+		}
+	}
 	script, seen := "", false
 	for i := 1; i < len(words); i++ {
 		w := words[i]
 		if !w.Static {
-			if seen && (safePrefix(w)) {
+			if seen && (safePrefix(w) || c.noOption(w)) {
 				continue
 			}
 			if i == 1 || !seen {

@@ -27,6 +27,11 @@ const (
 	holdsInt varKind = 1 << iota
 	holdsText
 	holdsList
+	// mayDash: a value may begin with a dash, or with nothing that is known.
+	mayDash
+	// mayDevice: a value may name something in /dev, where bash connects to the network.
+	mayDevice
+	holdsAnything = holdsText | mayDash | mayDevice
 )
 
 // NewSession starts with a shell that nothing has changed.
@@ -76,6 +81,7 @@ func (s *Session) poison(why string) {
 
 func (s *Session) observe(sc *command.Script, text string) {
 	c := newCheck(s.p, s, sc, text)
+	c.gather()
 	if len(sc.Issues()) > 0 {
 		s.poison("an earlier command holds " + sc.Issues()[0].Reason)
 	}
@@ -85,7 +91,7 @@ func (s *Session) observe(sc *command.Script, text string) {
 	for i := range sc.Commands() {
 		cmd := &sc.Commands()[i]
 		for _, a := range cmd.Assigns {
-			s.assign(a)
+			s.assign(a, c)
 			if why := s.p.assignReason(a.Name, a.Declared); why != "" && len(cmd.Words) == 0 || why != "" && a.Declared {
 				s.poison("an earlier command assigned " + a.Name + ": " + why)
 			}
@@ -108,22 +114,19 @@ func (s *Session) observe(sc *command.Script, text string) {
 		}
 	}
 	for _, n := range sc.ArithSets() {
-		s.vars[n] |= holdsInt
+		s.vars[n] |= holdsInt | mayDash
 	}
 }
 
-func (s *Session) assign(a command.Assign) {
+// assign notes an assignment; c knows what the substitutions in it print.
+func (s *Session) assign(a command.Assign, c *check) {
 	if a.Array {
 		s.vars[a.Name] |= holdsList
 	}
 	if a.Naked {
 		return
 	}
-	if a.Int && !a.Append {
-		s.vars[a.Name] |= holdsInt
-	} else {
-		s.vars[a.Name] |= holdsText
-	}
+	s.vars[a.Name] |= c.kindOf(a)
 	if a.Value.Static && !a.Append {
 		s.values[a.Name] = a.Value.Value
 	} else {
@@ -134,7 +137,7 @@ func (s *Session) assign(a command.Assign) {
 // fills notes what a builtin stores in variables.
 func (s *Session) fills(words []command.Word) {
 	for _, n := range targets(words) {
-		s.vars[n] |= holdsText
+		s.vars[n] |= holdsAnything
 	}
 	for _, n := range arrays(words) {
 		s.vars[n] |= holdsList
@@ -167,6 +170,9 @@ func targets(words []command.Word) []string {
 			if w.Static && plainName(w.Value) {
 				names = append(names, w.Value)
 			}
+		}
+		if words[0].Value == "read" {
+			names = append(names, "REPLY") // where it is given no name
 		}
 	}
 	return names

@@ -14,6 +14,8 @@ const tarValues = "bCfFgHIKLNTVX"
 type tarReader struct {
 	mode  byte
 	files []command.Word
+	// prints is set where the cluster that says to extract also says to write to the output: -xOf.
+	prints bool
 }
 
 // tarArgs: listing reads; every other mode writes, and only where the entry names it or the archive is granted.
@@ -53,6 +55,9 @@ func (r *tarReader) writes(c *check) string {
 	case 0:
 		return ""
 	case 'x':
+		if r.prints {
+			return ""
+		}
 		return "extracting writes files"
 	}
 	if len(r.files) == 0 {
@@ -104,6 +109,11 @@ func (r *tarReader) letter(l byte, own bool) string {
 	return ""
 }
 
+// printing looks at the letters of a cluster that are no value: a later -x could not take the -O back.
+func (r *tarReader) printing(letters string) {
+	r.prints = r.prints || strings.ContainsRune(letters, 'x') && strings.ContainsRune(letters, 'O') && !strings.ContainsAny(letters[:len(letters)-1], tarValues)
+}
+
 // cluster reads -tvf FILE.
 func (r *tarReader) cluster(words []command.Word, i int, own bool) string {
 	letters := words[i].Value[1:]
@@ -111,6 +121,7 @@ func (r *tarReader) cluster(words []command.Word, i int, own bool) string {
 		if why := r.letter(letters[k], own); why != "" {
 			return why
 		}
+		r.printing(letters[:k+1])
 		if strings.IndexByte(tarValues, letters[k]) < 0 {
 			continue
 		}
@@ -128,7 +139,8 @@ func (r *tarReader) cluster(words []command.Word, i int, own bool) string {
 // old reads tvf FILE, where the values follow in the order of their letters.
 func (r *tarReader) old(words []command.Word, own bool) string {
 	next := 2
-	for _, l := range []byte(words[1].Value) {
+	for k, l := range []byte(words[1].Value) {
+		r.printing(words[1].Value[:k+1])
 		if why := r.letter(l, own); why != "" {
 			return why
 		}
