@@ -18,11 +18,15 @@ func visible(text string) string { return errdefs.Visible(text) }
 // they turn up.
 func learnEnv(r *redact.Redactor, env map[string]string) {
 	for name, value := range env {
-		if shown := redactValue(r, name, value); shown != value {
+		if earnest := notSample.Replace(value); redactValue(r, name, earnest) != earnest {
 			r.Learn(value)
 		}
 	}
 }
+
+// notSample takes out what makes a value a sample. In texts samples are left alone, since manuals print them; a session's own
+// variable is meant to be used, and a newcomer tries it with the sample.
+var notSample = strings.NewReplacer("EXAMPLE", "Z7Q4XKM")
 
 // redactValue hides a variable's value by its name and content.
 func redactValue(r *redact.Redactor, name, value string) string {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log"
+	"strings"
 	"time"
 
 	execkit "github.com/execkit/execkit/core"
@@ -68,6 +69,9 @@ func fence(ctx context.Context) {
 	r, err := s.Exec(ctx, leak, execkit.ExecOptions{})
 	if err != nil {
 		log.Fatal(err)
+	}
+	if strings.Contains(r.Stdout, secret) {
+		log.Fatal("the secret came out")
 	}
 	show("a secret does not come out", leak, r)
 }
