@@ -29,9 +29,9 @@ func fileError(path string, err error) error {
 	e := errdefs.New(errdefs.InvalidArgument, "%s: %v", errdefs.Quote(path), err).WithDetail("field", "path").WithCause(err)
 	switch {
 	case errors.Is(err, unix.ENOENT):
-		return e.WithHint("there is no such file")
+		return e.WithHint("file.list shows what a directory has")
 	case errors.Is(err, unix.EACCES) || errors.Is(err, unix.EPERM):
-		return e.WithHint("this process may not")
+		return e.WithHint("the user that execkit runs as has no right to it")
 	case errors.Is(err, unix.ELOOP):
 		return e.WithHint("the path leads through /proc, or its links go in a circle")
 	}

@@ -43,7 +43,7 @@ func farError(path string, err error) error {
 	e := errdefs.New(errdefs.InvalidArgument, "%s: %v", errdefs.Quote(path), err).WithDetail("field", "path").WithCause(err)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return e.WithHint("there is no such file")
+		return e.WithHint("file.list shows what a directory has")
 	case errors.Is(err, files.ErrChanged):
 		return e.WithHint("something moved or replaced it meanwhile; try again")
 	}

@@ -42,7 +42,7 @@ func openFile(path string, flags int) (file, error) {
 	// A link planted at the path would send the record, or an overwritten head, somewhere else.
 	f, err := os.OpenFile(path, flags|unix.O_NOFOLLOW|unix.O_CLOEXEC|unix.O_NONBLOCK, 0o600)
 	if err != nil {
-		return nil, openError(path, err)
+		return nil, openError(path, err, flags)
 	}
 	info, err := f.Stat()
 	if err == nil && !info.Mode().IsRegular() {
@@ -61,9 +61,13 @@ func openFile(path string, flags int) (file, error) {
 	return &osFile{f, uint64(stat.Dev), stat.Ino}, nil
 }
 
-func openError(path string, err error) error {
+func openError(path string, err error, flags int) error {
 	hint := "give a path in a directory that exists and may be written to"
 	switch {
+	case flags&os.O_CREATE == 0 && errors.Is(err, syscall.ENOENT):
+		hint = "give the path of a log that a session wrote"
+	case flags&os.O_CREATE == 0 && errors.Is(err, syscall.EACCES):
+		hint = "its mode is 0600; read it as the user who wrote it"
 	case errors.Is(err, syscall.ELOOP):
 		hint = "it is a symbolic link; give the path of the file itself"
 	case errors.Is(err, syscall.EISDIR):

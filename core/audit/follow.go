@@ -71,11 +71,11 @@ func (f *Follower) open() (bool, error) {
 		return false, nil
 	}
 	if err != nil {
-		return false, openError(name, err)
+		return false, openError(name, err, os.O_RDONLY)
 	}
 	if info, err := file.Stat(); err == nil && !info.Mode().IsRegular() {
 		_ = file.Close()
-		return false, openError(name, errors.New("it is not a regular file"))
+		return false, openError(name, errors.New("it is not a regular file"), os.O_RDONLY)
 	}
 	f.file, f.rest = file, nil
 	f.chain.nextFile(name)

@@ -65,7 +65,7 @@ func scan(files []string, size int64, each func(text []byte, l *line) bool) (*ch
 			limit = size
 		}
 		if err := c.readFile(file, limit); err != nil {
-			return c, openError(file, err)
+			return c, openError(file, err, os.O_RDONLY)
 		}
 	}
 	c.settle()
@@ -90,7 +90,7 @@ func still(path string, fn func(files []string, size int64) error) error {
 		last := files[len(files)-1]
 		f, err := os.OpenFile(last, os.O_RDONLY|unix.O_NONBLOCK, 0)
 		if err != nil {
-			return openError(last, err)
+			return openError(last, err, os.O_RDONLY)
 		}
 		info, err := f.Stat()
 		if err == nil && !info.Mode().IsRegular() {
