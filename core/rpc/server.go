@@ -8,7 +8,6 @@ import (
 	"sort"
 	"sync"
 	"time"
-	"unicode/utf8"
 
 	execkit "github.com/execkit/execkit/core"
 	"github.com/execkit/execkit/core/errdefs"
@@ -16,10 +15,6 @@ import (
 	"github.com/execkit/execkit/core/transport/all"
 	"github.com/execkit/execkit/core/wire"
 )
-
-// maxRequestBytes bounds one request: large enough for any command or policy, small enough that a caller's bug cannot
-// take the host's memory (decoding needs about 2.5 times the size).
-const maxRequestBytes = 64 << 20
 
 // A Server answers the methods of the JSON API.
 type Server struct {
@@ -29,6 +24,7 @@ type Server struct {
 
 	mu       sync.Mutex
 	sessions map[string]*execkit.Session
+	ended    endedIDs
 	running  map[string]*execkit.Running
 	openings map[string]*execkit.Opening[any] // those that have asked something
 	closed   bool
@@ -87,7 +83,7 @@ func NewServer() *Server {
 func method[Request any](fn func(context.Context, *Request) (any, error)) handler {
 	return func(ctx context.Context, params []byte) (any, error) {
 		req := new(Request)
-		if err := wire.Decode(params, req); err != nil {
+		if err := wire.DecodeRequest(params, req); err != nil {
 			return nil, err
 		}
 		return fn(ctx, req)
@@ -121,11 +117,11 @@ func (s *Server) CallSoon(ctx context.Context, name string, params []byte, withi
 	}
 	var await func() (*wire.ExecResult, error)
 	reply = enclosed(name, func() (result any, err error) {
-		if err := checkRequest(params); err != nil {
+		if err := checkRequest(name, params); err != nil {
 			return nil, err
 		}
 		req := new(wire.Exec)
-		if err := wire.Decode(params, req); err != nil {
+		if err := wire.DecodeRequest(params, req); err != nil {
 			return nil, err
 		}
 		session, o, err := s.execOptions(req)
@@ -159,32 +155,18 @@ func enclosed(name string, fn func() (any, error)) (reply []byte) {
 
 // Do runs one method and returns its result value; Go callers such as the MCP server use it to avoid a second encoding.
 func (s *Server) Do(ctx context.Context, name string, params []byte) (any, error) {
-	if err := checkRequest(params); err != nil {
+	if err := checkRequest(name, params); err != nil {
 		return nil, err
 	}
 	h, ok := s.methods[name]
 	if !ok {
-		e := errdefs.New(errdefs.InvalidArgument, "unknown method %s", errdefs.Quote(name))
+		e := errdefs.New(errdefs.InvalidArgument, "unknown method %s", errdefs.Quote(name)).WithHint("capabilities.get lists the methods")
 		if near := wire.Nearest(name, s.Methods()); near != "" {
 			e.WithHint("did you mean %q?", near)
 		}
 		return nil, e
 	}
 	return h(ctx, params)
-}
-
-// checkRequest refuses what must not reach a decoder.
-func checkRequest(params []byte) error {
-	if len(params) > maxRequestBytes {
-		return errdefs.New(errdefs.LimitExceeded, "the request has %d bytes; at most %d are accepted", len(params), maxRequestBytes).
-			WithHint("write large data to a file on the target and refer to it")
-	}
-	// A decoder would turn a stray byte into U+FFFD, and a command other than the caller's would run.
-	if !utf8.Valid(params) {
-		return errdefs.New(errdefs.InvalidArgument, "the request is not valid UTF-8").
-			WithHint("send bytes that are not text as base64 (stdin_b64)")
-	}
-	return nil
 }
 
 func success(result any) []byte {

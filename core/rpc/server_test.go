@@ -43,7 +43,7 @@ func TestSession(t *testing.T) {
 	if e := call(t, s, "session.destroy", `{"session_id":"`+id+`"}`); !e.OK {
 		t.Fatalf("%+v", e)
 	}
-	if e := call(t, s, "session.exec", `{"session_id":"`+id+`","command":"true"}`); e.Error.Code != "session_not_found" {
+	if e := call(t, s, "session.exec", `{"session_id":"`+id+`","command":"true"}`); e.Error.Code != "session_closed" || e.Error.Session != "closed" {
 		t.Fatalf("%+v", e)
 	}
 }
@@ -126,6 +126,24 @@ func TestBadRequests(t *testing.T) {
 		{"session.create", `{"timeout_ms":-1}`, "invalid_argument", "timeout_ms"},
 		{"session.create", `{"cwd":"/nonexistent"}`, "invalid_argument", "directory"},
 		{"session.create", `{"budget":{"max_chars":-1}}`, "invalid_argument", "max_chars"},
+		{"session.create", `{"budget":{"max_token":1}}`, "invalid_argument", `did you mean "max_tokens"`},
+		{"session.create", `{"budget":{"keep":{"lines":1}}}`, "invalid_argument", `"budget.keep.lines"known fields: mode, n, head, tail`},
+		{"session.create", `{"policy":"ls"}`, "invalid_argument", "policy: an object is needed, not string"},
+		{"session.create", `{"timeout_ms":1500.5}`, "invalid_argument", "a whole number of at most 18 digits, not 1500.5"},
+		{"session.create", `{"timeout_ms":1e30}`, "invalid_argument", "not 1e30"},
+		{"session.exec", `{"session_id":"x"}`, "invalid_argument", `"command" is missing`},
+		{"session.exec", `{"session_id":"x","command":null}`, "invalid_argument", `"command" is missing`},
+		{"session.exec", `{"command":"true"}`, "invalid_argument", `"session_id" is missing`},
+		{"exec.start", `{"session_id":"x"}`, "invalid_argument", `"command" is missing`},
+		{"redact.text", `{}`, "invalid_argument", `"text" is missing`},
+		{"output.read", `{}`, "invalid_argument", `"output_id" is missing`},
+		{"policy.check", `{"policy":null}`, "invalid_argument", `"command" is missing`},
+		{"session.exec", `{"session_id":"x","command":"rm \\udcff"}`, "session_not_found", "session.create"},
+		{"session.exec", `{"session_id":"x","command":"rm \udcff"}`, "invalid_argument", `\udcff`},
+		{"session.exec", `{"session_id":"x","command":"rm \ud83d\\ude00"}`, "invalid_argument", `\ud83d`},
+		{"session.exec", `{"session_id":"x","command":"rm \ud83d\ude00 \\\ude00"}`, "invalid_argument", `\ude00`},
+		{"session.exec", `{"session_id":"x","command":"rm \ud83d\ude00 \u00e9"}`, "session_not_found", "session.create"},
+		{"no.such.method", `{}`, "invalid_argument", "capabilities.get"},
 	} {
 		e := call(t, s, tt.method, tt.params)
 		if e.OK || e.Error.Code != tt.code || !strings.Contains(e.Error.Message+e.Error.Hint, tt.says) {

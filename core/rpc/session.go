@@ -253,9 +253,25 @@ func (s *Server) session(id string) (*execkit.Session, error) {
 	if session, ok := s.sessions[id]; ok {
 		return session, nil
 	}
+	if s.ended.has(id) {
+		return nil, errdefs.New(errdefs.SessionClosed, "session %s is closed", id).WithHint("session.create opens another").WithSession(errdefs.Closed)
+	}
 	return nil, errdefs.New(errdefs.SessionNotFound, "no session %s", quoteID(id)).
 		WithHint("session.list shows the open ones; session.create opens one").WithSession(errdefs.Closed)
 }
+
+// endedIDs are the last sessions that were closed, so that who goes on using one is told so. The zero value is empty.
+type endedIDs struct {
+	ids  [1024]string
+	next int
+}
+
+func (e *endedIDs) add(id string) {
+	e.ids[e.next%len(e.ids)] = id
+	e.next++
+}
+
+func (e *endedIDs) has(id string) bool { return id != "" && slices.Contains(e.ids[:], id) }
 
 func (s *Server) sessionExec(ctx context.Context, r *wire.Exec) (any, error) {
 	return s.Exec(ctx, r, nil)
@@ -349,6 +365,7 @@ func (s *Server) sessionDestroy(_ context.Context, r *wire.SessionRef) (any, err
 	}
 	s.mu.Lock()
 	delete(s.sessions, r.SessionID)
+	s.ended.add(r.SessionID)
 	s.mu.Unlock()
 	ended, err := session.End()
 	s.observer.flush()

@@ -25,7 +25,7 @@ func Decode(data []byte, dst any) error {
 	dec := json.NewDecoder(bytes.NewReader(data))
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(dst); err != nil {
-		return decodeError(err, dst)
+		return decodeError(err, data, dst)
 	}
 	if _, err := dec.Token(); err != io.EOF {
 		return errdefs.New(errdefs.InvalidArgument, "the request holds more than one JSON value")
@@ -33,22 +33,41 @@ func Decode(data []byte, dst any) error {
 	return nil
 }
 
-func decodeError(err error, dst any) error {
+// DecodeRequest is Decode for the params of a method, which also have to hold every text that the method needs: a field of
+// the type string without omitempty. A command that was left out must not pass for an empty one.
+func DecodeRequest(data []byte, dst any) error {
+	if err := Decode(data, dst); err != nil {
+		return err
+	}
+	if name := missingText(data, dst); name != "" {
+		return errdefs.New(errdefs.InvalidArgument, "the field %q is missing", name).WithHint("give it as a string").WithDetail("field", name)
+	}
+	return nil
+}
+
+func decodeError(err error, data []byte, dst any) error {
 	const unknown = "json: unknown field "
 	msg := err.Error()
 	if name, ok := strings.CutPrefix(msg, unknown); ok {
-		name = strings.Trim(name, `"`)
-		e := errdefs.New(errdefs.InvalidArgument, "unknown field %s", errdefs.Quote(name)).WithDetail("field", name)
-		if near := Nearest(name, FieldNames(dst)); near != "" {
+		path, known := unknownField(data, reflect.TypeOf(dst))
+		if path == "" { // in a value with a decoder of its own
+			path, known = strings.Trim(name, `"`), FieldNames(dst)
+		}
+		e := errdefs.New(errdefs.InvalidArgument, "unknown field %s", errdefs.Quote(path)).WithDetail("field", path)
+		if near := Nearest(path[strings.LastIndexByte(path, '.')+1:], known); near != "" {
 			e.WithHint("did you mean %q?", near)
 		} else {
-			e.WithHint("known fields: %s", strings.Join(FieldNames(dst), ", "))
+			e.WithHint("known fields: %s", strings.Join(known, ", "))
 		}
 		return e
 	}
 	var wrong *json.UnmarshalTypeError
 	if errors.As(err, &wrong) {
-		return errdefs.New(errdefs.InvalidArgument, "field %q must be %s, not %s", wrong.Field, jsonKind(wrong.Type), wrong.Value).
+		value := strings.TrimPrefix(wrong.Value, "number ")
+		if wrong.Field == "" {
+			return errdefs.New(errdefs.InvalidArgument, "%s is needed, not %s", jsonKind(wrong.Type), value)
+		}
+		return errdefs.New(errdefs.InvalidArgument, "field %q must be %s, not %s", wrong.Field, jsonKind(wrong.Type), value).
 			WithDetail("field", wrong.Field)
 	}
 	return errdefs.New(errdefs.InvalidArgument, "the request is not a valid JSON object: %s", errdefs.Quote(strings.TrimPrefix(msg, "json: ")))
@@ -69,8 +88,10 @@ func jsonKind(t reflect.Type) string {
 		return "an array"
 	case reflect.Map, reflect.Struct:
 		return "an object"
-	default:
+	case reflect.Float32, reflect.Float64:
 		return "a number"
+	default:
+		return "a whole number of at most 18 digits"
 	}
 }
 
@@ -83,10 +104,13 @@ func FieldNames(v any) []string {
 	if t.Kind() != reflect.Struct {
 		return nil
 	}
+	return fieldNames(t)
+}
+
+func fieldNames(t reflect.Type) []string {
 	var names []string
 	for i := range t.NumField() {
-		name, _, _ := strings.Cut(t.Field(i).Tag.Get("json"), ",")
-		if name != "" && name != "-" {
+		if name := jsonName(t.Field(i)); name != "" {
 			names = append(names, name)
 		}
 	}
