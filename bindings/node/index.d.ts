@@ -87,12 +87,16 @@ export interface PolicyFields {
   denyPatterns?: string[];
   /** What happens to known dangerous commands; `off` names rules to leave out. Default: `"ask"`. */
   intercept?: 'ask' | 'deny' | 'off' | { mode?: 'ask' | 'deny' | 'off'; off?: string[] };
-  /** The paths that may be written. */
+  /** The trees that redirections may write to, and the kernel's part lets a program write to. */
   write?: string[];
   /** Patterns of variables that a command may not set. */
   env?: { deny?: string[] };
+  /** Whether an interpreter or a terminal may be written to. Default: false. */
   interactive?: boolean;
+  /** The kernel's part of a fence: where it can be had, or not without it, or never. Default: `"auto"`. */
   enforce?: 'auto' | 'require' | 'off';
+  /** For the kernel's part; a list of TCP ports that may be connected to. Default: `"auto"`, open where a granted program needs it. */
+  network?: 'auto' | boolean | number[];
   /** Bounds of a command's text; beyond them it is denied. */
   limits?: { maxBytes?: number; maxDepth?: number; maxCommands?: number; maxWords?: number };
 }
@@ -331,14 +335,14 @@ export interface CreateOptions {
   budget?: Budget;
   /** The tamper-evident log in which everything is recorded: its path, or an object. */
   audit?: string | AuditOptions;
-  /** The first directory. Default: that of this process, on this machine. */
-  cwd?: string;
+  /** The first directory; a URL is one of `file:`. Default: that of this process, on this machine. */
+  cwd?: string | URL;
   /** Added to the environment; `null` removes a variable. */
   env?: Record<string, string | null>;
   /** Whether the session starts from the environment of this process. Default: true. */
   inheritEnv?: boolean;
   shell?: string;
-  /** The default deadline of a command. Default: 30,000; 0 for none. */
+  /** The default deadline of a command, in milliseconds. Default: 30,000; 0 for none. */
   timeoutMs?: number;
   /** After how long without a call and without a running command the session is closed. Default: never. */
   idleTimeoutMs?: number;
@@ -367,14 +371,14 @@ export interface CreateOptions {
 
 /** The options of {@link Session.stream}. */
 export interface StreamOptions {
-  /** The deadline of this command. Default: the session's; 0 for none. */
+  /** The deadline of this command, in milliseconds. Default: the session's; 0 for none. */
   timeoutMs?: number;
   /** What the command reads. Default: end of file at once. */
   stdin?: string | Uint8Array;
   /** Replaces the session's budget. */
   budget?: Budget;
-  /** The directory of this command only. */
-  cwd?: string;
+  /** The directory of this command only; a URL is one of `file:`. */
+  cwd?: string | URL;
   /** Variables of this command only; `null` removes one. */
   env?: Record<string, string | null>;
   /** Return both streams as base64 of the bytes as they came. */
@@ -792,6 +796,7 @@ export class Policy {
   readonly env?: PolicyFields['env'];
   readonly interactive?: boolean;
   readonly enforce?: PolicyFields['enforce'];
+  readonly network?: PolicyFields['network'];
   readonly limits?: PolicyFields['limits'];
 }
 
@@ -807,10 +812,10 @@ export function policyCheck(policy: Policy | PolicyFields | null | undefined, co
  * Checks an audit log from its first record. `head` is the path of the head file, or the head of an earlier report; `heads` a
  * file in which heads were published among other text, by a collector, syslog or a head command.
  */
-export function verifyAudit(path: string, options?: { head?: string | AuditHead; heads?: string; publicKey?: string; signal?: AbortSignal }): Promise<AuditReport>;
+export function verifyAudit(path: string | URL, options?: { head?: string | AuditHead; heads?: string; publicKey?: string; signal?: AbortSignal }): Promise<AuditReport>;
 
 /** Returns the records of an audit log that fit. */
-export function queryAudit(path: string, options?: AuditQuery): Promise<Array<Record<string, any> & { seq: number; kind: string; timeMs: number }>>;
+export function queryAudit(path: string | URL, options?: AuditQuery): Promise<Array<Record<string, any> & { seq: number; kind: string; timeMs: number }>>;
 
 /** Returns text with its secrets hidden. */
 export function redact(text: string, options?: boolean | RedactOptions): Promise<string>;

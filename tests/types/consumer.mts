@@ -18,7 +18,7 @@ async function open(kind: string): Promise<Session> {
     case 'object':
       return Session.create({ transport: { type: 'docker', container: 'web' }, docker: { user: '1000' } });
     default:
-      return Session.local({ policy: Policy.defaultDeny({ allow: ['ls'] }), onApproval: async (request: ApprovalRequest) => !request.severe });
+      return Session.local({ cwd: new URL('file:///tmp'), policy: Policy.defaultDeny({ allow: ['ls'], network: [443], interactive: true }), onApproval: async (request: ApprovalRequest) => !request.severe });
   }
 }
 
@@ -75,7 +75,7 @@ async function main(): Promise<void> {
   await live(session, AbortSignal.timeout(1000));
   await undo(session);
   const most: number = (await limits()).output.readBytes + (await capabilities()).methods.length;
-  const report: AuditReport = await verifyAudit('log', { head: { count: 1, hash: 'h' } });
+  const report: AuditReport = await verifyAudit(new URL('file:///log'), { head: { count: 1, hash: 'h' } });
   if (!report.ok) console.log(report.firstBad?.message, (await queryAudit('log', { last: true, limit: 1 }))[0]?.seq);
   const text: string = await redact('password=x', { labels: true });
   const version: number = execkit.abiVersion();

@@ -13,6 +13,7 @@ function abortError(signal) {
 
 /** Runs a method. `onLate` gets the result of a call that finished although it was aborted. */
 async function request(method, params, signal, onLate) {
+  if (signal !== undefined && signal !== null && !(signal instanceof EventTarget)) throw new TypeError('execkit: signal must be an AbortSignal');
   if (signal?.aborted) throw abortError(signal);
   const { token, reply: coming } = native.submit(method, params);
   const abort = () => native.cancel(token);

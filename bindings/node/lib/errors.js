@@ -36,8 +36,8 @@ for (const [code, name, parent] of TABLE) {
 /** A command run with `check: true` did not exit with 0; `result` holds what it came to. */
 class CommandFailed extends ExecKitError {
   constructor(result) {
-    const how = result.signal ? `was ended by ${result.signal}` : `exited with ${result.exitCode}`;
-    super({ message: `the command ${how}`, hint: result.encoding === 'utf-8' ? result.stderr.slice(-200) : '', outcome: 'ran', session: 'usable' });
+    const how = result.signal ? `was ended by ${result.signal}` : result.timedOut ? 'was stopped at its deadline' : `exited with ${result.exitCode}`;
+    super({ message: `the command ${how}`, hint: result.encoding === 'utf-8' ? result.stderr.slice(-200).trim() : '', outcome: 'ran', session: 'usable' });
     this.result = result;
   }
 }

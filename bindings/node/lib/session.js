@@ -51,6 +51,7 @@ function bytes(text, encoding) {
 
 function createParams({ signal, onApproval, onQuestion, ...options }) {
   const params = toSnake(options);
+  if (options.cwd !== undefined) params.cwd = pathOf(options.cwd);
   if (onQuestion) params.ask = true;
   // The library copied the environment when it was loaded; the program may have changed it since.
   params.host_env = Object.entries(process.env).map(([name, value]) => `${name}=${value}`);
@@ -65,6 +66,7 @@ function isHere(transport = 'local') {
 
 function execParams(id, command, { signal, check, onApproval, stdin, ...options }) {
   const params = { ...toSnake(options), session_id: id, command };
+  if (options.cwd !== undefined) params.cwd = pathOf(options.cwd);
   if (params.tty === true) params.tty = {}; // of the usual size
   if (params.tty === false) delete params.tty;
   if (isUint8Array(stdin)) params.stdin_b64 = Buffer.from(stdin.buffer, stdin.byteOffset, stdin.byteLength).toString('base64');
@@ -158,7 +160,7 @@ class Session {
   #onApproval;
   #onQuestion;
 
-  constructor(key, info, { onApproval, onQuestion }) {
+  constructor(key, info, { onApproval, onQuestion } = {}) {
     if (key !== KEY) throw new TypeError('execkit: use await Session.create(options)');
     this.info = info;
     this.id = info.sessionId;

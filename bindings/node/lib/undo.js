@@ -1,5 +1,6 @@
 'use strict';
 
+const { fileURLToPath } = require('node:url');
 const { isUint8Array } = require('node:util').types;
 const { request } = require('./call.js');
 const { toCamel, checkOptions } = require('./names.js');
@@ -8,8 +9,9 @@ function idOf(checkpoint) {
   return typeof checkpoint === 'string' ? checkpoint : checkpoint?.id;
 }
 
+/** A path as text. What is none goes on as it is, and is refused by its name. */
 function pathOf(path) {
-  return path === undefined || typeof path === 'string' ? path : path instanceof URL ? require('node:url').fileURLToPath(path) : String(path);
+  return path instanceof URL ? fileURLToPath(path) : path;
 }
 
 function contentOf(content) {

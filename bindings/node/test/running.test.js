@@ -6,7 +6,7 @@ const assert = require('node:assert/strict');
 const os = require('node:os');
 const { test } = require('node:test');
 const execkit = require('..');
-const { Session, Cancelled, InvalidArgument, SessionBusy, SessionNotFound, StdinNotAttached, Unavailable } = execkit;
+const { Session, Cancelled, InvalidArgument, SessionBusy, SessionClosed, StdinNotAttached, Unavailable } = execkit;
 
 const LONG = 120_000;
 
@@ -87,7 +87,7 @@ test('closing while a command runs, and use after it', async () => {
   assert.equal((await running.wait()).shellExited, true);
   assert.equal((await running.wait({ timeoutMs: 0 })).shellExited, true);
   for (const use of [() => s.exec('true'), () => s.start('true'), () => s.state(), () => s.jobs(), () => s.interrupt(), () => s.readFile('a'), () => s.checkpoint(), () => s.stream('true').next()]) {
-    await assert.rejects(use, SessionNotFound);
+    await assert.rejects(use, SessionClosed);
   }
 });
 
