@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import datetime
 import pathlib
+import signal
 
 import execkit
 
@@ -14,7 +16,7 @@ def approve(request: execkit.ApprovalRequest) -> bool | str:
 def sync() -> int:
     with execkit.create(on_question=lambda question: None if question.echo else question.text, policy=execkit.Policy.default_deny(allow=["ls"]), on_approval=approve) as session:
         try:
-            text: str = session.exec("ls", timeout=5, check=True).stdout
+            text: str = session.exec("ls", timeout=datetime.timedelta(seconds=5), cwd=pathlib.Path("/"), check=True).stdout
         except execkit.CommandFailed as e:
             text = e.result.stderr
         for event in session.stream("make"):
@@ -32,11 +34,13 @@ def sync() -> int:
         session.write_file(pathlib.Path("a"), b"", mode=0o600)
         most: int = execkit.limits().output.read_bytes + len(execkit.capabilities()["methods"])
         report: execkit.AuditReport = execkit.verify_audit("log")
-        return session.interrupt() + screen.rows + (result.exit_code or 0) + report.records + (0 if ended else 1) + len(text) + most
+        return session.interrupt(signal.SIGTERM) + screen.rows + (result.exit_code or 0) + report.records + (0 if ended else 1) + len(text) + most
 
 
 async def asynchronous() -> str:
-    async with await execkit.AsyncSession.docker("web", user="1000") as session:
+    late: execkit.AsyncSession = await execkit.AsyncSession.local()
+    await late.close()
+    async with execkit.AsyncSession.docker("web", user="1000") as session:
         async for event in session.stream("make"):
             print(event.type, event.bytes)
         async with await session.start("cat", stdin="open") as running:

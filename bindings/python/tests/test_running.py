@@ -226,9 +226,9 @@ def test_use_after_close(tmp_path):
         "jobs": None, "interrupt": None, "state": None, "checkpoint": None, "checkpoints": None, "list_files": None, "snapshot": None,
     }
     for name, argument in calls.items():
-        with pytest.raises(execkit.SessionNotFound) as e:
+        with pytest.raises(execkit.SessionClosed) as e:
             getattr(session, name)(*([] if argument is None else [argument]))
-        assert isinstance(e.value, LookupError) and e.value.session == "closed", name
+        assert isinstance(e.value, RuntimeError) and e.value.session == "closed", name
     assert session.closed and "closed" in repr(session)
 
 
@@ -326,9 +326,9 @@ def test_asyncio(tmp_path):
             assert await job.kill() >= 1 and (await job.wait(timeout=LONG)).stdout == "begun\nmore\n"
         await s.close()
         for call in (s.exec("true"), s.start("true"), s.state(), s.jobs(), s.interrupt(), s.read_file("a"), s.checkpoint()):
-            with pytest.raises(execkit.SessionNotFound):
+            with pytest.raises(execkit.SessionClosed):
                 await call
-        with pytest.raises(execkit.SessionNotFound):
+        with pytest.raises(execkit.SessionClosed):
             async for _ in s.stream("true"):
                 pass
 

@@ -70,7 +70,7 @@ def test_errors(session):
         session.exec("a\0b")
     session.close()
     session.close()
-    with pytest.raises(execkit.SessionNotFound):
+    with pytest.raises(execkit.SessionClosed):
         session.exec("true")
 
 

@@ -82,7 +82,18 @@ def _taken(pointer: int | None) -> bytes | None:
 
 
 def _encode(method: str, params: dict[str, Any]) -> tuple[bytes, bytes]:
-    return method.encode(), json.dumps(params).encode()
+    if not isinstance(method, str):
+        raise TypeError('method must be a string such as "version.get"')
+    return method.encode(), json.dumps(params, default=_plain, allow_nan=False).encode()
+
+
+def _plain(value: Any) -> str:
+    """Return what stands for a value that JSON has no form for."""
+    if isinstance(value, os.PathLike):
+        return os.fsdecode(value)
+    if isinstance(value, (bytes, bytearray, memoryview)):
+        raise TypeError(f"{type(value).__name__} cannot be sent here; give text as str (stdin and the content of a file may be bytes)")
+    raise TypeError(f"a value of type {type(value).__name__} cannot be sent; give str, int, float, bool, a list, a dict or None")
 
 
 def unwrap(envelope: dict[str, Any]) -> Any:

@@ -16,7 +16,8 @@ class Policy(dict):  # type: ignore[type-arg]
     def default_deny(cls, allow: Iterable[Any] = (), **more: Any) -> Policy:
         """Return a policy under which only these programs run, each a name ("ls"), a name with leading arguments
         ("systemctl status") or an object."""
-        return cls(default="deny", allow=list(allow), **more)
+        # A text would fall into its letters; the core refuses it by its name.
+        return cls(default="deny", allow=allow if isinstance(allow, str) else list(allow), **more)
 
     @classmethod
     def default_allow(cls, **more: Any) -> Policy:

@@ -34,11 +34,6 @@ OnQuestion = Callable[[Question], "str | None"]
 AsyncOnQuestion = Callable[[Question], "str | None | Awaitable[str | None]"]
 
 
-def refuse_async(on_question: Any) -> None:
-    if inspect.iscoroutinefunction(on_question):
-        raise TypeError("on_question is async; use AsyncSession, or give a function that is not")
-
-
 def _question(fields: dict[str, Any]) -> Question:
     texts: dict[str, Any] = {name: fields.get(name) or "" for name in ("question_id", "kind", "target", "text")}
     return Question(**texts, echo=fields.get("echo", False), expires=fields.get("expires_ms", 0) / 1000)

@@ -9,7 +9,7 @@ from typing import Any
 from . import _errors
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, repr=False)
 class ExecResult:
     """What one command came to. A non-zero exit and a timeout are results, not exceptions.
 
@@ -47,6 +47,12 @@ class ExecResult:
     stop_confirmed: bool | None = None
     reconnected: bool = False
 
+    def __repr__(self) -> str:
+        """Tell what is always there and what is not as usual, each cut to one line."""
+        said = {field.name: getattr(self, field.name) for field in dataclasses.fields(self) if field.name in _ALWAYS or getattr(self, field.name) != _USUAL.get(field.name, field.default)}
+        said = {name: value for name, value in said.items() if name not in _NEVER}
+        return f"ExecResult({', '.join(f'{name}={_cut(value)}' for name, value in said.items())})"
+
     @property
     def ok(self) -> bool:
         """Whether the command exited with 0."""
@@ -57,10 +63,12 @@ class ExecResult:
 
     @property
     def stdout_bytes(self) -> bytes:
+        """stdout as bytes, whatever the encoding."""
         return self._bytes(self.stdout)
 
     @property
     def stderr_bytes(self) -> bytes:
+        """stderr as bytes, whatever the encoding."""
         return self._bytes(self.stderr)
 
     def check(self) -> ExecResult:
@@ -76,8 +84,24 @@ class CommandFailed(_errors.Error):
     code = "command_failed"
 
     def __init__(self, result: ExecResult) -> None:
-        super().__init__(f"the command exited with {result.exit_code}", hint=result.stderr[-200:], outcome="ran")
+        how = f"was ended by {result.signal}" if result.signal else "was stopped at its deadline" if result.timed_out else f"exited with {result.exit_code}"
+        super().__init__(f"the command {how}", hint=result.stderr[-200:].strip() if result.encoding == "utf-8" else "", outcome="ran")
         self.result = result
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.result,)
+
+
+# What the repr of a result shows in any case, what it does not show when it is so, and what it never shows: the budget's
+# report of every stream and the decision on every command would drown the rest.
+_ALWAYS = {"exit_code", "stdout", "stderr", "duration_ms", "cwd"}
+_USUAL = {"encoding": "utf-8", "timed_out": False, "truncated": False, "shell_exited": False}
+_NEVER = {"command", "budget", "decision"}
+
+
+def _cut(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 200 else f"{text[:197]}..."
 
 
 _FIELDS = {field.name for field in dataclasses.fields(ExecResult)}

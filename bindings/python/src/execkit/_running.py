@@ -10,31 +10,12 @@ from typing import Any
 from . import _ffi
 from ._aio import acall
 from ._errors import Error, InvalidArgument
+from ._params import Seconds, Signal, content_param, given, milliseconds, signal_param
 from ._result import ExecResult, result_of
 from ._stream import AsyncStream, Stream
 from ._undo import Record, record
 
 _WAIT_MS = 30_000
-
-
-def given(**params: Any) -> dict[str, Any]:
-    return {name: value for name, value in params.items() if value is not None}
-
-
-def milliseconds(seconds: float | None) -> int | None:
-    return None if seconds is None else round(seconds * 1000)
-
-
-def tty_param(tty: Any) -> dict[str, int] | None:
-    """tty is True, (rows, cols) or {"rows": …, "cols": …}."""
-    if tty is None or tty is False:
-        return None
-    if tty is True:
-        return {"rows": 0, "cols": 0}
-    if isinstance(tty, tuple):
-        rows, cols = tty
-        return {"rows": rows, "cols": cols}
-    return dict(tty)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,13 +44,8 @@ def _screen(raw: dict[str, Any]) -> Screen:
     return Screen(**known)
 
 
-def _write_params(exec_id: str, data: str | bytes, to: str | None, secret: bool, timeout: float | None) -> dict[str, Any]:
-    params = given(exec_id=exec_id, to=to, secret=secret or None, timeout_ms=milliseconds(timeout))
-    if isinstance(data, str):
-        params["data"] = data
-    else:
-        params["data_b64"] = base64.b64encode(data).decode()
-    return params
+def _write_params(exec_id: str, data: str | bytes, to: str | None, secret: bool, timeout: Seconds | None) -> dict[str, Any]:
+    return {**given(exec_id=exec_id, to=to, secret=secret or None, timeout_ms=milliseconds(timeout)), **content_param("data", data)}
 
 
 def _settled(outcome: ExecResult | Error) -> ExecResult:
@@ -101,7 +77,7 @@ class Running:
         self._read = True
         return self._stream
 
-    def write(self, data: str | bytes, *, to: str | None = None, secret: bool = False, timeout: float | None = None) -> None:
+    def write(self, data: str | bytes, *, to: str | None = None, secret: bool = False, timeout: Seconds | None = None) -> None:
         """Give input to the command, and return when it is taken.
 
         Args:
@@ -119,9 +95,9 @@ class Running:
         """End the command's input."""
         _ffi.call("exec.close_stdin", {"exec_id": self.id})
 
-    def signal(self, name: str) -> int:
+    def signal(self, name: Signal) -> int:
         """Send a signal ("INT", "TERM") to every process of the command; return how many were reached."""
-        return int(_ffi.call("exec.signal", {"exec_id": self.id, "signal": name})["reached"])
+        return int(_ffi.call("exec.signal", {"exec_id": self.id, "signal": signal_param(name)})["reached"])
 
     def resize(self, rows: int, cols: int) -> None:
         """Change the size of the command's terminal."""
@@ -131,7 +107,7 @@ class Running:
         """Return what the command's terminal shows, with a picture of it if png."""
         return _screen(_ffi.call("exec.screen", {"exec_id": self.id, "format": "png" if png else "text"}))
 
-    def wait(self, timeout: float | None = None) -> ExecResult:
+    def wait(self, timeout: Seconds | None = None) -> ExecResult:
         """Wait for the end of the command and return its result; TimeoutError after timeout seconds."""
         if self._stream._outcome is not None:
             return _settled(self._stream._outcome)
@@ -172,28 +148,35 @@ class AsyncRunning:
         self.id = stream._id
 
     def events(self) -> AsyncStream:
+        """See Running.events."""
         self._read = True
         return self._stream
 
-    async def write(self, data: str | bytes, *, to: str | None = None, secret: bool = False, timeout: float | None = None) -> None:
+    async def write(self, data: str | bytes, *, to: str | None = None, secret: bool = False, timeout: Seconds | None = None) -> None:
+        """See Running.write."""
         await acall("exec.write", _write_params(self.id, data, to, secret, timeout))
 
     async def keys(self, *names: str) -> None:
+        """See Running.keys."""
         await acall("exec.write", {"exec_id": self.id, "keys": list(names)})
 
     async def close_stdin(self) -> None:
+        """See Running.close_stdin."""
         await acall("exec.close_stdin", {"exec_id": self.id})
 
-    async def signal(self, name: str) -> int:
-        return int((await acall("exec.signal", {"exec_id": self.id, "signal": name}))["reached"])
+    async def signal(self, name: Signal) -> int:
+        """See Running.signal."""
+        return int((await acall("exec.signal", {"exec_id": self.id, "signal": signal_param(name)}))["reached"])
 
     async def resize(self, rows: int, cols: int) -> None:
+        """See Running.resize."""
         await acall("exec.resize", {"exec_id": self.id, "rows": rows, "cols": cols})
 
     async def screen(self, *, png: bool = False) -> Screen:
+        """See Running.screen."""
         return _screen(await acall("exec.screen", {"exec_id": self.id, "format": "png" if png else "text"}))
 
-    async def wait(self, timeout: float | None = None) -> ExecResult:
+    async def wait(self, timeout: Seconds | None = None) -> ExecResult:
         """Wait for the end of the command and return its result; TimeoutError after timeout seconds.
 
         The command outlives a timeout. Cancelling the task stops it if its events were not asked for and no timeout
@@ -214,10 +197,12 @@ class AsyncRunning:
                 raise TimeoutError(f"the command still runs after {timeout} s")
 
     async def stop(self) -> None:
+        """See Running.stop."""
         with contextlib.suppress(InvalidArgument):
             await acall("exec.stop", {"exec_id": self.id})
 
     async def aclose(self) -> None:
+        """Stop the command if it runs, and wait until it has."""
         await self._stream.aclose()
 
     async def __aenter__(self) -> AsyncRunning:
@@ -263,11 +248,11 @@ class Job(_Job):
         """Return a part of the output: text, encoding, next_offset, bytes_total, eof and more."""
         return record(_ffi.call("job.output", given(job_id=self.job_id, stream=stream, offset=offset, limit=limit)))
 
-    def write(self, data: str | bytes, *, to: str | None = None, secret: bool = False, yield_after: float = 1.0) -> ExecResult:
+    def write(self, data: str | bytes, *, to: str | None = None, secret: bool = False, yield_after: Seconds = 1.0) -> ExecResult:
         """Give input to a command that exec left running; return what came until it ended, waited or the time was over."""
         return result_of(_ffi.call("exec.write", {**_write_params(self.job_id, data, to, secret, None), "yield_ms": milliseconds(yield_after)}))
 
-    def wait(self, timeout: float | None = None) -> ExecResult | None:
+    def wait(self, timeout: Seconds | None = None) -> ExecResult | None:
         """Wait for the end; return the result of a command, None for a background job. TimeoutError after timeout."""
         left = milliseconds(timeout)
         while True:
@@ -278,21 +263,24 @@ class Job(_Job):
             if left is not None and (left := left - step) <= 0:
                 raise TimeoutError(f"the job still runs after {timeout} s")
 
-    def kill(self, signal: str | None = None) -> int:
+    def kill(self, signal: Signal | None = None) -> int:
         """End the job with every process of it, or send them a signal; return how many were reached."""
-        return int(_ffi.call("job.kill", given(job_id=self.job_id, signal=signal))["reached"])
+        return int(_ffi.call("job.kill", given(job_id=self.job_id, signal=signal_param(signal)))["reached"])
 
 
 class AsyncJob(_Job):
     """The same as Job, with await."""
 
     async def output(self, stream: str = "stdout", *, offset: int = 0, limit: int | None = None) -> Record:
+        """See Job.output."""
         return record(await acall("job.output", given(job_id=self.job_id, stream=stream, offset=offset, limit=limit)))
 
-    async def write(self, data: str | bytes, *, to: str | None = None, secret: bool = False, yield_after: float = 1.0) -> ExecResult:
+    async def write(self, data: str | bytes, *, to: str | None = None, secret: bool = False, yield_after: Seconds = 1.0) -> ExecResult:
+        """See Job.write."""
         return result_of(await acall("exec.write", {**_write_params(self.job_id, data, to, secret, None), "yield_ms": milliseconds(yield_after)}))
 
-    async def wait(self, timeout: float | None = None) -> ExecResult | None:
+    async def wait(self, timeout: Seconds | None = None) -> ExecResult | None:
+        """See Job.wait."""
         left = milliseconds(timeout)
         while True:
             step = _WAIT_MS if left is None else min(left, _WAIT_MS)
@@ -302,5 +290,6 @@ class AsyncJob(_Job):
             if left is not None and (left := left - step) <= 0:
                 raise TimeoutError(f"the job still runs after {timeout} s")
 
-    async def kill(self, signal: str | None = None) -> int:
+    async def kill(self, signal: Signal | None = None) -> int:
+        """See Job.kill."""
         return int((await acall("job.kill", given(job_id=self.job_id, signal=signal)))["reached"])

@@ -5,29 +5,28 @@ from __future__ import annotations
 import atexit
 import base64
 import contextlib
-import inspect
 import os
 import warnings
 import weakref
+from collections.abc import Coroutine, Generator
 from typing import Any
 
 from . import _errors, _ffi
 from ._aio import acall
-from ._question import AsyncOnQuestion, OnQuestion, aopened, opened, refuse_async
+from ._params import Seconds, Signal, check_callback, content_param, given as _given, milliseconds as _milliseconds, signal_param, tty_param
+from ._question import AsyncOnQuestion, OnQuestion, aopened, opened
 from ._result import ExecResult, result_of
-from ._running import AsyncJob, AsyncRunning, Job, Running, job_fields, milliseconds as _milliseconds, tty_param
+from ._running import AsyncJob, AsyncRunning, Job, Running, job_fields
 from ._stream import AsyncOnApproval, AsyncStream, OnApproval, Stream, adrain, drain
 from ._undo import AsyncUndo, Record, StrPath, Undo, record
 
 
-def _given(**params: Any) -> dict[str, Any]:
-    return {name: value for name, value in params.items() if value is not None}
-
-
-def _create_params(transport: Any, timeout: float | None, on_question: Any, options: dict[str, Any]) -> dict[str, Any]:
-    if options.get("idle_timeout") is not None:
-        options["idle_timeout_ms"] = _milliseconds(options["idle_timeout"])
-    options.pop("idle_timeout", None)
+def _create_params(transport: Any, timeout: Seconds | None, on_question: Any, options: dict[str, Any]) -> dict[str, Any]:
+    if "timeout_ms" in options:
+        raise TypeError("timeout_ms is an option of the JSON API; give timeout, in seconds")
+    for name in ("idle_timeout", "approval_timeout"):
+        if (seconds := options.pop(name, None)) is not None:
+            options[f"{name}_ms"] = _milliseconds(seconds)
     params = _given(transport=transport, timeout_ms=_milliseconds(timeout), ask=True if on_question else None, **options)
     # The library copied the environment when it was loaded; the program may have changed it since.
     params.setdefault("host_env", [f"{name}={value}" for name, value in os.environ.items()])
@@ -85,22 +84,17 @@ def _split(options: dict[str, Any], names: tuple[str, ...]) -> tuple[dict[str, A
     return own, {name: value for name, value in options.items() if name not in names}
 
 
-def _exec_params(session_id: str, command: str, timeout: float | None, stdin: str | bytes | None, budget: Any, raw: bool, cwd: str | None, env: dict[str, str | None] | None, traceparent: str | None) -> dict[str, Any]:
-    params = _given(session_id=session_id, command=command, timeout_ms=_milliseconds(timeout), budget=budget, cwd=cwd, env=env, traceparent=traceparent)
-    if isinstance(stdin, bytes):
-        params["stdin_b64"] = base64.b64encode(stdin).decode()
-    elif stdin == "open":  # as text; exec.start would keep the input open
+def _exec_params(session_id: str, command: str, timeout: Seconds | None, stdin: str | bytes | None, budget: Any, raw: bool, cwd: StrPath | None, env: dict[str, str | None] | None, traceparent: str | None) -> dict[str, Any]:
+    # The command is there in any case: one that is None must not pass for one that was left out.
+    params = _given(session_id=session_id, timeout_ms=_milliseconds(timeout), budget=budget, cwd=cwd, env=env, traceparent=traceparent)
+    params["command"] = command
+    if stdin == "open":  # as text; exec.start would keep the input open
         params["stdin_b64"] = base64.b64encode(b"open").decode()
     elif stdin is not None:
-        params["stdin"] = stdin
+        params.update(content_param("stdin", stdin))
     if raw:
         params["raw"] = True
     return params
-
-
-def _refuse_async(on_approval: Any) -> None:
-    if inspect.iscoroutinefunction(on_approval):
-        raise TypeError("on_approval is async; use AsyncSession, or give a function that is not")
 
 
 _open: weakref.WeakSet[_Common] = weakref.WeakSet()
@@ -131,6 +125,9 @@ class _Common:
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.info['target']} {'closed' if self.closed else 'open'}>"
 
+    def __reduce__(self) -> Any:
+        raise TypeError(f"{type(self).__name__} cannot be copied or pickled, since its shell belongs to this process; snapshot() saves its state")
+
     def __del__(self) -> None:
         if not getattr(self, "closed", True):
             warnings.warn(f"unclosed {self!r}", ResourceWarning, source=self)
@@ -140,12 +137,12 @@ class Session(Undo, _Common):
     """A live shell with state. Use it as a context manager, or close it."""
 
     @classmethod
-    def create(cls, *, transport: Any = "local", timeout: float | None = None, on_approval: OnApproval | None = None, on_question: OnQuestion | None = None, **options: Any) -> Session:
+    def create(cls, *, transport: Any = "local", timeout: Seconds | None = None, on_approval: OnApproval | None = None, on_question: OnQuestion | None = None, **options: Any) -> Session:
         """Open a session.
 
         Args:
             transport: a target URL such as "local", or the object it stands for.
-            timeout: the default deadline of a command in seconds; 30 when None, 0 for none.
+            timeout: the default deadline of a command in seconds (or a timedelta); 30 when None, 0 for none.
             on_approval: called with an ApprovalRequest when a person has to decide: True lets the command run, False
                 blocks it, and a string is an edited command that runs instead, after it was judged again. An exception
                 blocks. Without it such a command raises ApprovalRequired.
@@ -154,10 +151,11 @@ class Session(Undo, _Common):
                 or when it raises, what cannot be answered raises Unauthenticated (HostKeyUnknown of a host key).
             options: cwd, env, inherit_env, shell, on_exit, budget, label and the other fields of session.create; among
                 them quotas, what its commands may use in all (cpu_ms, memory_bytes, processes, file_bytes, output_bytes,
-                commands, wall_ms), and idle_timeout, the seconds without a call after which the session is closed.
+                commands, wall_ms), idle_timeout, the seconds without a call after which the session is closed, and
+                approval_timeout, the seconds that a person has to answer (600). A path may be a pathlib.Path.
         """
-        _refuse_async(on_approval)
-        refuse_async(on_question)
+        check_callback("on_approval", on_approval, may_be_async=False)
+        check_callback("on_question", on_question, may_be_async=False)
         return cls(opened("session.create", _create_params(transport, timeout, on_question, options), on_question), on_approval, on_question)
 
     @classmethod
@@ -206,11 +204,11 @@ class Session(Undo, _Common):
         """
         return cls.create(**_sandbox_options(options))
 
-    def exec(self, command: str, *, timeout: float | None = None, stdin: str | bytes | None = None, budget: dict[str, Any] | None = None, check: bool = False, raw: bool = False, cwd: str | None = None, env: dict[str, str | None] | None = None, traceparent: str | None = None, on_approval: OnApproval | None = None, yield_after: float | None = None, stdin_open: bool = False, tty: Any = None) -> ExecResult:
+    def exec(self, command: str, *, timeout: Seconds | None = None, stdin: str | bytes | None = None, budget: dict[str, Any] | None = None, check: bool = False, raw: bool = False, cwd: StrPath | None = None, env: dict[str, str | None] | None = None, traceparent: str | None = None, on_approval: OnApproval | None = None, yield_after: Seconds | None = None, stdin_open: bool = False, tty: Any = None) -> ExecResult:
         """Run a command to its end.
 
         Args:
-            timeout: the deadline in seconds; the session's when None, 0 for none.
+            timeout: the deadline in seconds (or a timedelta); the session's when None, 0 for none.
             stdin: what the command reads; end of file at once when None.
             budget: replaces the session's budget: max_tokens, max_chars, max_lines, keep, grep, compress, stream.
             check: raise CommandFailed if the exit code is not 0.
@@ -231,14 +229,14 @@ class Session(Undo, _Common):
             result = result_of(_ffi.call("session.exec", params))
         return result.check() if check else result
 
-    def stream(self, command: str, *, timeout: float | None = None, stdin: str | bytes | None = None, budget: dict[str, Any] | None = None, raw: bool = False, cwd: str | None = None, env: dict[str, str | None] | None = None, traceparent: str | None = None, on_approval: OnApproval | None = None) -> Stream:
+    def stream(self, command: str, *, timeout: Seconds | None = None, stdin: str | bytes | None = None, budget: dict[str, Any] | None = None, raw: bool = False, cwd: StrPath | None = None, env: dict[str, str | None] | None = None, traceparent: str | None = None, on_approval: OnApproval | None = None) -> Stream:
         """Start a command and iterate over its events; the last one is finished, with the result.
 
         Closing or dropping the iterator stops the command. A command that does not run, or is stopped, raises.
         """
         return self._stream(_exec_params(self.id, command, timeout, stdin, budget, raw, cwd, env, traceparent), on_approval)
 
-    def start(self, command: str, *, timeout: float | None = None, stdin: str | bytes | None = None, tty: Any = None, budget: dict[str, Any] | None = None, raw: bool = False, cwd: str | None = None, env: dict[str, str | None] | None = None, traceparent: str | None = None, on_approval: OnApproval | None = None) -> Running:
+    def start(self, command: str, *, timeout: Seconds | None = None, stdin: str | bytes | None = None, tty: Any = None, budget: dict[str, Any] | None = None, raw: bool = False, cwd: StrPath | None = None, env: dict[str, str | None] | None = None, traceparent: str | None = None, on_approval: OnApproval | None = None) -> Running:
         """Start a command and return at once. See stream() for what is raised.
 
         Args:
@@ -254,16 +252,16 @@ class Session(Undo, _Common):
         """Return the session's quotas by name, each with its limit and, where it is counted, what is used."""
         return record(_ffi.call("limits.get", {"session_id": self.id}).get("quotas") or {})
 
-    def interrupt(self, signal: str = "INT") -> int:
+    def interrupt(self, signal: Signal = "INT") -> int:
         """Send a signal to every process of the command that runs; return how many were reached. Call it from another thread."""
-        return int(_ffi.call("session.interrupt", {"session_id": self.id, "signal": signal})["reached"])
+        return int(_ffi.call("session.interrupt", {"session_id": self.id, "signal": signal_param(signal)})["reached"])
 
     def jobs(self) -> list[Job]:
         """Return the session's jobs: commands that go on, and what commands left in the background."""
         return [Job(**job_fields(raw)) for raw in _ffi.call("job.list", {"session_id": self.id})["jobs"]]
 
     def _stream(self, params: dict[str, Any], on_approval: OnApproval | None) -> Stream:
-        _refuse_async(on_approval)
+        check_callback("on_approval", on_approval, may_be_async=False)
         drain(self._dropped)
         return Stream(params, on_approval or self._on_approval, self._dropped, self._on_question)
 
@@ -294,40 +292,77 @@ class Session(Undo, _Common):
         self.close()
 
 
+class Opening(Coroutine[Any, Any, "AsyncSession"]):
+    """What opens an AsyncSession: `s = await AsyncSession.create()`, or `async with AsyncSession.create() as s`."""
+
+    def __init__(self, coroutine: Coroutine[Any, Any, AsyncSession]) -> None:
+        self._coroutine = coroutine
+
+    def __await__(self) -> Generator[Any, Any, AsyncSession]:
+        return self._coroutine.__await__()
+
+    def send(self, value: Any) -> Any:
+        return self._coroutine.send(value)
+
+    def throw(self, *error: Any) -> Any:
+        return self._coroutine.throw(*error)
+
+    def close(self) -> None:
+        self._coroutine.close()
+
+    async def __aenter__(self) -> AsyncSession:
+        self._session = await self._coroutine
+        return self._session
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self._session.close()
+
+
 class AsyncSession(AsyncUndo, _Common):
-    """The same as Session, with await. Cancelling a task stops the command that it waits for."""
+    """The same as Session, with await. Cancelling a task stops the command that it waits for.
+
+    async with AsyncSession.create() as session:
+        result = await session.exec("cd /tmp && ls")
+    """
 
     @classmethod
-    async def create(cls, *, transport: Any = "local", timeout: float | None = None, on_approval: AsyncOnApproval | None = None, on_question: AsyncOnQuestion | None = None, **options: Any) -> AsyncSession:
+    def create(cls, *, transport: Any = "local", timeout: Seconds | None = None, on_approval: AsyncOnApproval | None = None, on_question: AsyncOnQuestion | None = None, **options: Any) -> Opening:
         """Open a session. The callbacks may be async; one that is not runs in a thread, so that the loop goes on."""
-        return cls(await aopened("session.create", _create_params(transport, timeout, on_question, options), on_question), on_approval, on_question)
+        check_callback("on_approval", on_approval, may_be_async=True)
+        check_callback("on_question", on_question, may_be_async=True)
+        return Opening(cls._opened("session.create", _create_params(transport, timeout, on_question, options), on_approval, on_question))
 
     @classmethod
-    async def local(cls, **options: Any) -> AsyncSession:
+    async def _opened(cls, method: str, params: dict[str, Any], on_approval: AsyncOnApproval | None, on_question: AsyncOnQuestion | None) -> AsyncSession:
+        return cls(await aopened(method, params, on_question), on_approval, on_question)
+
+    @classmethod
+    def local(cls, **options: Any) -> Opening:
         """Open a session on this machine."""
-        return await cls.create(transport="local", **options)
+        return cls.create(transport="local", **options)
 
     @classmethod
-    async def ssh(cls, host: str, **options: Any) -> AsyncSession:
+    def ssh(cls, host: str, **options: Any) -> Opening:
         """Open a session on an SSH server; see Session.ssh."""
-        return await cls.create(**_ssh_options(host, options))
+        return cls.create(**_ssh_options(host, options))
 
     @classmethod
-    async def docker(cls, container: str, **options: Any) -> AsyncSession:
+    def docker(cls, container: str, **options: Any) -> Opening:
         """Open a session in a running container; see Session.docker."""
-        return await cls.create(**_docker_options(container, options))
+        return cls.create(**_docker_options(container, options))
 
     @classmethod
-    async def k8s(cls, pod: str | None = None, **options: Any) -> AsyncSession:
+    def k8s(cls, pod: str | None = None, **options: Any) -> Opening:
         """Open a session in a pod; see Session.k8s."""
-        return await cls.create(**_k8s_options(pod, options))
+        return cls.create(**_k8s_options(pod, options))
 
     @classmethod
-    async def sandbox(cls, **options: Any) -> AsyncSession:
+    def sandbox(cls, **options: Any) -> Opening:
         """Open a session on this machine that the kernel confines; see Session.sandbox."""
-        return await cls.create(**_sandbox_options(options))
+        return cls.create(**_sandbox_options(options))
 
-    async def exec(self, command: str, *, timeout: float | None = None, stdin: str | bytes | None = None, budget: dict[str, Any] | None = None, check: bool = False, raw: bool = False, cwd: str | None = None, env: dict[str, str | None] | None = None, traceparent: str | None = None, on_approval: AsyncOnApproval | None = None, yield_after: float | None = None, stdin_open: bool = False, tty: Any = None) -> ExecResult:
+    async def exec(self, command: str, *, timeout: Seconds | None = None, stdin: str | bytes | None = None, budget: dict[str, Any] | None = None, check: bool = False, raw: bool = False, cwd: StrPath | None = None, env: dict[str, str | None] | None = None, traceparent: str | None = None, on_approval: AsyncOnApproval | None = None, yield_after: Seconds | None = None, stdin_open: bool = False, tty: Any = None) -> ExecResult:
+        """See Session.exec."""
         params = _exec_params(self.id, command, timeout, stdin, budget, raw, cwd, env, traceparent)
         params.update(_given(yield_ms=_milliseconds(yield_after), stdin_open=stdin_open or None, tty=tty_param(tty)))
         if yield_after is None and (on_approval or self._on_approval or self._on_question):
@@ -337,7 +372,7 @@ class AsyncSession(AsyncUndo, _Common):
             result = result_of(await acall("session.exec", params))
         return result.check() if check else result
 
-    def stream(self, command: str, *, timeout: float | None = None, stdin: str | bytes | None = None, budget: dict[str, Any] | None = None, raw: bool = False, cwd: str | None = None, env: dict[str, str | None] | None = None, traceparent: str | None = None, on_approval: AsyncOnApproval | None = None) -> AsyncStream:
+    def stream(self, command: str, *, timeout: Seconds | None = None, stdin: str | bytes | None = None, budget: dict[str, Any] | None = None, raw: bool = False, cwd: StrPath | None = None, env: dict[str, str | None] | None = None, traceparent: str | None = None, on_approval: AsyncOnApproval | None = None) -> AsyncStream:
         """Iterate over the events of a command, which starts with the first one that is asked for."""
         return self._stream(_exec_params(self.id, command, timeout, stdin, budget, raw, cwd, env, traceparent), on_approval)
 
@@ -348,7 +383,8 @@ class AsyncSession(AsyncUndo, _Common):
         """See Session.read_output."""
         return record(await acall("output.read", _given(output_id=output_id, offset=offset, line=line, limit=limit)))
 
-    async def start(self, command: str, *, timeout: float | None = None, stdin: str | bytes | None = None, tty: Any = None, budget: dict[str, Any] | None = None, raw: bool = False, cwd: str | None = None, env: dict[str, str | None] | None = None, traceparent: str | None = None, on_approval: AsyncOnApproval | None = None) -> AsyncRunning:
+    async def start(self, command: str, *, timeout: Seconds | None = None, stdin: str | bytes | None = None, tty: Any = None, budget: dict[str, Any] | None = None, raw: bool = False, cwd: StrPath | None = None, env: dict[str, str | None] | None = None, traceparent: str | None = None, on_approval: AsyncOnApproval | None = None) -> AsyncRunning:
+        """See Session.start."""
         stdin_open = stdin == "open"
         params = _exec_params(self.id, command, timeout, None if stdin_open else stdin, budget, raw, cwd, env, traceparent)
         params.update(_given(tty=tty_param(tty), stdin_open=stdin_open or None))
@@ -360,13 +396,16 @@ class AsyncSession(AsyncUndo, _Common):
         """Return the session's quotas by name, each with its limit and, where it is counted, what is used."""
         return record((await acall("limits.get", {"session_id": self.id})).get("quotas") or {})
 
-    async def interrupt(self, signal: str = "INT") -> int:
-        return int((await acall("session.interrupt", {"session_id": self.id, "signal": signal}))["reached"])
+    async def interrupt(self, signal: Signal = "INT") -> int:
+        """See Session.interrupt."""
+        return int((await acall("session.interrupt", {"session_id": self.id, "signal": signal_param(signal)}))["reached"])
 
     async def jobs(self) -> list[AsyncJob]:
+        """See Session.jobs."""
         return [AsyncJob(**job_fields(raw)) for raw in (await acall("job.list", {"session_id": self.id}))["jobs"]]
 
     async def close(self) -> None:
+        """See Session.close."""
         if not self.closed:
             self.closed = True
             await acall("session.destroy", {"session_id": self.id})
@@ -379,7 +418,7 @@ class AsyncSession(AsyncUndo, _Common):
         await self.close()
 
 
-def _restore_params(path: StrPath | None, passphrase: str | None, identities: list[str] | None, data: bytes | None, timeout: float | None, transport: Any, on_question: Any, options: dict[str, Any]) -> dict[str, Any]:
+def _restore_params(path: StrPath | None, passphrase: str | None, identities: list[str] | None, data: bytes | None, timeout: Seconds | None, transport: Any, on_question: Any, options: dict[str, Any]) -> dict[str, Any]:
     session = _create_params(transport, timeout, on_question, options)
     if "cwd" not in options:
         session.pop("cwd", None)  # the snapshot's own
@@ -387,22 +426,24 @@ def _restore_params(path: StrPath | None, passphrase: str | None, identities: li
     return _given(path=None if path is None else os.fspath(path), data_b64=encoded, passphrase=passphrase, identities=identities, session=session)
 
 
-def restore(path: StrPath | None = None, *, passphrase: str | None = None, identities: list[str] | None = None, data: bytes | None = None, transport: Any = "local", timeout: float | None = None, on_approval: OnApproval | None = None, on_question: OnQuestion | None = None, **options: Any) -> Session:
+def restore(path: StrPath | None = None, *, passphrase: str | None = None, identities: list[str] | None = None, data: bytes | None = None, transport: Any = "local", timeout: Seconds | None = None, on_approval: OnApproval | None = None, on_question: OnQuestion | None = None, **options: Any) -> Session:
     """Open a session with the state of a snapshot, which is a file or its bytes.
 
     options are those of execkit.create. The policy judges functions and aliases as the code that they are; what it
     refuses is not restored and is in session.info["refused"].
     """
-    _refuse_async(on_approval)
-    refuse_async(on_question)
+    check_callback("on_approval", on_approval, may_be_async=False)
+    check_callback("on_question", on_question, may_be_async=False)
     params = _restore_params(path, passphrase, identities, data, timeout, transport, on_question, options)
     return Session(opened("snapshot.restore", params, on_question), on_approval, on_question)
 
 
-async def arestore(path: StrPath | None = None, *, passphrase: str | None = None, identities: list[str] | None = None, data: bytes | None = None, transport: Any = "local", timeout: float | None = None, on_approval: AsyncOnApproval | None = None, on_question: AsyncOnQuestion | None = None, **options: Any) -> AsyncSession:
+def arestore(path: StrPath | None = None, *, passphrase: str | None = None, identities: list[str] | None = None, data: bytes | None = None, transport: Any = "local", timeout: Seconds | None = None, on_approval: AsyncOnApproval | None = None, on_question: AsyncOnQuestion | None = None, **options: Any) -> Opening:
     """The same as restore, for an AsyncSession."""
+    check_callback("on_approval", on_approval, may_be_async=True)
+    check_callback("on_question", on_question, may_be_async=True)
     params = _restore_params(path, passphrase, identities, data, timeout, transport, on_question, options)
-    return AsyncSession(await aopened("snapshot.restore", params, on_question), on_approval, on_question)
+    return Opening(AsyncSession._opened("snapshot.restore", params, on_approval, on_question))
 
 
 def policy_check(policy: dict[str, Any] | None, command: str, history: list[str] | None = None) -> Record:

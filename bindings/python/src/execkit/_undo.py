@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import base64
 import os
 from collections.abc import Mapping
 from typing import Any, Union
 
 from . import _ffi
 from ._aio import acall
+from ._params import content_param, given
 from ._stream import adrain, drain
 
 
@@ -34,8 +34,8 @@ def _deep(value: Any) -> Any:
     return value
 
 
-def _id(checkpoint: str | Mapping[str, Any]) -> str:
-    return checkpoint if isinstance(checkpoint, str) else str(checkpoint["id"])
+def _id(checkpoint: str | Mapping[str, Any]) -> Any:
+    return checkpoint["id"] if isinstance(checkpoint, Mapping) else checkpoint
 
 
 StrPath = Union[str, "os.PathLike[str]"]
@@ -43,16 +43,6 @@ StrPath = Union[str, "os.PathLike[str]"]
 
 def _path(path: StrPath | None) -> str | None:
     return None if path is None else os.fspath(path)
-
-
-def _content(content: str | bytes) -> dict[str, str]:
-    if isinstance(content, str):
-        return {"content": content}
-    return {"content_b64": base64.b64encode(content).decode()}
-
-
-def _given(params: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in params.items() if value is not None}
 
 
 class Undo:
@@ -63,7 +53,7 @@ class Undo:
 
     def _ask(self, method: str, **params: Any) -> Record:
         drain(self._dropped)
-        return record(_ffi.call(method, {"session_id": self.id, **_given(params)}))
+        return record(_ffi.call(method, {"session_id": self.id, **given(**params)}))
 
     def checkpoint(self, label: str | None = None) -> Record:
         """Save the files of the workspace. Returns an object with id, label, files and bytes."""
@@ -107,7 +97,7 @@ class Undo:
 
     def write_file(self, path: StrPath, content: str | bytes, *, mode: int | None = None, exclusive: bool | None = None, parents: bool | None = None) -> Record:
         """Replace a file as a whole. exclusive fails where it exists; parents makes missing directories."""
-        return self._ask("file.write", path=_path(path), mode=None if mode is None else f"{mode:04o}", exclusive=exclusive, parents=parents, **_content(content))
+        return self._ask("file.write", path=_path(path), mode=None if mode is None else f"{mode:04o}", exclusive=exclusive, parents=parents, **content_param("content", content))
 
     def list_files(self, path: StrPath = ".", *, limit: int | None = None) -> Record:
         """List a directory: entries, and truncated."""
@@ -126,7 +116,7 @@ class AsyncUndo:
 
     async def _ask(self, method: str, **params: Any) -> Record:
         await adrain(self._dropped)
-        return record(await acall(method, {"session_id": self.id, **_given(params)}))
+        return record(await acall(method, {"session_id": self.id, **given(**params)}))
 
     async def checkpoint(self, label: str | None = None) -> Record:
         return await self._ask("checkpoint.create", label=label)
@@ -154,7 +144,7 @@ class AsyncUndo:
         return await self._ask("file.read", path=_path(path), offset=offset, limit=limit)
 
     async def write_file(self, path: StrPath, content: str | bytes, *, mode: int | None = None, exclusive: bool | None = None, parents: bool | None = None) -> Record:
-        return await self._ask("file.write", path=_path(path), mode=None if mode is None else f"{mode:04o}", exclusive=exclusive, parents=parents, **_content(content))
+        return await self._ask("file.write", path=_path(path), mode=None if mode is None else f"{mode:04o}", exclusive=exclusive, parents=parents, **content_param("content", content))
 
     async def list_files(self, path: StrPath = ".", *, limit: int | None = None) -> Record:
         return await self._ask("file.list", path=_path(path), limit=limit)
