@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"io"
 	"os/exec"
+	"strings"
 	"testing"
 )
 
@@ -36,17 +37,38 @@ func BenchmarkRoundTrip(b *testing.B) {
 	}
 }
 
+// Opening and closing a session beside a bash that only starts and ends: the same kind of shell, and the least that bash
+// can be asked for. All have one environment; without SHELL bash looks its user up.
 func BenchmarkOpen(b *testing.B) {
-	b.Run("execkit", func(b *testing.B) {
-		for b.Loop() {
-			start(b).Close()
-		}
-	})
-	b.Run("bare", func(b *testing.B) {
-		for b.Loop() {
-			if err := exec.Command("/bin/bash", "--norc", "--noprofile", "-c", "true").Run(); err != nil {
-				b.Fatal(err)
+	env := []string{"PATH=/usr/bin:/bin", "HOME=/nonexistent", "SHELL=/bin/bash"}
+	open := func(script bool) func(*testing.B) {
+		return func(b *testing.B) {
+			o := Options{Path: "/bin/bash", Dir: b.TempDir(), Env: env, script: script}
+			for b.Loop() {
+				s, err := Start(b.Context(), o)
+				if err != nil {
+					b.Fatal(err)
+				}
+				s.Close()
 			}
 		}
-	})
+	}
+	bare := func(input string, arguments ...string) func(*testing.B) {
+		return func(b *testing.B) {
+			for b.Loop() {
+				c := exec.Command("/bin/bash", append([]string{"--norc", "--noprofile"}, arguments...)...)
+				c.Env = env
+				if input != "" {
+					c.Stdin = strings.NewReader(input) // by a pipe
+				}
+				if err := c.Run(); err != nil {
+					b.Fatal(err)
+				}
+			}
+		}
+	}
+	b.Run("execkit", open(false))
+	b.Run("execkit with the script", open(true))
+	b.Run("bare interactive", bare("exit\n", "--noediting", "-i"))
+	b.Run("bare", bare("", "-c", "true"))
 }

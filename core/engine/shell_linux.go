@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -70,8 +72,8 @@ func startBelow(ctx context.Context, o Options) (*Shell, error) {
 	return s, nil
 }
 
-// greet learns the shell's pid and idle mark while the shell is still pristine, and proves with one empty command
-// that the driver works here.
+// greet proves with one empty command that the driver works here, and learns the shell's pid and idle mark while the shell is
+// still pristine. Nothing is waited for between the lines that the shell is sent: each wait costs two wake-ups.
 func (s *Shell) greet(ctx context.Context) error {
 	deadline := time.Now().Add(startTimeout)
 	if d, ok := ctx.Deadline(); ok && d.Before(deadline) {
@@ -80,47 +82,71 @@ func (s *Shell) greet(ctx context.Context) error {
 	if _, err := s.driver.write(s.startup + s.says.start(s.scriptPaths())); err != nil {
 		return fmt.Errorf("the shell ended while it started: %w", err)
 	}
-	greeting, err := s.greeting(ctx, deadline)
+	out, err := s.prove(ctx, deadline)
 	if err != nil {
-		return fmt.Errorf("the shell did not start: %w", err)
+		return err
 	}
-	if _, err := fmt.Sscanf(greeting, "%d\n", &s.pid); err != nil {
-		return fmt.Errorf("the shell gave an unknown greeting %q", greeting)
-	}
-	for mark, ok := reading(s.pid); ; mark, ok = reading(s.pid) {
-		if ok {
-			s.idle = mark
-			break
-		}
-		if time.Now().After(deadline) {
-			return errors.New("the kernel does not show what the shell waits for (/proc/PID/syscall)")
-		}
-		time.Sleep(50 * time.Microsecond)
-	}
-	out := s.Run(ctx, Command{Text: ":", Timeout: time.Until(deadline), Stdout: io.Discard, Stderr: io.Discard})
 	if !out.Known || out.Status != 0 {
 		return fmt.Errorf("the shell cannot open its output pipes at %s (status %d)", s.stdout.path(), out.Status)
 	}
 	s.pristine = s.last.state
-	return nil
+	for mark, ok := reading(s.pid); ; mark, ok = reading(s.pid) {
+		if ok {
+			s.idle = mark
+			return nil
+		}
+		if time.Now().After(deadline) {
+			return errors.New("the kernel does not show what the shell waits for (/proc/PID/syscall)")
+		}
+		time.Sleep(20 * time.Microsecond)
+	}
 }
 
-// greeting waits for the shell's first message.
-func (s *Shell) greeting(ctx context.Context, deadline time.Time) (string, error) {
-	var buf [64]byte
+// prove runs the empty command in a shell that has not told its pid yet.
+func (s *Shell) prove(ctx context.Context, deadline time.Time) (Outcome, error) {
+	s.running.Lock()
+	defer s.running.Unlock()
+	r := &execution{shell: s, begin: time.Now(), command: Command{Text: ":", Timeout: time.Until(deadline), Stdout: io.Discard, Stderr: io.Discard}}
+	if !r.start(ctx) {
+		return Outcome{Exited: true}, nil
+	}
+	greeting, marks, err := s.greeting(ctx, deadline)
+	if err != nil {
+		r.release()
+		return Outcome{}, fmt.Errorf("the shell did not start: %w", err)
+	}
+	if s.pid, err = strconv.Atoi(greeting); err != nil {
+		r.release()
+		return Outcome{}, fmt.Errorf("the shell gave an unknown greeting %q", greeting)
+	}
+	r.watch.marks, r.watch.begin = marks, time.Now()
+	rep, end, ok := r.watch.receive(0)
+	if !ok {
+		rep, end, ok = r.watch.receiveSoon(firstLook)
+	}
+	if !ok {
+		rep, end = r.watch.wait()
+	}
+	return r.finish(rep, end), nil
+}
+
+// greeting waits for the shell's first line, and returns with it what came after.
+func (s *Shell) greeting(ctx context.Context, deadline time.Time) (line string, after []byte, err error) {
+	var buf [512]byte
 	for {
 		n, err := unix.Read(int(s.control), buf[:])
 		switch {
 		case n > 0:
-			return string(buf[:n]), nil
+			line, after, _ := bytes.Cut(buf[:n], []byte{'\n'})
+			return string(line), after, nil
 		case err == nil:
-			return "", io.EOF
+			return "", nil, io.EOF
 		case err != unix.EAGAIN && err != unix.EINTR:
-			return "", err
+			return "", nil, err
 		case ctx.Err() != nil:
-			return "", ctx.Err()
+			return "", nil, ctx.Err()
 		case time.Now().After(deadline):
-			return "", os.ErrDeadlineExceeded
+			return "", nil, os.ErrDeadlineExceeded
 		}
 		s.control.poll(20 * time.Millisecond)
 	}
@@ -178,7 +204,7 @@ func (s *Shell) waiting() bool {
 		return false
 	}
 	mark, ok := reading(s.pid)
-	return ok && mark == s.idle
+	return ok && (mark == s.idle || s.idle == idleMark{}) // a shell that starts reads nothing else
 }
 
 // foreground returns the terminal's foreground process group, or 0.

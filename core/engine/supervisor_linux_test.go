@@ -318,6 +318,33 @@ func TestWrongStartsRefuseNothing(t *testing.T) {
 	}
 }
 
+// A shell that cannot open its output, or does not do what it is sent, is told at once.
+func TestShellsThatCannotServe(t *testing.T) {
+	for _, shell := range []string{"/bin/bash", "/bin/dash", "/bin/busybox"} {
+		s, err := spawn(Options{Path: shell, Dir: "/", Env: []string{"PATH=/usr/bin:/bin"}, script: supervisorProgram == ""})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.stdout.close()
+		s.stdout = &output{fd: -1, door: -1}
+		begin := time.Now()
+		if err := s.greet(t.Context()); err == nil || time.Since(begin) > startTimeout/2 {
+			t.Errorf("%s: %v after %v", shell, err, time.Since(begin))
+		}
+		s.Close()
+	}
+	for _, thief := range []string{"BASH_FUNC_unset%%=() { read x; read x; }", "BASH_FUNC_shopt%%=() { exit 3; }"} {
+		begin := time.Now()
+		s, err := Start(t.Context(), Options{Path: "/bin/bash", Dir: "/", Env: []string{"PATH=/usr/bin:/bin", thief}})
+		if err == nil {
+			s.Close()
+		}
+		if err == nil || time.Since(begin) > startTimeout/2 {
+			t.Errorf("%s: %v after %v", thief, err, time.Since(begin))
+		}
+	}
+}
+
 // A thousand sessions leave no descriptor, process or goroutine.
 func TestOpeningLeaksNothing(t *testing.T) {
 	type counts struct{ files, children, goroutines int }
