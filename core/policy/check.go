@@ -276,7 +276,7 @@ func orElse(s, other string) string {
 
 // arguments judges what a granted program does with its arguments; the first granted words are the entry's own.
 func (c *check) arguments(words []command.Word, granted int) string {
-	base := path.Base(words[0].Value)
+	base := canonical(words[0].Value)
 	if base == "command" && len(words) > 1 && words[1].Static && (words[1].Value == "-v" || words[1].Value == "-V") {
 		return ""
 	}

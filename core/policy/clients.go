@@ -1,7 +1,6 @@
 package policy
 
 import (
-	"path"
 	"regexp"
 	"strings"
 
@@ -28,7 +27,7 @@ var sqlClients = map[string]sqlClient{
 // sqlArgs: database clients have commands of their own that start programs and write files. They must be given their
 // statement, because what comes on their input is not judged.
 func sqlArgs(_ *check, words []command.Word, granted int) string {
-	base := path.Base(words[0].Value)
+	base := canonical(words[0].Value)
 	for i := max(granted, 1); i < len(words); i++ {
 		if !words[i].Static {
 			return "an argument of " + base + " that is not known may hold a command"
@@ -58,11 +57,16 @@ func sqlWord(base, v string) string {
 			return "the statement for " + base + " holds " + word
 		}
 	}
+	if loadsLibrary.MatchString(v) {
+		return "the statement for " + base + " loads a library"
+	}
 	if base == "sqlite3" && strings.HasPrefix(strings.TrimSpace(v), ".") && !sqliteReads.MatchString(v) {
 		return "a dot command of sqlite3 that is not known to read"
 	}
 	return ""
 }
+
+var loadsLibrary = regexp.MustCompile(`(?i)\bload\s*'`)
 
 // psqlDescribes is a command of psql that shows what a database has.
 var psqlDescribes = regexp.MustCompile(`^\\(d[a-zA-Z]*|l)[S+]*( [A-Za-z0-9_.*]+)?$`)
@@ -117,13 +121,22 @@ func sqliteOperands(words []command.Word) string {
 
 // sqlActs are words of statements and client commands that write files, start programs or load code.
 var sqlActs = set(`program outfile dumpfile load_extension pg_read_file pg_read_binary_file pg_ls_dir lo_export lo_import writefile readfile edit system source
-	load_file pager nopager tee notee copy attach vacuum infile xp_cmdshell dblink dblink_exec fts3_tokenizer delimiter do call pg_file_write`)
+	load_file pager nopager tee notee copy attach vacuum infile xp_cmdshell dblink dblink_exec fts3_tokenizer delimiter do call pg_file_write soname plperlu plpythonu plpython2u plpython3u pltclu general_log_file slow_query_log_file
+	session_preload_libraries local_preload_libraries shared_preload_libraries archive_command temp_store_directory zipfile fsdir`)
 
 var sqliteReads = regexp.MustCompile(`^\s*\.(tables|schema|databases|indexes|indices|fullschema|show|headers? (on|off)|mode (csv|column|json|line|list|table|box|markdown|html|quote|tabs))( [A-Za-z0-9_%]+)?\s*$`)
 
 // opensslWrites are options of openssl that write a file, load code or take settings from elsewhere.
 var opensslWrites = set(`out engine provider provider-path config CAserial CAcreateserial writerand keyout passin passout sess_out msgfile keylogfile proxy early_data
 	ssl_client_engine newkey engine_impl`)
+
+// opensslCommand refuses openssl alone, which older ones take for a shell of their own.
+func opensslCommand(_ *check, words []command.Word, _ int) string {
+	if len(words) < 2 {
+		return "openssl without a command runs what comes on its input"
+	}
+	return ""
+}
 
 // opensslArgs knows that openssl takes -out, --out and -out=FILE alike. A new request without a key writes one.
 func opensslArgs(_ *check, words []command.Word, granted int) string {

@@ -1,7 +1,6 @@
 package policy
 
 import (
-	"path"
 	"strings"
 
 	"github.com/execkit/execkit/core/command"
@@ -64,7 +63,7 @@ func inputKind(words []command.Word, depth int) InputKind {
 			return kind
 		}
 	}
-	name := path.Base(words[0].Value)
+	name := canonical(words[0].Value)
 	switch {
 	case shellNamesOfPrograms[name]:
 		if alone(words) {

@@ -1,7 +1,6 @@
 package policy
 
 import (
-	"path"
 	"regexp"
 	"strings"
 
@@ -127,7 +126,7 @@ func copyArgs(c *check, words []command.Word, granted int) string {
 			return "a remote shell"
 		}
 	}
-	if onAnotherHost(last.Value) || len(words) <= granted || path.Base(words[0].Value) == "rsync" && onlyShows(words) {
+	if onAnotherHost(last.Value) || len(words) <= granted || canonical(words[0].Value) == "rsync" && onlyShows(words) {
 		return ""
 	}
 	return c.p.writeReason(last.Value, c.s.cd || c.changesDir())
@@ -325,4 +324,26 @@ func gitEditor(c *check, words []command.Word, granted int) string {
 		return ""
 	}
 	return "git " + edits + " may start an editor here; give it -m or --no-edit"
+}
+
+// pytestArgs looks for -p everywhere: pytest loads plugins before it reads its options, and takes no -- and no value of another
+// option for anything else.
+func pytestArgs(c *check, words []command.Word, granted int) string {
+	const refused = "the option -p of pytest loads a module"
+	for i := max(granted, 1); i < len(words); i++ {
+		w := words[i]
+		switch {
+		case w.Static:
+			if strings.HasPrefix(w.Value, "-p") && profiles["pytest"].harmless(words, i) == 0 {
+				return refused
+			}
+		case len(w.Parts) == 1 && plainName(w.Parts[0].Param):
+			if c.kind(w.Parts[0].Param)&mayDash != 0 {
+				return refused
+			}
+		case !safePrefix(w) && !strings.HasPrefix(w.Prefix, "--"):
+			return refused
+		}
+	}
+	return ""
 }

@@ -43,6 +43,8 @@ var launchers = map[string]launcher{
 	"unshare": {}, "nsenter": {}, "chroot": {skip: 1}, "runuser": {}, "su": {}, "script": {}, "parallel": {}, "rlwrap": {},
 	"systemd-run": {}, "systemd-inhibit": {}, "prlimit": {}, "numactl": {}, "setpriv": {}, "firejail": {}, "bwrap": {}, "dbus-run-session": {},
 	"busybox": {}, "toybox": {}, "proot": {}, "pkexec": {}, "gosu": {skip: 1}, "tini": {}, "dumb-init": {}, "start-stop-daemon": {}, "run-parts": {}, "entr": {}, "xvfb-run": {}, "cgexec": {}, "chpst": {}, "softlimit": {}, "setuidgid": {skip: 1}, "torsocks": {}, "proxychains": {}, "valgrind": {}, "perf": {}, "i386": {}, "linux32": {}, "linux64": {}, "uclampset": {}, "coresched": {}, "choom": {}, "trickle": {}, "ssh-agent": {}, "git-shell": {}, "hyperfine": {}, "multitime": {}, "ts-node": {}, "npx": {}, "pnpx": {}, "bunx": {}, "uvx": {}, "pipx": {}, "direnv": {}, "aws-vault": {}, "op": {}, "doppler": {}, "dotenv": {}, "foreman": {}, "poetry": {}, "pipenv": {}, "uv": {}, "conda": {}, "bundle": {}, "mise": {}, "asdf": {}, "nix-shell": {}, "nix": {}, "guix": {},
+	"aa-exec": {}, "capsh": {}, "cpulimit": {}, "setlock": {skip: 1}, "sg": {}, "grc": {}, "torify": {}, "openvt": {}, "systemd-cat": {}, "systemd-socket-activate": {}, "envdir": {skip: 1}, "s6-setuidgid": {skip: 1}, "xterm": {}, "gnome-terminal": {}, "konsole": {},
+	"tmate": {}, "watchexec": {}, "nodemon": {}, "sem": {}, "pee": {}, "ifne": {}, "ccache": {}, "distcc": {}, "bear": {}, "rr": {}, "uftrace": {}, "heaptrack": {}, "gdbserver": {}, "pexec": {}, "ksu": {}, "asciinema": {}, "msgfilter": {}, "sshpass": {}, "rsh": {}, "pdsh": {}, "pssh": {}, "mosh": {}, "autossh": {},
 }
 
 // subcommands of launchers come before the program that they start, where an entry names one.

@@ -39,7 +39,7 @@ func (p *Policy) warn() {
 	for _, l := range []index{p.allow, p.ask} {
 		for name, es := range l {
 			for _, e := range es {
-				if len(e.words) == 1 && interpreters[path.Base(name)] {
+				if len(e.words) == 1 && interpreters[canonical(name)] {
 					p.warnings = append(p.warnings, fmt.Sprintf("%s: %s runs any program it is given; grant whole command lines such as %q", e.id, name, name+" script arg"))
 				}
 				if refusedBuiltins[name] {

@@ -3,7 +3,6 @@ package policy
 import (
 	"encoding/json"
 	"fmt"
-	"path"
 	"slices"
 	"strings"
 
@@ -103,7 +102,7 @@ func (p *Policy) Needs() Needs {
 
 func (n *Needs) entry(p *Policy, id string, words []string, programs map[string]bool) {
 	programs[words[0]] = true
-	base := path.Base(words[0])
+	base := canonical(words[0])
 	for name := range companions[base] {
 		programs[name] = true
 	}

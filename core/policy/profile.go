@@ -40,6 +40,10 @@ type profile struct {
 	reads func(words []command.Word) bool
 	// loose programs may take as arguments the names that a program prints.
 	loose bool
+	// endless programs read options behind -- as well.
+	endless bool
+	// rest are beginnings of refused arguments behind --, where another program reads options of its own.
+	rest string
 	// single options stand alone: -fsyntax-only is no cluster that holds -o.
 	single bool
 	// valued are options with one dash, like -run, that take the next word.
@@ -113,13 +117,16 @@ func (pr *profile) scan(c *check, name string, words []command.Word, at, granted
 		if !own && !ended && (has(pr.exact, v) || startsAny(pr.starts, v)) {
 			return "the argument " + v + " of " + name + " is not granted"
 		}
+		if ended && !own && startsAny(pr.rest, v) {
+			return "the argument " + v + " behind the -- of " + name + " is not granted"
+		}
 		switch {
 		case ended || v == "-" || !strings.HasPrefix(v, "-"):
 			if pr.subs != nil || pr.known != "" {
 				return pr.sub(c, name, words, i, granted)
 			}
 			operands++
-		case v == "--":
+		case v == "--" && !pr.endless:
 			ended = true
 		case strings.HasPrefix(v, "--"):
 			if hasLong(pr.wlong, v) && !own {
@@ -341,7 +348,7 @@ func startsAny(list, arg string) bool {
 
 // tidy makes every list of the table one line with single spaces, which is what the look-ups split at.
 func (pr *profile) tidy() {
-	for _, l := range []*string{&pr.long, &pr.exact, &pr.starts, &pr.wlong, &pr.longVals, &pr.pairs, &pr.longFine, &pr.known, &pr.named, &pr.valued} {
+	for _, l := range []*string{&pr.long, &pr.exact, &pr.starts, &pr.wlong, &pr.longVals, &pr.pairs, &pr.longFine, &pr.known, &pr.named, &pr.valued, &pr.rest} {
 		*l = strings.Join(strings.Fields(*l), " ")
 	}
 	for _, s := range pr.subs {

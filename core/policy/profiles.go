@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"path"
 	"regexp"
 	"strings"
 )
@@ -8,13 +9,27 @@ import (
 // interpreters run whatever program they are given: in an argument, a file or their input. Only a full command line
 // can be granted.
 var interpreters = set(`sh bash dash zsh ksh mksh ash rbash fish csh tcsh yash python python2 python3 perl ruby node nodejs deno bun php
-	lua luajit tclsh wish expect osascript pwsh powershell Rscript R julia groovy scala ghci irb pry ipython jshell ld.so
+	pypy pypy3 bpython ptpython pdb pdb3 kotlin groovysh clojure clj bb raku perl6 mono wine gforth hy nu xonsh osh elvish posh slsh sash ghc jjs tsx dlv bpftrace stap debugfs rview rvim vimdiff gvim vigr vipw
+	hx kak jed mg zile ranger nnn lf vifm psftp ncftp smbclient tftp rlogin minicom w3m lynx elinks links mailx byebug pgcli mycli litecli cqlsh duckdb lua luajit tclsh wish expect osascript pwsh powershell Rscript R julia groovy scala ghci irb pry ipython jshell ld.so
 	vim vi view nvim ex ed red emacs emacsclient nano pico joe mcedit micro gdb lldb at batch screen tmux dtach zellij m4 dc bc
 	guile sbcl clisp swipl erl elixir iex ocaml racket java jrunscript go-run cscript wscript msbuild awk-run ansible
 	ansible-playbook salt puppet chef socat nc ncat netcat telnet ftp sftp lftp gnuplot octave maxima ffmpeg-run mail mutt`)
 
 // commandsAnywhere take commands of their own from options even after their operands (vim FILE -c ':!sh').
 var commandsAnywhere = set(`vim vi view nvim ex emacs emacsclient gdb lldb screen tmux m4 socat ncat nc expect ansible-playbook gnuplot mail mutt`)
+
+// canonical is the name by which the tables know a program: without its directory and version, and GNU's tools on other
+// systems without their g (python3.11, gcc-12, gfind).
+func canonical(program string) string {
+	base := path.Base(program)
+	for _, name := range []string{base, strings.TrimRight(base, "0123456789.-"), strings.TrimPrefix(base, "g")} {
+		_, launches := launchers[name]
+		if name != "" && (launches || interpreters[name] || profiles[name] != nil) {
+			return name
+		}
+	}
+	return base
+}
 
 // profiles holds the programs that people grant most, by name. What is missing here has no options known to run or to
 // write something else.
@@ -32,6 +47,9 @@ func init() {
 		if !strings.Contains(sub.exact, "--help") {
 			sub.exact += " --help" // starts a reader of manuals
 		}
+	}
+	for name, like := range map[string]string{"oc": "kubectl", "nerdctl": "docker", "tofu": "terraform"} {
+		profiles[name] = profiles[like]
 	}
 	for _, name := range []string{"git", "docker", "podman"} {
 		for _, sub := range profiles[name].subs {
@@ -67,7 +85,7 @@ var profileTable = map[string]*profile{
 	"jq":    {longFine: "slurp", pairs: "arg argjson", long: "in-place from-file rawfile slurpfile library-path", short: "fL"},
 	"sdiff": {short: "o", long: "output diff-program"},
 	"diff":  {short: "l", vals: "xIUCWFDS", long: "paginate"},
-	"find":  {exact: "-delete -execdir -ok -okdir -fprint -fprint0 -fprintf -fls", more: findArgs},
+	"find":  {endless: true, exact: "-delete -execdir -ok -okdir -fprint -fprint0 -fprintf -fls", more: findArgs},
 	"awk":   {more: awkArgs}, "gawk": {more: awkArgs}, "mawk": {more: awkArgs}, "nawk": {more: awkArgs},
 	"sed": {more: sedArgs}, "gsed": {more: sedArgs},
 	"tar": {long: "to-command checkpoint-action use-compress-program rsh-command rmt-command info-script new-volume-script index-file listed-incremental volno-file files-from", short: "IFgT", longFine: "list file", more: tarArgs},
@@ -83,13 +101,13 @@ var profileTable = map[string]*profile{
 		named: "run exec build buildx cp save export load import plugin context create stack service swarm debug init commit attach compose container image builder", subs: map[string]*profile{
 			"*": {short: "H", long: "host context config"}, "compose": {short: "f", long: "file env-file project-directory"}, "system": {exact: "dial-stdio"}, "build": {short: "o", long: "output iidfile metadata-file cidfile cache-to builder push allow"}, "save": {short: "o", long: "output"}, "export": {short: "o", long: "output"}}},
 	"podman": {short: "cr", long: podmanElsewhere, known: "ps logs images inspect stats version info top port diff history events search", subs: map[string]*profile{"*": {long: podmanElsewhere}}},
-	"kubectl": {reads: kubectlReads, loose: true, long: "kubeconfig server token as as-group context cluster user cache-dir profile-output log-file log-dir certificate-authority insecure-skip-tls-verify", short: "s",
+	"kubectl": {reads: kubectlReads, loose: true, long: "kubeconfig server token as as-group context cluster user kuberc cache-dir profile-output log-file log-dir certificate-authority insecure-skip-tls-verify", short: "s",
 		known: `get describe logs top explain version api-resources api-versions cluster-info rollout auth diff apply delete scale label annotate create patch set wait events cordon uncordon drain taint
 			expose autoscale replace certificate kustomize options`, named: "exec run debug cp attach plugin proxy edit port-forward config", subs: map[string]*profile{
 			"*": kubectlAny, "apply": kubectlApply,
 			"kustomize": {short: "o", long: "output enable-exec enable-alpha-plugins enable-helm helm-command network mount env"}}},
 	"helm": {long: "post-renderer kubeconfig kube-apiserver kube-token kube-context registry-config repository-config repository-cache", known: "list ls status get history version show search env lint template repo dependency test install upgrade rollback uninstall verify",
-		named: "plugin install upgrade push pull package create", subs: map[string]*profile{"*": {long: "post-renderer kubeconfig kube-apiserver kube-token kube-context kube-as-user kube-as-group kube-ca-file kube-tls-server-name output-dir registry-config repository-config"}}},
+		named: "plugin install upgrade push pull package create", subs: map[string]*profile{"*": {long: "post-renderer kubeconfig kube-apiserver kube-token kube-context kube-as-user kube-as-group kube-ca-file kube-tls-server-name kube-insecure-skip-tls-verify output-dir registry-config repository-config repository-cache content-cache"}}},
 	"systemctl":  {short: "HM", long: "host machine root image", vals: "tpnos", subs: map[string]*profile{"*": {short: "HM", long: "host machine root image", vals: "tpnos"}}, named: "edit set-environment import-environment link enable preset set-property switch-root kexec daemon-reexec"},
 	"journalctl": {short: "M", long: "vacuum-size vacuum-time vacuum-files rotate flush sync relinquish-var smart-relinquish-var setup-keys cursor-file update-catalog root image interval force machine", vals: "unptSgDMo"},
 	"npm": {reads: npmReads, short: "cC", long: "script-shell node-options prefix userconfig globalconfig call git editor viewer browser onload-script shell init-module cache ignore-scripts",
@@ -100,14 +118,14 @@ var profileTable = map[string]*profile{
 	"pip": pip, "pip3": pip,
 	"make": gnuMake, "gmake": gnuMake,
 	"go": {reads: goReads, known: "test build vet list version env doc fmt help mod tool work", named: "run generate tool get install fmt mod work clean build test", subs: map[string]*profile{
-		"*": {starts: "-exec --exec -vettool --vettool -toolexec --toolexec -o= --o= -C --C -overlay --overlay -modfile --modfile -cpuprofile -memprofile -blockprofile -mutexprofile -trace -coverprofile -outputdir -test. --test. -modcacherw -ldflags --ldflags -gccgoflags -gcflags -asmflags -compiler -pkgdir -pgo -http --http -testlogfile -gocoverdir -artifacts", valued: "run bench benchtime count timeout tags p parallel cpu skip list fuzz fuzztime shuffle", exact: "-o --o -w -u -c -exec -fix -diff"}}},
+		"*": {starts: "-exec --exec -vettool --vettool -toolexec --toolexec -o= --o= -C --C -overlay --overlay -modfile --modfile -cpuprofile -memprofile -blockprofile -mutexprofile -trace -coverprofile -outputdir -test. --test. -modcacherw -ldflags --ldflags -gccgoflags -gcflags -asmflags -compiler -pkgdir -pgo -http --http -testlogfile -gocoverdir -artifacts", rest: "-test. --test.", valued: "run bench benchtime count timeout tags p parallel cpu skip list fuzz fuzztime shuffle", exact: "-o --o -w -u -c -exec -fix -diff"}}},
 	"cargo": {long: "config manifest-path target-dir", short: "ZC", starts: "+", known: "test build check tree metadata version bench doc clippy fmt search verify-project pkgid locate-project",
-		named: "run install publish", subs: map[string]*profile{"*": {long: "config manifest-path target-dir out-dir artifact-dir lockfile-path fix open", short: "ZC"}}},
+		named: "run install publish", subs: map[string]*profile{"*": {rest: "--logfile", long: "config manifest-path target-dir out-dir artifact-dir lockfile-path fix open", short: "ZC"}}},
 	"terraform": {reads: terraformReads, starts: "-chdir --chdir", known: "plan validate show output version providers graph fmt state workspace get init", named: "apply destroy import taint console state workspace init get",
 		subs: map[string]*profile{"*": {starts: terraformWrites}, "providers": {exact: "mirror lock", starts: terraformWrites}}},
-	"aws":    {long: "endpoint-url ca-bundle profile", subs: map[string]*profile{"*": {long: "endpoint-url ca-bundle cli-input-json cli-input-yaml profile"}}, named: "configure"},
-	"pytest": {longFine: "cov durations", fine: regexp.MustCompile(`^(--cov-report[= ]term(-missing)?(:skip-covered)?|-p ?no:[a-z_]+)$`), short: "pco", starts: "@", vals: "kmnrW", long: "rootdir override-ini confcutdir basetemp junitxml junit-xml log-file pastebin pdbcls pdb import-mode ignore-glob config-file debug cov-config cov-report report-log html json-report-file durations-path tx px rsyncdir inifile ds result-log resultlog benchmark-json benchmark-storage"},
-	"openssl": {subs: map[string]*profile{"*": {more: opensslArgs}},
+	"aws":    {long: "endpoint-url ca-bundle profile no-verify-ssl", subs: map[string]*profile{"*": {long: "endpoint-url ca-bundle no-verify-ssl cli-input-json cli-input-yaml profile"}}, named: "configure"},
+	"pytest": {endless: true, more: pytestArgs, longFine: "cov durations", fine: regexp.MustCompile(`^(--cov-report[= ]term(-missing)?(:skip-covered)?|-p ?no:[a-z_]+)$`), short: "pco", starts: "@", vals: "kmnrW", long: "rootdir override-ini confcutdir basetemp junitxml junit-xml log-file pastebin pdbcls pdb trace dc import-mode ignore-glob config-file debug cov-config cov-report report-log html json-report-file durations-path tx px rsyncdir inifile ds result-log resultlog benchmark-json benchmark-storage"},
+	"openssl": {more: opensslCommand, subs: map[string]*profile{"*": {more: opensslArgs}},
 		known: "rand sha256 sha512 sha1 md5 x509 version s_client verify req crl rsa pkey ec asn1parse ciphers dgst", named: "engine s_server"},
 	"ip":    {short: "bn", long: "batch netns", exact: "-batch -netns -n -b", known: "addr address a link l route r neigh n rule -s maddr", named: "netns vrf", subs: map[string]*profile{"*": {more: ipArgs}}},
 	"nmap":  {more: nmapArgs},
@@ -116,7 +134,7 @@ var profileTable = map[string]*profile{
 	"sqlite3":   {exact: "-init -cmd --init --cmd", more: sqlArgs},
 	"redis-cli": {long: "eval pipe rdb functions-rdb cluster"},
 	"gcc":       cc, "g++": cc, "cc": cc, "clang": cc, "c++": cc, "clang++": cc,
-	"prove": {short: "eIPMmv", long: "exec harness source formatter archive"}, "rake": {short: "fEeprRI", long: "rakefile execute execute-print execute-continue require libdir rakelibdir"},
+	"prove": {short: "eIPMmva", long: "exec harness source formatter archive rc statefile"}, "rake": {short: "fEeprRIC", long: "directory rakefile execute execute-print execute-continue require libdir rakelibdir"},
 	"crontab": {why: "changes what is run later", reads: readings(`-l`)}, "machinectl": {named: "shell login copy-to copy-from start import-tar", known: "list status show list-images image-status show-image", subs: map[string]*profile{"*": {}}},
 	"git": gitProfile, "lsof": {short: "D"}, "column": {}, "mount": {operands: -1, short: "aoB", starts: "--make", long: "all bind rbind move options label uuid source target"}, "ifconfig": {operands: 1}, "nft": {why: "changes the firewall", reads: readings(`(-a )?list (ruleset|tables|chains)`)},
 	"ansible-lint": {long: "fix write"}, "strings": binutils, "objdump": binutils, "gpg": gpgProfile, "ldd": {why: "may run the program that it is shown"},
@@ -129,7 +147,7 @@ var binutils = &profile{long: "plugin"}
 
 var bat = &profile{long: "pager paging config-file generate-config-file", exact: "cache", vals: "lHmr"}
 
-var kubectlAny = &profile{loose: true, long: "kubeconfig server token as as-group context cluster user cache-dir output-directory profile-output log-file log-dir certificate-authority insecure-skip-tls-verify raw as-uid username password client-certificate client-key edit tls-server-name", longFine: "client", short: "s", vals: "nlocfkLv"}
+var kubectlAny = &profile{loose: true, long: "kubeconfig server token as as-group context cluster user kuberc cache-dir output-directory profile-output log-file log-dir certificate-authority insecure-skip-tls-verify raw as-uid username password client-certificate client-key edit tls-server-name", longFine: "client", short: "s", vals: "nlocfkLv"}
 
 // kubectlApply has a subcommand that starts an editor.
 var kubectlApply = func() *profile {
@@ -147,17 +165,21 @@ var mysqlProfile = &profile{long: "pager tee init-command init-command-add defau
 const (
 	podmanElsewhere = "url connection identity remote root runroot hooks-dir conmon runtime module out network-cmd-path network-config-dir storage-opt storage-driver events-backend cgroup-manager tmpdir volumepath imagestore ssh"
 	npmElsewhere    = "script-shell node-options prefix userconfig globalconfig call git editor viewer browser onload-script shell cache logs-dir tmp"
-	terraformWrites = "-out --out -state --state -backend-config --backend-config -plugin-dir --plugin-dir -chdir --chdir -generate-config-out --generate-config-out -json-into --json-into"
+	terraformWrites = "-out --out -state --state -backend-config --backend-config -plugin-dir --plugin-dir -backup --backup -chdir --chdir -generate-config-out --generate-config-out -json-into --json-into"
 )
 
 var pip = &profile{reads: pipReads, long: "target log log-file local-log python config-settings global-option install-option prefix root build-option cache-dir", known: "list show freeze check index config help cache debug inspect search",
-	named: "install download wheel config cache uninstall", subs: map[string]*profile{"*": {long: pipWrites}, "install": {short: "t", vals: "rceifbC", long: pipWrites + " src"}}}
+	named: "install download wheel config cache uninstall", subs: map[string]*profile{"*": {long: pipWrites + " index-url extra-index-url proxy trusted-host find-links", short: "if"}, "install": {short: "t", vals: "rceifbC", long: pipWrites + " src"}}}
 
 const pipWrites = "target log log-file local-log python config-settings global-option install-option prefix root cache-dir report keyring-provider"
 
-var cc = &profile{single: true, starts: "-wrapper -B -fplugin -specs --specs -fuse-ld -Xlinker -Wl, -x @ -dumpdir -fdump", wshort: "o", exact: "-run"}
+var cc = &profile{single: true, starts: `-wrapper -B -fplugin -specs --specs -fuse-ld -Xlinker -Wl, -x @ -dump -fdump -MF -MJ -T -aux -iplugindir -time= -Wa, -Wp, -Xpreprocessor -Xassembler -Xclang -cc1
+	-mllvm -fpass-plugin -fprofile-generate= -fprofile-note -fprofile-dir -foptimization-record-file -save-temps= --save-temps= --output --prefix --for- --config --serialize-diagnostics`, wshort: "o", exact: "-run"}
 
 var gitRead = &profile{exact: "--output", long: "output ext-diff textconv exec upload-pack"}
+
+// gitStrategy are git's own ways to merge. Any other name is that of a program, git-merge-NAME.
+var gitStrategy = regexp.MustCompile(`^(-s ?|--strategy[= ])(ours|ort|recursive|resolve|octopus|subtree)$`)
 
 var gitProfile = &profile{
 	reads: gitReads,
@@ -174,15 +196,18 @@ var gitProfile = &profile{
 		"grep":      {short: "O", vals: "efABCm", long: "open-files-in-pager ext-grep textconv"},
 		"clone":     {short: "uc", long: "upload-pack config template", vals: "bo", starts: "ext:: fd::"},
 		"fetch":     {long: "upload-pack server-option recurse-submodules", starts: "ext:: fd::"},
-		"pull":      {long: "upload-pack exec", starts: "ext:: fd::"},
+		"pull":      {short: "s", long: "upload-pack exec strategy", longFine: "strategy-option", fine: gitStrategy, starts: "ext:: fd::"},
+		"merge":     {short: "s", vals: "mFX", optional: "S", long: "strategy", longFine: "strategy-option", fine: gitStrategy},
 		"ls-remote": {long: "upload-pack exec", starts: "ext:: fd::"},
 		"push":      {long: "receive-pack exec", starts: "ext:: fd::"},
 		"remote":    {starts: "ext:: fd::"},
-		"rebase":    {short: "xi", long: "exec interactive edit-todo"},
-		"archive":   {short: "o", long: "output exec remote"},
-		"bisect":    {exact: "run"}, "submodule": {exact: "foreach"},
-		"init": {long: "template separate-git-dir"}, "commit": {short: "F", vals: "mCct", optional: "Su", long: "edit template"}, "tag": {vals: "muF", optional: "n", long: "edit"}, "am": {short: "i", long: "interactive"}, "apply": {long: "unsafe-paths build-fake-ancestor"}, "add": {short: "ipe", long: "interactive patch edit"},
-		"format-patch": {short: "o", long: "output-directory"}, "bundle": {exact: "create"}, "checkout": {}, "branch": {long: "edit-description"},
+		"rebase":    {short: "xis", vals: "X", optional: "S", long: "exec interactive edit-todo strategy", longFine: "strategy-option", fine: gitStrategy},
+		"revert":    {long: "strategy", longFine: "strategy-option", fine: gitStrategy}, "cherry-pick": {long: "strategy", longFine: "strategy-option", fine: gitStrategy},
+		"checkout": {exact: "-p --patch"}, "reset": {exact: "-p --patch"}, "restore": {exact: "-p --patch"},
+		"archive": {short: "o", long: "output exec remote"},
+		"bisect":  {exact: "run"}, "submodule": {exact: "foreach"},
+		"init": {long: "template separate-git-dir"}, "commit": {short: "Fp", vals: "mCct", optional: "Su", long: "edit template patch interactive"}, "tag": {vals: "muF", optional: "n", long: "edit"}, "am": {short: "i", long: "interactive"}, "apply": {long: "unsafe-paths build-fake-ancestor"}, "add": {short: "ipe", long: "interactive patch edit"},
+		"format-patch": {short: "o", long: "output-directory"}, "bundle": {exact: "create"}, "branch": {long: "edit-description"},
 		"var": {}, "blame": {}, "cat-file": {long: "textconv filters"}, "help": {short: "wi", long: "web info"}, "symbolic-ref": {},
 	},
 }
