@@ -2,7 +2,9 @@ package execkit_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -208,5 +210,37 @@ func TestApprovalEndsWithTheCaller(t *testing.T) {
 	s.Close()
 	if _, err := r.Wait(context.Background()); !errors.Is(err, execkit.ErrSessionClosed) || !there() {
 		t.Error(err)
+	}
+}
+
+// A decision says why in words that quote the command, and those hide what the rest of the result hides, a secret that is
+// too long to be quoted too.
+func TestDecisionsHideSecrets(t *testing.T) {
+	p, err := execkit.LoadPolicy([]byte(`{"default":"ask","intercept":"off"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	yes := func(context.Context, execkit.ApprovalRequest) (execkit.Approval, error) {
+		return execkit.Approval{Approve: true}, nil
+	}
+	long := "begin-of-it-" + strings.Repeat("0123456789", 9)
+	for _, secret := range []string{"quite-a-secret-7", `with "quotes" and \ 7`, long} {
+		s := open(t, execkit.Config{Policy: p, Approve: yes, Redact: &execkit.RedactOptions{Values: []string{secret}}})
+		r, err := s.Exec(context.Background(), "echo '"+secret+"'", execkit.ExecOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := json.Marshal(r)
+		if err != nil || r.Decision.Decision != "ask" || len(r.Decision.Rules) == 0 || !strings.Contains(r.Decision.Rules[0].Reason, "echo") {
+			t.Fatalf("%s %v", text, err)
+		}
+		for _, hidden := range []string{secret, "quotes", "begin-of-it"} {
+			if strings.Contains(string(text), hidden) {
+				t.Errorf("%q is in %s", hidden, text)
+			}
+		}
+		if shown := fmt.Sprintf("%v %+v %#v", s, s, s); shown != strings.Repeat(" execkit session "+s.ID(), 3)[1:] {
+			t.Errorf("a session is shown as %q", shown)
+		}
 	}
 }

@@ -398,7 +398,7 @@ func (j *job) conclude(ctx context.Context, out engine.Outcome, result *Result) 
 }
 
 func (j *job) recorded(ctx context.Context, out engine.Outcome, result *Result) (*Result, error) {
-	result.Decision = &j.decision
+	result.Decision = j.session.shown(j.decision)
 	err := j.outcome(result, out)
 	if out.Lost {
 		return nil, j.session.lostError(out, result)
@@ -427,11 +427,23 @@ func (s *Session) hideSecrets(err error) error {
 		}
 	}
 	if rules, ok := e.Details["rules"].([]wire.RuleRef); ok {
-		for i := range rules {
-			rules[i].Reason = redactText(s.redact, rules[i].Reason)
-		}
+		e.Details["rules"] = s.shownRules(rules)
 	}
 	return e
+}
+
+// shown is a decision for results, redacted: reasons quote the command.
+func (s *Session) shown(d wire.Decision) *wire.Decision {
+	d.Reason, d.ApprovedBy, d.Rules = redactText(s.redact, d.Reason), redactText(s.redact, d.ApprovedBy), s.shownRules(d.Rules)
+	return &d
+}
+
+func (s *Session) shownRules(rules []wire.RuleRef) []wire.RuleRef {
+	rules = slices.Clone(rules) // they may be those of the policy
+	for i := range rules {
+		rules[i].Reason = redactText(s.redact, rules[i].Reason)
+	}
+	return rules
 }
 
 // undoTimeout bounds the restoring of what held for one command; it is a cd and a few exports, and on another machine a

@@ -318,7 +318,7 @@ func (r *Running) yieldNow() *Result {
 		s.yielded = j
 	}
 	s.mu.Unlock()
-	result.Decision = &j.decision
+	result.Decision = s.shown(j.decision)
 	if m, err := r.Screen(); err == nil {
 		result.Screen = strings.TrimRight(strings.Join(m.Lines(), "\n"), "\n")
 	}

@@ -128,6 +128,12 @@ func (r *Running) finish(result *Result, err error) {
 // ID returns the identifier of the running command.
 func (r *Running) ID() string { return r.id }
 
+// String names the command. Its fields hold what it was given, and are not for showing.
+func (r *Running) String() string { return "execkit command " + r.id }
+
+// GoString is String for %#v.
+func (r *Running) GoString() string { return r.String() }
+
 // SessionID returns the identifier of the session that it runs in.
 func (r *Running) SessionID() string { return r.session.id }
 

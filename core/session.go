@@ -148,6 +148,12 @@ func newID(prefix string) string { return prefix + "_" + strings.ToLower(rand.Te
 // ID returns the identifier of the session, random and never used again.
 func (s *Session) ID() string { return s.id }
 
+// String names the session. Its fields hold secrets, such as the environment, and are not for showing.
+func (s *Session) String() string { return "execkit session " + s.id }
+
+// GoString is String for %#v.
+func (s *Session) GoString() string { return s.String() }
+
 // Info describes the session.
 func (s *Session) Info() wire.SessionInfo {
 	cwd := s.shownCwd()

@@ -420,26 +420,23 @@ func plainRune(r rune) bool {
 	return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("-_./:,@%+", r)
 }
 
+// maxShown bounds what show returns, in bytes before they are quoted.
+const maxShown = 80
+
+// show names a command by its first words. Each is whole or left out: a part of a secret could not be told to be one.
 func show(words []command.Word) string {
 	var b strings.Builder
-	for i, w := range words {
+	for i, w := range words[:min(len(words), 3)] {
 		if i > 0 {
 			b.WriteByte(' ')
 		}
-		if w.Static {
+		if w.Static && b.Len()+len(w.Value) <= maxShown {
 			b.WriteString(w.Value)
 		} else {
 			b.WriteString("…")
 		}
-		if i == 2 || b.Len() > 60 {
-			break
-		}
 	}
-	s := b.String()
-	if len(s) > 80 {
-		s = s[:80]
-	}
-	return fmt.Sprintf("%q", s)
+	return fmt.Sprintf("%q", b.String())
 }
 
 // lists applies the deny and ask entries, which hold whatever the default is.
