@@ -175,7 +175,7 @@ var globalValues = map[string]map[string]bool{
 	"kubectl":    set("-n --namespace --context --kubeconfig --cluster --user -s --server --token --as --as-group --request-timeout -v --cache-dir"),
 	"helm":       set("-n --namespace --kube-context --kubeconfig"),
 	"systemctl":  set("-H --host -M --machine -t --type -p --property --state -n --lines -o --output --root -s --signal"),
-	"journalctl": set("-u --unit -n --lines"),
+	"journalctl": set("-u --unit"),
 	"aws":        set("--profile --region --endpoint-url --output --query"),
 	"npm":        set("--prefix -w --workspace"),
 	"terraform":  set(""),

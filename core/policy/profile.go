@@ -92,11 +92,11 @@ func (pr *profile) judge(c *check, name string, words []command.Word, granted in
 
 // scan goes through the arguments from word at on. Words below granted are the entry's own and pass.
 func (pr *profile) scan(c *check, name string, words []command.Word, at, granted int) string {
-	operands, ended := 0, false
+	operands, closed, doubtful := 0, false, false
 	for i := at; i < len(words); i++ {
 		w := words[i]
 		if !w.Static {
-			if why := pr.unknown(c, name, w, ended); why != "" {
+			if why := pr.unknown(c, name, w, closed && !(doubtful && c.mayBeOption(w))); why != "" {
 				return why
 			}
 			operands++
@@ -110,6 +110,7 @@ func (pr *profile) scan(c *check, name string, words []command.Word, at, granted
 		}
 		v := w.Value
 		own := i < granted
+		ended := closed && !(doubtful && strings.HasPrefix(v, "-"))
 		if n := pr.harmless(words, i); n > 0 && !ended {
 			i += n - 1
 			continue
@@ -117,7 +118,7 @@ func (pr *profile) scan(c *check, name string, words []command.Word, at, granted
 		if !own && !ended && (has(pr.exact, v) || startsAny(pr.starts, v)) {
 			return "the argument " + v + " of " + name + " is not granted"
 		}
-		if ended && !own && startsAny(pr.rest, v) {
+		if closed && !own && startsAny(pr.rest, v) {
 			return "the argument " + v + " behind the -- of " + name + " is not granted"
 		}
 		switch {
@@ -127,7 +128,7 @@ func (pr *profile) scan(c *check, name string, words []command.Word, at, granted
 			}
 			operands++
 		case v == "--" && !pr.endless:
-			ended = true
+			closed, doubtful = true, i > at && pr.takesDashes(words[i-1].Value)
 		case strings.HasPrefix(v, "--"):
 			if hasLong(pr.wlong, v) && !own {
 				_, val, has := strings.Cut(v, "=")
@@ -146,7 +147,7 @@ func (pr *profile) scan(c *check, name string, words []command.Word, at, granted
 				return "the option " + v + " of " + name + " is not granted"
 			}
 			skip := 0
-			if !strings.Contains(v, "=") && (has(pr.longVals, v[2:]) || globalValues[name][v]) {
+			if !strings.Contains(v, "=") && (has(pr.longVals, v[2:]) || at == 1 && globalValues[name][v]) {
 				skip = 1
 			}
 			if has(pr.pairs, v[2:]) {
@@ -162,7 +163,7 @@ func (pr *profile) scan(c *check, name string, words []command.Word, at, granted
 				return severalWords(v)
 			}
 		default:
-			skip, why := pr.cluster(c, name, words, i, own)
+			skip, why := pr.cluster(c, name, words, i, own, at == 1)
 			if why != "" {
 				return why
 			}
@@ -203,8 +204,31 @@ func (pr *profile) writes(c *check, file string) string {
 	return c.p.writeReason(file, c.s.cd || c.changesDir())
 }
 
-// cluster judges an argument like -ruofile and reports whether the next word is its value.
-func (pr *profile) cluster(c *check, name string, words []command.Word, i int, own bool) (bool, string) {
+// takesDashes reports whether an option may take the -- behind it as its value: git log --author -- --output=x writes x.
+func (pr *profile) takesDashes(before string) bool {
+	switch {
+	case !strings.HasPrefix(before, "-") || before == "-" || strings.Contains(before, "=") || strings.Trim(before[1:], "0123456789") == "":
+		return false
+	case has(valueless, before):
+		return false
+	}
+	return before[1] == '-' || pr.vals == "" || strings.IndexByte(pr.vals, before[len(before)-1]) >= 0
+}
+
+// valueless are options that take no value in any program that has them, seen often before a --.
+const valueless = "--oneline --stat --name-only --name-status --numstat --shortstat --cached --staged --follow --quiet --porcelain --short --all --graph --reverse --no-pager --verbose --watch --silent -q -p -s -u -l -v -w -la -i"
+
+// mayBeOption reports whether a word could be an option as far as the text and the commands before it say.
+func (c *check) mayBeOption(w command.Word) bool {
+	if safePrefix(w) || c.noOption(w) {
+		return false
+	}
+	return !(len(w.Parts) == 1 && plainName(w.Parts[0].Param) && c.kind(w.Parts[0].Param) == 0)
+}
+
+// cluster judges an argument like -ruofile and reports whether the next word is its value. Before a subcommand the
+// program's global options count, too.
+func (pr *profile) cluster(c *check, name string, words []command.Word, i int, own, top bool) (bool, string) {
 	v := words[i].Value
 	end := len(v)
 	if pr.single {
@@ -231,7 +255,7 @@ func (pr *profile) cluster(c *check, name string, words []command.Word, i int, o
 		if strings.IndexByte(pr.optional, l) >= 0 {
 			return false, ""
 		}
-		if strings.IndexByte(pr.vals, l) >= 0 || k == 1 && globalValues[name][v[:2]] {
+		if strings.IndexByte(pr.vals, l) >= 0 || top && k == 1 && globalValues[name][v[:2]] {
 			return k == len(v)-1, ""
 		}
 	}

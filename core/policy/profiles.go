@@ -65,7 +65,7 @@ func init() {
 var profileTable = map[string]*profile{
 	"sort":  {short: "T", vals: "kStT", wshort: "o", long: "compress-program temporary-directory", wlong: "output", operands: 0, longVals: "key field-separator buffer-size parallel batch-size"},
 	"uniq":  {vals: "fsw", operands: 1, longVals: "skip-fields skip-chars check-chars"},
-	"shuf":  {vals: "inr", wshort: "o", wlong: "output"},
+	"shuf":  {vals: "in", wshort: "o", wlong: "output"},
 	"xxd":   {vals: "cglosnR", operands: 1, exact: "-r -revert -i", more: xxdArgs},
 	"iconv": {vals: "ft", wshort: "o", wlong: "output"},
 	"tree":  {wshort: "o", vals: "LIPHT", short: "R", long: "output"},
@@ -95,7 +95,7 @@ var profileTable = map[string]*profile{
 	"wget":  {dash: true, short: "oaePrmpNKkxib", wshort: "O", long: "output-file append-output execute use-askpass directory-prefix config warc-file save-cookies rejected-log hsts-file recursive mirror input-file page-requisites background", wlong: "output-document", vals: "tTwQUlADRIXB", more: wgetArgs},
 	"rsync": {short: "eMT", long: "server password-command rsh rsync-path daemon config log-file write-batch only-write-batch remote-option delete remove-source-files backup-dir temp-dir partial-dir", vals: "fB", more: copyArgs},
 	"scp":   {short: "SoFDiJ", long: "", vals: "clPX", more: copyArgs},
-	"ssh":   {short: "FEIoLRDwSOWJtA", vals: "bceilmpPQB"},
+	"ssh":   {short: "FEIoLRDwSOWJtAP", vals: "bceilmpQB"},
 	"docker": {reads: dockerReads, short: "Hc", long: "host context config tlscacert tlscert tlskey", known: `ps logs images inspect stats version info top port diff history events search pull rm rmi start stop restart
 		kill pause unpause wait rename tag push update volume network system compose image container node secret manifest login logout`,
 		named: "run exec build buildx cp save export load import plugin context create stack service swarm debug init commit attach compose container image builder", subs: map[string]*profile{
@@ -104,12 +104,12 @@ var profileTable = map[string]*profile{
 	"kubectl": {reads: kubectlReads, loose: true, long: "kubeconfig server token as as-group context cluster user kuberc cache-dir profile-output log-file log-dir certificate-authority insecure-skip-tls-verify", short: "s",
 		known: `get describe logs top explain version api-resources api-versions cluster-info rollout auth diff apply delete scale label annotate create patch set wait events cordon uncordon drain taint
 			expose autoscale replace certificate kustomize options`, named: "exec run debug cp attach plugin proxy edit port-forward config", subs: map[string]*profile{
-			"*": kubectlAny, "apply": kubectlApply,
+			"*": kubectlAny, "apply": kubectlApply, "logs": kubectlLogs,
 			"kustomize": {short: "o", long: "output enable-exec enable-alpha-plugins enable-helm helm-command network mount env"}}},
 	"helm": {long: "post-renderer kubeconfig kube-apiserver kube-token kube-context registry-config repository-config repository-cache", known: "list ls status get history version show search env lint template repo dependency test install upgrade rollback uninstall verify",
-		named: "plugin install upgrade push pull package create", subs: map[string]*profile{"*": {long: "post-renderer kubeconfig kube-apiserver kube-token kube-context kube-as-user kube-as-group kube-ca-file kube-tls-server-name kube-insecure-skip-tls-verify output-dir registry-config repository-config repository-cache content-cache"}}},
-	"systemctl":  {short: "HM", long: "host machine root image", vals: "tpnos", subs: map[string]*profile{"*": {short: "HM", long: "host machine root image", vals: "tpnos"}}, named: "edit set-environment import-environment link enable preset set-property switch-root kexec daemon-reexec"},
-	"journalctl": {short: "M", long: "vacuum-size vacuum-time vacuum-files rotate flush sync relinquish-var smart-relinquish-var setup-keys cursor-file update-catalog root image interval force machine", vals: "unptSgDMo"},
+		named: "plugin install upgrade push pull package create", subs: map[string]*profile{"*": {long: "post-renderer kubeconfig kube-apiserver kube-token kube-context kube-as-user kube-as-group kube-ca-file kube-tls-server-name kube-insecure-skip-tls-verify output-dir registry-config repository-config repository-cache content-cache", vals: "n", longVals: "namespace"}}},
+	"systemctl":  {short: "HM", long: "host machine root image", vals: "tpnos", subs: map[string]*profile{"*": {short: "HM", long: "host machine root image", vals: "tpnos", longVals: "type state property lines output signal"}}, named: "edit set-environment import-environment link enable preset set-property switch-root kexec daemon-reexec"},
+	"journalctl": {short: "M", long: "vacuum-size vacuum-time vacuum-files rotate flush sync relinquish-var smart-relinquish-var setup-keys cursor-file update-catalog root image interval force machine", vals: "uptSgDMo"},
 	"npm": {reads: npmReads, short: "cC", long: "script-shell node-options prefix userconfig globalconfig call git editor viewer browser onload-script shell init-module cache ignore-scripts",
 		known: "ls list view info outdated test t run run-script version audit ping search whoami pack docs fund explain query prefix root bin help doctor config",
 		named: "exec x install i ci add update explore edit config set init create start stop restart publish link rebuild run run-script test t pack docs", subs: map[string]*profile{
@@ -123,7 +123,7 @@ var profileTable = map[string]*profile{
 		named: "run install publish", subs: map[string]*profile{"*": {rest: "--logfile", long: "config manifest-path target-dir out-dir artifact-dir lockfile-path fix open", short: "ZC"}}},
 	"terraform": {reads: terraformReads, starts: "-chdir --chdir", known: "plan validate show output version providers graph fmt state workspace get init", named: "apply destroy import taint console state workspace init get",
 		subs: map[string]*profile{"*": {starts: terraformWrites}, "providers": {exact: "mirror lock", starts: terraformWrites}}},
-	"aws":    {long: "endpoint-url ca-bundle profile no-verify-ssl", subs: map[string]*profile{"*": {long: "endpoint-url ca-bundle no-verify-ssl cli-input-json cli-input-yaml profile"}}, named: "configure"},
+	"aws":    {long: "endpoint-url ca-bundle profile no-verify-ssl", subs: map[string]*profile{"*": {long: "endpoint-url ca-bundle no-verify-ssl cli-input-json cli-input-yaml profile", longVals: "region output query"}}, named: "configure"},
 	"pytest": {endless: true, more: pytestArgs, longFine: "cov durations", fine: regexp.MustCompile(`^(--cov-report[= ]term(-missing)?(:skip-covered)?|-p ?no:[a-z_]+)$`), short: "pco", starts: "@", vals: "kmnrW", long: "rootdir override-ini confcutdir basetemp junitxml junit-xml log-file pastebin pdbcls pdb trace dc import-mode ignore-glob config-file debug cov-config cov-report report-log html json-report-file durations-path tx px rsyncdir inifile ds result-log resultlog benchmark-json benchmark-storage"},
 	"openssl": {more: opensslCommand, subs: map[string]*profile{"*": {more: opensslArgs}},
 		known: "rand sha256 sha512 sha1 md5 x509 version s_client verify req crl rsa pkey ec asn1parse ciphers dgst", named: "engine s_server"},
@@ -147,7 +147,16 @@ var binutils = &profile{long: "plugin"}
 
 var bat = &profile{long: "pager paging config-file generate-config-file", exact: "cache", vals: "lHmr"}
 
-var kubectlAny = &profile{loose: true, long: "kubeconfig server token as as-group context cluster user kuberc cache-dir output-directory profile-output log-file log-dir certificate-authority insecure-skip-tls-verify raw as-uid username password client-certificate client-key edit tls-server-name", longFine: "client", short: "s", vals: "nlocfkLv"}
+var kubectlAny = &profile{loose: true, long: "kubeconfig server token as as-group context cluster user kuberc cache-dir output-directory profile-output log-file log-dir certificate-authority insecure-skip-tls-verify raw as-uid username password client-certificate client-key edit tls-server-name", longFine: "client", short: "s", vals: "nlocfkLv", longVals: kubectlValues}
+
+const kubectlValues = "namespace selector output container filename since since-time tail field-selector request-timeout label-columns sort-by"
+
+// kubectlLogs has an -f that takes no value.
+var kubectlLogs = func() *profile {
+	logs := *kubectlAny
+	logs.vals = "nlcv"
+	return &logs
+}()
 
 // kubectlApply has a subcommand that starts an editor.
 var kubectlApply = func() *profile {
