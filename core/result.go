@@ -86,7 +86,7 @@ func (s *Session) hintFor(r *Result) string {
 	case r.TimedOut && r.ShellExited:
 		hint = "the command ignored every signal; the next command gets a fresh shell with directory and exported environment restored"
 	case r.TimedOut:
-		hint = "the command was stopped at its deadline; raise timeout_ms, or run it in the background"
+		hint = "the command was stopped at its deadline; give it a longer one, or run it in the background"
 	case r.ShellExited && r.ExitCode == nil:
 		hint = "the shell no longer reported; the next command gets a fresh one with directory and exported environment restored"
 	case r.ShellExited:

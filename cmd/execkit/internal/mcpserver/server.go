@@ -38,7 +38,7 @@ func Serve(ctx context.Context, settings Settings, transport mcp.Transport) erro
 		Instructions: "Open a session with session_create, run commands in it with session_exec: directory, variables and functions last. Close it with session_destroy.",
 	})
 	m.AddReceivingMiddleware(s.setsLevel)
-	for _, t := range slices.Concat(tools, undoTools, liveTools) {
+	for _, t := range slices.Concat(tools, undoTools, liveTools, policyTools) {
 		m.AddTool(t.describe(), s.handler(t))
 	}
 	return m.Run(ctx, transport)

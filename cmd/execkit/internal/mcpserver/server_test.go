@@ -85,6 +85,30 @@ func TestCancellationStopsTheCommand(t *testing.T) {
 	}
 }
 
+func TestPolicyExplain(t *testing.T) {
+	c := connect(t, Settings{Policy: json.RawMessage(`{"default":"deny","allow":["ls"]}`)})
+	for command, want := range map[string]string{"ls -l": "allow", "ls; git push": "deny"} {
+		r, failed := call(t, context.Background(), c, "policy_explain", map[string]any{"command": command})
+		if failed || r["decision"] != want {
+			t.Errorf("%s: %v", command, r)
+		}
+	}
+	if r, failed := call(t, context.Background(), c, "policy_explain", map[string]any{"command": "ls", "policy": map[string]any{"default": "allow"}}); !failed {
+		t.Errorf("an agent brought a policy of its own: %v", r)
+	}
+}
+
+func TestMissingArguments(t *testing.T) {
+	c := connect(t, Settings{})
+	id := open(t, c)
+	for tool, arguments := range map[string]map[string]any{"session_exec": {"session_id": id}, "output_read": {"line": 1}} {
+		r, failed := call(t, context.Background(), c, tool, arguments)
+		if e, _ := r["error"].(map[string]any); !failed || e["code"] != "invalid_argument" || !strings.Contains(e["message"].(string), "is missing") {
+			t.Errorf("%s: %v", tool, r)
+		}
+	}
+}
+
 func TestLimits(t *testing.T) {
 	c := connect(t, Settings{MaxSessions: 1, SessionTTL: 2 * time.Second})
 	id := open(t, c)
@@ -298,11 +322,11 @@ func TestToolsAndStructuredContent(t *testing.T) {
 	var names []string
 	for _, tool := range list.Tools {
 		names = append(names, tool.Name)
-		if tool.Annotations.ReadOnlyHint != slices.Contains([]string{"output_read", "session_list", "session_checkpoints", "session_state", "job_list", "job_output", "job_wait"}, tool.Name) || tool.OutputSchema == nil {
+		if tool.Annotations.ReadOnlyHint != slices.Contains([]string{"output_read", "session_list", "session_checkpoints", "session_state", "job_list", "job_output", "job_wait", "policy_explain"}, tool.Name) || tool.OutputSchema == nil {
 			t.Errorf("%+v", tool)
 		}
 	}
-	if want := []string{"job_kill", "job_list", "job_output", "job_wait", "output_read", "session_checkpoint", "session_checkpoints", "session_create", "session_destroy", "session_exec", "session_interrupt", "session_list", "session_restore", "session_state", "session_write"}; !slices.Equal(names, want) {
+	if want := []string{"job_kill", "job_list", "job_output", "job_wait", "output_read", "policy_explain", "session_checkpoint", "session_checkpoints", "session_create", "session_destroy", "session_exec", "session_interrupt", "session_list", "session_restore", "session_state", "session_write"}; !slices.Equal(names, want) {
 		t.Error(names)
 	}
 	r, err := c.CallTool(context.Background(), &mcp.CallToolParams{Name: "session_list"})

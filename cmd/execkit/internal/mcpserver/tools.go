@@ -210,7 +210,7 @@ type execArguments struct {
 	Command     string             `json:"command"`
 	TimeoutSecs *float64           `json:"timeout_secs"`
 	Stdin       *string            `json:"stdin"`
-	Cwd         string             `json:"cwd"`
+	Cwd         string             `json:"cwd,omitempty"`
 	Env         map[string]*string `json:"env"`
 	Raw         bool               `json:"raw"`
 	YieldMS     *int64             `json:"yield_ms"`
@@ -229,7 +229,7 @@ type execArguments struct {
 
 func run(s *server, ctx context.Context, req *mcp.CallToolRequest) (any, error) {
 	var a execArguments
-	if err := wire.Decode(req.Params.Arguments, &a); err != nil {
+	if err := wire.DecodeRequest(req.Params.Arguments, &a); err != nil {
 		return nil, err
 	}
 	r := wire.Exec{SessionID: a.SessionID, Command: a.Command, Stdin: a.Stdin, Cwd: a.Cwd, Env: a.Env, Raw: a.Raw, YieldMS: a.YieldMS, StdinOpen: a.StdinOpen, TTY: a.TTY}
@@ -266,7 +266,7 @@ const (
 
 func readOutput(s *server, ctx context.Context, req *mcp.CallToolRequest) (any, error) {
 	var r wire.OutputRead
-	if err := wire.Decode(req.Params.Arguments, &r); err != nil {
+	if err := wire.DecodeRequest(req.Params.Arguments, &r); err != nil {
 		return nil, err
 	}
 	switch {
