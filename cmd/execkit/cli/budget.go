@@ -23,8 +23,8 @@ func (f *budgetFlags) bind(fs *flag.FlagSet) {
 	fs.Int64Var(&f.keep.Tail, "tail", 0, "keep the last `N` lines")
 	fs.StringVar(&f.grep.Pattern, "grep", "", "show only lines that match `PATTERN`, in RE2 syntax")
 	fs.Int64Var(&f.grep.Context, "context", 0, "with --grep, show `N` lines around each match")
-	fs.StringVar(&f.b.Compress, "compress", "", "fold by meaning: `auto` or off")
-	fs.StringVar(&f.b.Stream, "stream", "", "the stream that the budget is for: `both`, stdout or stderr")
+	fs.StringVar(&f.b.Compress, "compress", "", "fold by meaning: `HOW`, auto or off")
+	fs.StringVar(&f.b.Stream, "stream", "", "the `STREAM` that the budget is for: both, stdout or stderr")
 }
 
 // budget returns what was asked for, nil if nothing was.

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"os/signal"
+	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -131,10 +133,15 @@ func find(name string) (command, error) {
 	return command{}, e
 }
 
+var noNumber = regexp.MustCompile(`^invalid (?:boolean )?value (".*") for (?:flag )?-([a-z-]+): parse error$`)
+
 // flagError rewords an error of the flag package and names the flag that was probably meant.
 func flagError(fs *flag.FlagSet, name string, err error) error {
 	const undefined = "flag provided but not defined: -"
 	wrong, ok := strings.CutPrefix(err.Error(), undefined)
+	if bad := noNumber.FindStringSubmatch(err.Error()); bad != nil {
+		return errdefs.New(errdefs.InvalidArgument, "%s: --%s is %s, which is no number", name, bad[2], bad[1]).WithHint("execkit help %s shows the flags", name)
+	}
 	if !ok {
 		return errdefs.New(errdefs.InvalidArgument, "%s: %v", name, err).WithHint("execkit help %s shows the flags", name)
 	}
@@ -230,6 +237,9 @@ func usage(w io.Writer, c command) {
 	c.bind(fs)
 	fs.VisitAll(func(f *flag.Flag) {
 		kind, text := flag.UnquoteUsage(f)
+		if !slices.Contains([]string{"", "0", "false", "[]"}, f.DefValue) {
+			text += " (default " + f.DefValue + ")"
+		}
 		fmt.Fprintf(w, "  %-22s %s\n", strings.TrimSpace("--"+f.Name+" "+kind), text)
 	})
 	if len(c.examples) > 0 {

@@ -52,6 +52,8 @@ func TestCommandLine(t *testing.T) {
 		{name: "policy missing", args: "policy check --policy /nonexistent -- ls", status: 125, stderr: "nonexistent"},
 		{name: "redact", args: "redact --labels", stdin: "PASSWORD=hunter2-horse\nplain\n", stdout: "PASSWORD=[REDACTED:password]\nplain\n"},
 		{name: "setup", args: "setup claude", stdout: "mcpServers"},
+		{name: "a flag that is no number", args: "exec --timeout abc -- ls", status: 125, stderr: `--timeout is "abc", which is no number`},
+		{name: "help tells defaults", args: "help exec", stdout: "0 for no limit (default 30)"},
 		{name: "setup typo", args: "setup cluade", status: 125, stderr: `"claude"`},
 		{name: "completion", args: "completion bash", stdout: "exec shell policy redact audit checkpoint replay watch rpc mcp"},
 		{name: "doctor", args: "doctor", stdout: "a local session opens"},
@@ -66,6 +68,22 @@ func TestCommandLine(t *testing.T) {
 				t.Errorf("status %d, stdout %q, stderr %q", status, stdout.String(), stderr.String())
 			}
 		})
+	}
+}
+
+func TestSetupOfWhatNoClientFinds(t *testing.T) {
+	for path, says := range map[string]bool{"": true, "execkit": false} {
+		dir := t.TempDir()
+		if path != "" {
+			if err := os.WriteFile(filepath.Join(dir, path), []byte("#!/bin/sh\n"), 0o755); err != nil {
+				t.Fatal(err)
+			}
+		}
+		t.Setenv("PATH", dir)
+		var stderr bytes.Buffer
+		if status := Main([]string{"setup", "cursor"}, strings.NewReader(""), io.Discard, &stderr); status != 0 || strings.Contains(stderr.String(), "full path") != says {
+			t.Errorf("%q: status %d, %s", path, status, stderr.String())
+		}
 	}
 }
 

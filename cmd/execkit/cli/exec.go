@@ -29,7 +29,7 @@ type sessionFlags struct {
 
 func (f *sessionFlags) bind(fs *flag.FlagSet) {
 	f.bindRecord(fs)
-	fs.StringVar(&f.transport, "transport", "local", "the target, a `URL`")
+	fs.StringVar(&f.transport, "transport", "local", "the target, a `URL`: local, sandbox, ssh://[user@]host[:port], docker://container, k8s://namespace/pod")
 	fs.StringVar(&f.workspace.Path, "workspace", "", "save the files of this `DIR` before each command that may write; see execkit checkpoint")
 	fs.Func("quota", "what the commands may use in all, `NAME=N`; more than once: commands, output_bytes, wall_ms, cpu_ms, memory_bytes, processes, file_bytes", f.quota)
 	fs.Float64Var(&f.timeout, "timeout", 30, "how many `SECONDS` a command may take, 0 for no limit")

@@ -9,6 +9,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 
@@ -74,6 +75,9 @@ func runSetup(a *app, name, file string) (int, error) {
 		if known.name == name {
 			c = known
 		}
+	}
+	if _, err := exec.LookPath("execkit"); err != nil {
+		fmt.Fprintln(a.stderr, "execkit: there is no execkit on PATH; put its full path into command, or the client will not find it")
 	}
 	if file == "" {
 		snippet, err := merge(c, nil)
