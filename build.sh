@@ -35,6 +35,7 @@ install_missing() {
 		python3 -c 'import ensurepip' 2>/dev/null || missing+=(python3-venv)
 		command -v npm >/dev/null || missing+=(nodejs npm)
 		command -v objdump >/dev/null || missing+=(binutils)
+		command -v pkg-config >/dev/null || missing+=(pkgconf)
 		# The programs that the live tests drive.
 		local program
 		for program in bc dc ed fzf gdb less nano perl sqlite3 sudo vim; do
@@ -67,7 +68,9 @@ build_lib() {
 	rm -f build/libexeckit.h # cgo's own header; users include ours
 	ln -sf libexeckit.so build/libexeckit.so.1
 	cp include/execkit.h build/include/
-	sed "s|@PREFIX@|/usr/local|; s|@VERSION@|$(cat VERSION)|" capi/execkit.pc.in >build/lib/pkgconfig/execkit.pc
+	ln -sf ../libexeckit.so build/lib/libexeckit.so
+	ln -sf ../libexeckit.so build/lib/libexeckit.so.1
+	sed "s|@VERSION@|$(cat VERSION)|" capi/execkit.pc.in >build/lib/pkgconfig/execkit.pc
 }
 
 build_cli() { CGO_ENABLED=0 go build -trimpath -ldflags "-s -w" -o build/execkit ./cmd/execkit; }
@@ -87,7 +90,7 @@ build_npm() {
 	rm -rf "$work/build" "$work/test" "$work/src"
 	mkdir -p "$native"
 	cp build/libexeckit.so bindings/node/build/execkit_addon.node "$native/"
-	cp LICENSE README.md "$work/"
+	cp LICENSE "$work/"
 	rm -f dist/*.tgz
 	(cd "$work" && npm pack --silent --pack-destination ../../dist)
 }
@@ -124,6 +127,11 @@ test_c() {
 	check_headers
 	cc -std=c99 -Wall -Wextra -Werror -Iinclude -o build/abi_test tests/abi/abi_test.c -Lbuild -lexeckit -Wl,-rpath,"$PWD/build"
 	build/abi_test
+	# What docs/abi.md shows, built as it says.
+	sed -n '/^```c$/,/^```$/{/^```/d;p}' docs/abi.md >build/example.c
+	# shellcheck disable=SC2046 # the flags are words
+	cc -std=c89 -Wall -Wextra -pedantic -Werror -o build/example build/example.c $(PKG_CONFIG_PATH=build/lib/pkgconfig pkg-config --cflags --libs execkit) -Wl,-rpath,"$PWD/build/lib"
+	build/example | grep -F '"stdout":"hello from /tmp\n"'
 }
 
 # The estimate of tokens beside the real tokenizers, whose tables only this module has.
@@ -135,8 +143,7 @@ glibc_floor() { objdump -T build/libexeckit.so | grep -o 'GLIBC_[0-9.]*' | sort 
 build_wheel() {
 	local work=build/wheel
 	rm -rf "$work" && mkdir -p "$work" dist
-	cp -r bindings/python/pyproject.toml bindings/python/src "$work/"
-	cp LICENSE README.md "$work/"
+	cp -r bindings/python/pyproject.toml bindings/python/README.md bindings/python/src LICENSE "$work/"
 	find "$work" -name __pycache__ -prune -exec rm -rf {} + -o -name '*.egg-info' -prune -exec rm -rf {} +
 	build/venv/bin/pip install -q wheel setuptools auditwheel
 	build/venv/bin/pip wheel -q --no-deps --no-build-isolation -w "$work/out" "$work"
