@@ -495,19 +495,45 @@ export class ExecResult {
   check(): this;
 }
 
-/** One item of a running command. A newer library may send types that are not named here. */
-export interface Event {
-  type: 'started' | 'stdout' | 'stderr' | 'tty' | 'waiting_for_input' | 'approval_required' | 'question' | 'semantic' | 'job_started' | 'truncated' | 'finished' | (string & {});
-  /** Output; base64 when `encoding` says so. */
+/** Output of a running command. */
+export interface OutputEvent {
+  type: 'stdout' | 'stderr' | 'tty';
+  /** Redacted; base64 when `encoding` says so. */
+  data: string;
+  encoding?: 'base64';
+  kind?: undefined;
+  prompt?: undefined;
+  fields?: undefined;
+  pid?: undefined;
+  result?: undefined;
+}
+
+/** The last event of a command. */
+export interface FinishedEvent {
+  type: 'finished';
+  result: ExecResult;
+  data?: undefined;
+  encoding?: undefined;
+  kind?: undefined;
+  prompt?: undefined;
+  fields?: undefined;
+  pid?: undefined;
+}
+
+/** What else is told of a running command. */
+export interface NoticeEvent {
+  type: 'started' | 'waiting_for_input' | 'approval_required' | 'question' | 'semantic' | 'job_started' | 'truncated';
   data?: string;
   encoding?: 'base64';
   kind?: string;
   prompt?: string;
   fields?: Record<string, unknown>;
   pid?: number;
-  /** Of `finished`, the last event. */
-  result?: ExecResult;
+  result?: undefined;
 }
+
+/** One item of a running command; `type` tells which. A newer library may send types that are not named here: pass over them. */
+export type Event = OutputEvent | FinishedEvent | NoticeEvent;
 
 /** What a command waits for: input that it cannot go on without. */
 export interface Waiting {

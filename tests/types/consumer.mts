@@ -25,7 +25,9 @@ async function open(kind: string): Promise<Session> {
 async function live(session: Session, signal: AbortSignal): Promise<number> {
   for await (const event of session.stream('make', { signal, traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01' })) {
     const seen: Event = event;
-    if (seen.type === 'stdout') process.stdout.write(seen.data ?? '');
+    if (seen.type === 'stdout') process.stdout.write(seen.data);
+    else if (seen.type === 'finished') console.log(seen.result.exitCode, seen.result.events?.[0]?.kind);
+    else console.log(seen.fields?.['url'], seen.kind);
   }
   await using running: Running = await session.start('bc', { stdin: 'open', tty: true });
   await running.write('1+1\n', { to: 'tty', timeoutMs: 1000 });
