@@ -60,7 +60,7 @@ var fileRules = []Rule{
 	{ID: "fill-disk", Reason: "fills the disk", names: set("fallocate tee head"), match: fillsDisk,
 		Hits: []string{"head -c 1T /dev/zero > f", "yes | tee f", "cat /dev/urandom > f", "fallocate -l 1T f"}, Passes: []string{"fallocate -l 4096 f", "head -c 9 /dev/urandom"}},
 	{ID: "permissions", Reason: "changes permissions or owners of much, or opens a way to root", names: set("chmod chown chgrp chattr setfacl setcap"), match: permissions,
-		Hits: []string{"chmod -R 777 /srv", "chmod u+s /bin/bash", "chown -R a /etc"}, Passes: []string{"chmod +x run.sh", "chmod 644 a", "chown app:app a"}},
+		Hits: []string{"setfacl -Rb /srv", "chmod -R 777 /srv", "chmod u+s /bin/bash", "chown -R a /etc"}, Passes: []string{"chmod +x run.sh", "chmod 644 a", "chown app:app a"}},
 	{ID: "git-destroy", Reason: "discards work or rewrites history", names: set("git hg svn"), match: gitDestroys,
 		Hits: []string{"git submodule foreach 'git clean -fdx'", "git checkout HEAD~1 src/", "git checkout main.go", "git push --force", "git -C x reset --hard", "git clean -fdx", "git 'push' '-f'", `perl -e 'system("git push --force")'`, "ruby -e '`git push -f`'"}, Passes: []string{"git push", "git checkout -b x origin/main", "git checkout v1.2", "git submodule foreach git status", "git branch -d merged", "git push -n --force", "git clean -n", "git stash list", "git commit -m 'git push --force'"}},
 	{ID: "pipe-to-shell", Reason: "runs a program that was just downloaded or decoded", names: nil, match: pipeToShell,
@@ -193,7 +193,11 @@ func permissions(c *call) bool {
 		}
 	}
 	narrows := c.name == "chmod" && !rec && len(ws) > 0 && narrower.MatchString(ws[0])
-	for _, w := range ws[min(1, len(ws)):] {
+	files := ws[min(1, len(ws)):]
+	if c.name == "setfacl" {
+		files = ws // -Rb takes everything away and needs no entry
+	}
+	for _, w := range files {
 		if why := sensitiveTarget(w); why != "" && !(narrows && why == holdsAccess) {
 			return true
 		}
