@@ -27,15 +27,16 @@ const notOurs = "ENV BASH_ENV PROMPT_COMMAND PS1 TIMEFORMAT POSIXLY_CORRECT OLDP
 
 // supervise is the line that makes the program a session's supervisor. It tells about itself, with the nonce hello,
 // runs the first of the shells that is there, and tells with the nonce exit how that ended. What bash prints about its
-// child tells a shell that a signal ended from one that exited with 128+n.
-func supervise(shells []string, hello, exit uint64) string {
+// child tells a shell that a signal ended from one that exited with 128+n. The tag is in the shell's environment from
+// the start, so that the shell itself is found by it.
+func supervise(shells []string, tag string, hello, exit uint64) string {
 	var find strings.Builder
 	for _, shell := range shells {
 		fmt.Fprintf(&find, `ek_try %s %s||`, engine.Quote(shell), appletOf(shell))
 	}
 	return `ek_tell() { printf "%s%s$1\n" $2; }; ` +
 		`ek_try() { ek_s=$(command -v "$1" 2>/dev/null) && ek_v=$("$ek_s" $2 -c 'if [ "$BASH_VERSION" ]; then echo "v$BASH_VERSION"; else echo "v$(echo -e)"; fi' 2>/dev/null </dev/null) && ek_a=$2; }; ` +
-		`unset ` + notOurs + `; trap : ` + caught + `; ek_a= ek_v=; ` +
+		`unset ` + notOurs + `; export ` + tagName + `=` + tag + `; trap : ` + caught + `; ek_a= ek_v=; ` +
 		find.String() + `ek_s=; ek_n=no; kill -0 -$$ 2>/dev/null && ek_n=yes; ` +
 		`ek_tell 000 "` + halves(hello) + `"; echo "$$"; echo "$ek_n"; echo "$ek_v"; echo "$ek_s"; ` +
 		`ek_tell 000 "` + halves(hello) + `"; ek_tell 000 "` + halves(hello) + `"; [ "$ek_s" ] || exit 127; ` +
@@ -79,15 +80,15 @@ func readGreeting(text string) (g greeting, ok bool) {
 // stewardFunctions are what the steward can do, in nothing but builtins. /proc is read where it is there.
 //
 // ek_all prints "pid state ppid pgrp session" of every process; a name may hold newlines and parentheses. ek_kill ends
-// every process of a session or group, and every one that has the session's tag in its environment whatever became of
-// its parents; it says "gone", "left" or "unseen", the last where only the group could be reached.
+// every process of a session or group, if it is given one, and every one that has the tag of ek_tag in its environment,
+// whatever became of its parents; it says "gone", "left" or "unseen", the last where only the group could be reached.
 const stewardFunctions = `ek_stat() { ek_b=; while IFS= read -r ek_p; do ek_b="$ek_b $ek_p"; done 2>/dev/null <"$1"; set -- ${ek_b##*)}; [ "$4" ] && echo "$ek_q $1 $2 $3 $4"; }; ` +
 	`ek_all() { for ek_d in /proc/[0-9]*; do ek_q=${ek_d#/proc/}; ek_stat "$ek_d/stat"; done; }; ` +
 	`ek_mine() { ek_all | while read -r ek_q ek_s ek_b ek_p ek_d; do case $ek_s in [ZX]) continue;; esac; case " $ek_p $ek_d " in *" $1 "*) echo "$ek_q";; esac; done; ek_tagged; }; ` +
 	`ek_tagged() { [ "$ek_tag" ] || return; if command -v grep >/dev/null 2>&1; then grep -ls "$ek_tag" /proc/[0-9]*/environ 2>/dev/null; else ek_read; fi | ` +
 	`while IFS= read -r ek_d; do ek_d=${ek_d#/proc/}; echo "${ek_d%/environ}"; done; }; ` +
 	`ek_read() { for ek_d in /proc/[0-9]*/environ; do while IFS= read -r ek_p; do case $ek_p in *"$ek_tag"*) echo "$ek_d"; break;; esac; done 2>/dev/null <"$ek_d"; done; }; ` +
-	`ek_kill() { kill -KILL "-$1" 2>/dev/null; if ! [ -r /proc/self/stat ]; then kill -0 "-$1" 2>/dev/null && echo left || echo unseen; return; fi; ` +
+	`ek_kill() { [ "$1" ] && kill -KILL "-$1" 2>/dev/null; if ! [ -r /proc/self/stat ]; then kill -0 "-$1" 2>/dev/null && echo left || echo unseen; return; fi; ` +
 	`for ek_t in 1 2 3 4 5 6 7 8 9; do ek_m=$(ek_mine "$1"); [ "$ek_m" ] || { echo gone; return; }; kill -KILL $ek_m 2>/dev/null; done; echo left; }; ` +
 	`ek_name() { { tr "\000\n" "  " </proc/"$1"/cmdline || { IFS= read -r ek_l </proc/"$1"/comm && echo "$ek_l"; }; } 2>/dev/null; }; ` +
 	`ek_find() { ek_l=$ek_path:; while [ "$ek_l" ]; do ek_d=${ek_l%%:*}; ek_l=${ek_l#*:}; case $ek_d in /*) [ -f "$ek_d/$1" ] && [ -x "$ek_d/$1" ] && { echo "$ek_d/$1"; return; };; esac; done; }; `
@@ -98,7 +99,7 @@ const havePipes = `[ -p /proc/$$/fd/0 ] && [ -p /proc/$$/fd/1 ] && [ -p /proc/$$
 	`(: </proc/$$/fd/0 >/proc/$$/fd/1 3>/proc/$$/fd/2) 2>/dev/null && ek_n=yes; `
 
 // serve is the line that makes the program a steward. It tells in the place of a leader whether it has pipes. When its input ends it kills
-// what it still has in ek_g, groups with the tags of their sessions, and ends what it has in ek_c.
+// what it still has in ek_g, groups with the tags of their shells, and ends what it has in ek_c.
 func serve(hello uint64) string {
 	return `ek_tell() { printf "%s%s000\n" $1; }; ek_g= ek_c= ek_tag=; trap "" HUP INT QUIT TERM USR1 USR2 ALRM PIPE; ` + stewardFunctions +
 		`ek_n=no; ` + havePipes + `ek_tell "` + halves(hello) + `"; echo "$$"; echo "$ek_n"; echo v; echo steward; ek_tell "` + halves(hello) + `"; ` +

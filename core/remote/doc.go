@@ -35,7 +35,9 @@
 //
 // Signals go through the protocol where it has them, and always through the steward: a second small shell on the
 // target, in which no command ever runs. It also is the watchdog: when the host goes away its input ends, and it ends
-// every process of the session. Sessions on one connection share it, since they are lost together.
+// every process of the session. Sessions on one connection share it, since they are lost together. It may hear late of
+// the end of its connection, when the session has a new shell on another: each shell has a tag of its own, and what a
+// lost one left is ended by its tag before the next one is used.
 //
 // # Terminals
 //

@@ -80,6 +80,18 @@ func (g *guardian) steer(ctx context.Context, t transport.Transport) (*steward, 
 	return st, g.tell(ctx)
 }
 
+// living returns the steward if it answers. It opens none, and does not wait while one is opened: a person may be asked.
+func (g *guardian) living() *steward {
+	if !g.mu.TryLock() {
+		return nil
+	}
+	defer g.mu.Unlock()
+	if g.steward == nil || !g.steward.alive() {
+		return nil
+	}
+	return g.steward
+}
+
 // tell tells the steward what it has to end; the lock is held.
 func (g *guardian) tell(ctx context.Context) error {
 	if g.steward == nil {
@@ -87,11 +99,11 @@ func (g *guardian) tell(ctx context.Context) error {
 	}
 	var kill, end []string
 	for h := range g.members {
-		for group, clerk := range h.kept() {
-			if clerk {
+		for group, k := range h.kept() {
+			if k.clerk {
 				end = append(end, strconv.Itoa(group))
 			} else {
-				kill = append(kill, strconv.Itoa(group)+":"+h.tag)
+				kill = append(kill, strconv.Itoa(group)+":"+k.tag)
 			}
 		}
 	}
@@ -140,13 +152,13 @@ func (g *guardian) part(h *Host, moves bool) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
 	defer cancel()
-	for group, clerk := range kept {
+	for group, k := range kept {
 		switch {
 		case moves:
-		case clerk:
+		case k.clerk:
 			_ = g.steward.signal(ctx, "TERM", -group)
 		default:
-			_, _ = g.steward.end(ctx, group, h.tag)
+			_, _ = g.steward.end(ctx, group, k.tag)
 		}
 	}
 	_ = g.tell(ctx)

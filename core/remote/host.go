@@ -20,26 +20,35 @@ import (
 // startTimeout bounds the start of a shell, from the open stream to its first report.
 const startTimeout = 15 * time.Second
 
-// tagName is the variable that holds a Host's tag.
+// tagName is the variable that holds a shell's tag.
 const tagName = "EXECKIT_SESSION"
+
+// moreOf returns a new tag that begins with another one, by which what carries the new one is found too.
+func moreOf(tag string) string { return tag + "." + strings.ToLower(rand.Text()[:8]) }
 
 // A Host opens shells of one session on one target. Its methods may be called concurrently.
 type Host struct {
 	transport transport.Transport
-	// tag is a variable of every shell of the Host, by which a process that left its group and its parents is found.
-	tag   string
-	lends atomic.Bool
+	tag       string // begins the tags of all shells of the Host
+	lends     atomic.Bool
 
 	mu       sync.Mutex
 	guardian *guardian
 
-	groupsMu sync.Mutex   // taken after the guardian's lock
-	groups   map[int]bool // the process groups that are ended when the host goes away; true for those of clerks
+	groupsMu sync.Mutex      // taken after the guardian's lock
+	groups   map[int]keeping // the process groups that are ended when the host goes away
+	lost     []string        // the tags of shells whose connection broke, until what they left is ended
+}
+
+// A keeping says how a process group is ended.
+type keeping struct {
+	tag   string // of its shell, "" for a clerk's
+	clerk bool   // it is told to end, which leaves it time to remove what it has half written
 }
 
 // NewHost makes a Host of a transport, which stays the caller's.
 func NewHost(t transport.Transport) *Host {
-	return &Host{transport: t, groups: make(map[int]bool), tag: strings.ToLower(rand.Text())}
+	return &Host{transport: t, groups: make(map[int]keeping), tag: strings.ToLower(rand.Text())}
 }
 
 // Options say how a shell starts.
@@ -77,7 +86,10 @@ func (h *Host) Start(ctx context.Context, o Options) (*Shell, error) {
 	// The steward's round trips happen beside the shell's own.
 	stewarded := make(chan error, 1)
 	go func() {
-		_, err := h.steer(ctx)
+		st, err := h.steer(ctx)
+		if err == nil {
+			h.bury(ctx, st)
+		}
 		stewarded <- err
 	}()
 	greeting, enough := context.WithTimeout(ctx, startTimeout)
@@ -89,7 +101,7 @@ func (h *Host) Start(ctx context.Context, o Options) (*Shell, error) {
 		err = errdefs.New(errdefs.Unavailable, "%v", stewardErr).WithHint("the target has to allow two programs at a time").WithCause(stewardErr)
 	}
 	if err == nil {
-		err = h.keep(ctx, s.greeting.pid)
+		err = h.keep(ctx, s.greeting.pid, s.tag)
 	}
 	if err != nil {
 		s.Close()
@@ -141,14 +153,14 @@ func (h *Host) steer(ctx context.Context) (*steward, error) {
 	return st, err
 }
 
-// keep has the group killed when the host goes away, keepClerk has it ended in a way that leaves it time to remove what it has
-// half written, and release takes that back.
-func (h *Host) keep(ctx context.Context, group int) error {
-	return h.change(ctx, func() { h.groups[group] = false })
+// keep has the group of a shell killed when the host goes away, with all that carries the shell's tag. release takes that
+// back.
+func (h *Host) keep(ctx context.Context, group int, tag string) error {
+	return h.change(ctx, func() { h.groups[group] = keeping{tag: tag} })
 }
 
 func (h *Host) keepClerk(ctx context.Context, group int) error {
-	return h.change(ctx, func() { h.groups[group] = true })
+	return h.change(ctx, func() { h.groups[group] = keeping{clerk: true} })
 }
 
 func (h *Host) release(ctx context.Context, group int) error {
@@ -169,7 +181,7 @@ func (h *Host) change(ctx context.Context, fn func()) error {
 }
 
 // kept returns the groups that are ended when the host goes away.
-func (h *Host) kept() map[int]bool {
+func (h *Host) kept() map[int]keeping {
 	h.groupsMu.Lock()
 	defer h.groupsMu.Unlock()
 	return maps.Clone(h.groups)

@@ -123,7 +123,7 @@ func (s *Shell) learn(r report, own bool) {
 	s.last, s.cwd = r, r.cwd
 	if changed || s.env == nil {
 		s.env = engine.ParseExports(r.Env)
-		for _, name := range []string{"POSIXLY_CORRECT", "__ek_b", "__ek_m"} {
+		for _, name := range []string{"POSIXLY_CORRECT", "__ek_b", "__ek_m", tagName} {
 			delete(s.env, name)
 		}
 	}

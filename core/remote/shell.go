@@ -21,8 +21,11 @@ import (
 // A Shell is one live shell on a target. Run must not be called concurrently; Close may be called at any time, twice
 // too, and ends a running Run.
 type Shell struct {
-	host     *Host
-	process  transport.Process
+	host    *Host
+	process transport.Process
+	// tag is a variable of all that the shell starts, by which a process that left its group and its parents is found. No
+	// other shell has it: whoever ends this one, and may come late, ends nothing of the next.
+	tag      string
 	says     dialect
 	greeting greeting
 	exitMark string
@@ -71,7 +74,7 @@ type ending struct {
 func (e ending) over() bool { return e.out }
 
 func newShell(h *Host, p transport.Process) *Shell {
-	s := &Shell{host: h, process: p, marks: make(chan mark, 64), wake: make(chan struct{}, 1), gone: make(chan struct{}), jobs: make(map[int]bool), nudged: make(chan struct{}, 1)}
+	s := &Shell{host: h, process: p, tag: moreOf(h.tag), marks: make(chan mark, 64), wake: make(chan struct{}, 1), gone: make(chan struct{}), jobs: make(map[int]bool), nudged: make(chan struct{}, 1)}
 	s.looking = time.NewTimer(time.Hour)
 	s.looking.Stop()
 	exit := engine.NewNonce()
@@ -164,7 +167,7 @@ func (s *Shell) greet(ctx context.Context, o Options) error {
 	s.err.setSink(heard)
 	go s.out.read(s.process.Stdout())
 	go s.err.read(s.process.Stderr())
-	s.send(supervise(o.Shells, hello, exit*1000))
+	s.send(supervise(o.Shells, s.tag, hello, exit*1000))
 	text, err := s.awaitGreeting(ctx, heard)
 	if err != nil {
 		return err
@@ -285,7 +288,7 @@ func (s *Shell) firstCommands(ctx context.Context, o Options, heard *noise) erro
 	if _, err := fmt.Sscanf(number, "%d", &s.pid); err != nil {
 		return s.noShell(heard, s.greeting.shell+" does not work as a shell")
 	}
-	prelude := changeEnv(s.env, o) + "\\export " + tagName + "=" + s.host.tag + "\n"
+	prelude := changeEnv(s.env, o) + "\\export " + tagName + "=" + s.tag + "\n"
 	begin = time.Now()
 	_, out = s.own(ctx, engine.Command{Text: ":", Prelude: prelude})
 	if !out.Known {
@@ -435,28 +438,38 @@ func (s *Shell) Close() { s.end() }
 func (s *Shell) end() (confirmed bool) {
 	s.closing.Do(func() {
 		close(s.gone)
-		if !s.lost.Load() && s.greeting.pid > 0 {
+		if s.greeting.pid > 0 {
 			ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
 			defer cancel()
-			if st, err := s.host.steer(ctx); err == nil {
-				confirmed, _ = st.end(ctx, s.greeting.pid, s.host.tag)
-				_ = s.host.release(ctx, s.greeting.pid)
-				for _, session := range s.keptTerminals() {
-					gone, _ := st.end(ctx, session, s.host.tag)
-					confirmed = confirmed && gone
-					_ = s.host.release(ctx, session)
-				}
+			if s.Lost() {
+				s.host.endLost(ctx, s.tag)
+			} else {
+				confirmed = s.endProcesses(ctx)
 			}
-			go func() {
-				// A Run that Close interrupts still uses them.
-				s.running.Lock()
-				defer s.running.Unlock()
-				for _, d := range s.sides {
-					d.close(s.host)
-				}
-			}()
 		}
 		_ = s.process.Close()
 	})
+	return confirmed
+}
+
+// endProcesses ends all that the shell has on the target and reports whether it is known to be gone.
+func (s *Shell) endProcesses(ctx context.Context) (confirmed bool) {
+	if st, err := s.host.steer(ctx); err == nil {
+		confirmed, _ = st.end(ctx, s.greeting.pid, s.tag)
+		_ = s.host.release(ctx, s.greeting.pid)
+		for _, session := range s.keptTerminals() {
+			gone, _ := st.end(ctx, session, s.tag)
+			confirmed = confirmed && gone
+			_ = s.host.release(ctx, session)
+		}
+	}
+	go func() {
+		// A Run that Close interrupts still uses them.
+		s.running.Lock()
+		defer s.running.Unlock()
+		for _, d := range s.sides {
+			d.close(s.host)
+		}
+	}()
 	return confirmed
 }

@@ -33,8 +33,8 @@ func lend(hello uint64) string {
 		tell + `echo "$$"; echo "$ek_n"; echo v; echo side;` + tell + "[ $ek_n = no ] || kill -STOP $$\n"
 }
 
-// openSide starts a side whose marks go to tell. Without one that can be used it returns an error.
-func (h *Host) openSide(ctx context.Context, tell func(mark)) (*side, error) {
+// openSide starts a side for the shell with a tag; its marks go to tell. Without one that can be used it returns an error.
+func (h *Host) openSide(ctx context.Context, tag string, tell func(mark)) (*side, error) {
 	p, err := h.transport.Open(ctx, transport.OpenOptions{Argv: boot})
 	if err != nil {
 		return nil, err
@@ -74,7 +74,7 @@ func (h *Host) openSide(ctx context.Context, tell func(mark)) (*side, error) {
 			d.out.forget()
 			d.out.setSections(1)
 			d.pid = g.pid
-			return d, h.keep(ctx, d.pid)
+			return d, h.keep(ctx, d.pid, tag)
 		case <-ctx.Done():
 			return nil, d.abandon("it did not answer in time")
 		}
@@ -131,7 +131,7 @@ func (s *Shell) lendStreams(ctx context.Context, c engine.Command) (streams, *si
 		ctx, cancel := context.WithTimeout(ctx, sideTimeout)
 		defer cancel()
 		var err error
-		if d, err = s.host.openSide(ctx, s.tell); err != nil {
+		if d, err = s.host.openSide(ctx, s.tag, s.tell); err != nil {
 			if input != nil {
 				return to, nil, err
 			}

@@ -179,6 +179,12 @@ func (st *steward) end(ctx context.Context, group int, tag string) (confirmed bo
 	return strings.TrimSpace(text) == "gone", err
 }
 
+// endTagged kills every process that carries the tag.
+func (st *steward) endTagged(ctx context.Context, tag string) error {
+	_, err := st.ask(ctx, fmt.Sprintf("ek_tag=%s=%s;ek_kill ''", tagName, tag))
+	return err
+}
+
 // close ends the steward, which first ends what it keeps.
 func (st *steward) close() {
 	_ = st.process.Stdin().Close()

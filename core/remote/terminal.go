@@ -2,7 +2,6 @@ package remote
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -89,7 +88,7 @@ func (s *Shell) openTerminal(ctx context.Context, c engine.Command, sink io.Writ
 	// Not before: it may take a new connection, for which a person is asked.
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
-	t := &terminal{shell: s, tag: s.host.tag + "." + strings.ToLower(rand.Text()[:8]), process: p, told: make(chan mark, 8), closed: make(chan struct{})}
+	t := &terminal{shell: s, tag: moreOf(s.tag), process: p, told: make(chan mark, 8), closed: make(chan struct{})}
 	if err := t.start(ctx, c, sink); err != nil {
 		t.end(nil)
 		return nil, err
@@ -221,7 +220,7 @@ func (t *terminal) keep(ctx context.Context) error {
 		}
 	}
 	t.shell.keepTerminal(t.session, true)
-	return t.shell.host.keep(ctx, t.session)
+	return t.shell.host.keep(ctx, t.session, t.shell.tag)
 }
 
 // members returns the living processes of the command: those of its session and below it, and what left both. known is

@@ -42,7 +42,7 @@ func TestTerminal(t *testing.T) {
 			}{
 				{command: "stty size; pwd; test -t 0 && test -t 1 && test -t 2 && echo all", out: "7 33\n/usr\nall\n"},
 				{command: "printf %s \"$W\" | od -An -c | tr -d ' \\n'", out: `a003004032'\r\nb`},
-				{command: "echo ${#L} ${g-none} ${EXECKIT_SESSION%.*} $ek_x$ek_l$ek_n", out: "30000 none " + s.host.tag + "\n"},
+				{command: "echo ${#L} ${g-none} ${EXECKIT_SESSION%.*} $ek_x$ek_l$ek_n", out: "30000 none " + s.tag + "\n"},
 				{command: "f", out: "*", status: 127},
 				{command: "cd /; export W=2; exit 7", status: 7},
 				{command: "sh -c 'kill -9 $$'", out: "*", status: 137},

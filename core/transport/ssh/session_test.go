@@ -3,8 +3,10 @@ package ssh_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -144,6 +146,64 @@ func TestReconnect(t *testing.T) {
 	if _, err := s.Exec(context.Background(), "true", execkit.ExecOptions{}); !errors.Is(err, execkit.ErrSessionClosed) {
 		t.Errorf("the session goes on: %v", err)
 	}
+}
+
+// A server may hear of a break long after the client, when the session has a new connection: it then ends what was started
+// on the old one, and nothing else. What was cut off does not wait for that.
+func TestServerHearsLate(t *testing.T) {
+	t.Parallel()
+	server := sshtest.Start(t, sshtest.Options{})
+	account := sshtest.NewAccount(t, "bash")
+	c := configFor(server)
+	c.SSH.User = account.Name
+	s := open(t, c)
+	job := func(name string) (pidFile string) {
+		pidFile = filepath.Join(account.Home, name)
+		exec(t, s, "sleep 600 >/dev/null 2>&1 & echo $! >"+pidFile)
+		if !running(t, pidFile) {
+			t.Fatal("the job does not run")
+		}
+		return pidFile
+	}
+	old := job("old")
+	before := processesOf(account.UID)
+	notice := server.Lose()
+	until(t, "the session reconnects", func() bool {
+		r, err := s.Exec(context.Background(), "true", execkit.ExecOptions{Timeout: patience})
+		if err != nil && !errors.Is(err, execkit.ErrConnectionLost) {
+			t.Fatal(err)
+		}
+		return err == nil && r.Reconnected
+	})
+	if running(t, old) {
+		t.Error("what was cut off goes on beside the new shell")
+	}
+	fresh := job("fresh")
+	notice()
+	until(t, "everything of the old connection ends", func() bool {
+		now := processesOf(account.UID)
+		return !slices.ContainsFunc(before, func(p string) bool { return slices.Contains(now, p) })
+	})
+	if !running(t, fresh) {
+		t.Error("a job of the new shell was ended with the old connection")
+	}
+	if r := exec(t, s, "echo on"); r.Stdout != "on\n" || r.Reconnected {
+		t.Errorf("%+v", r)
+	}
+	_ = s.Close()
+	until(t, "the job ends with its session", func() bool { return !running(t, fresh) })
+}
+
+// processesOf returns the living processes of a user, as /proc's folders.
+func processesOf(uid int) (found []string) {
+	paths, _ := filepath.Glob("/proc/[0-9]*/status")
+	for _, path := range paths {
+		text, _ := os.ReadFile(path)
+		if strings.Contains(string(text), fmt.Sprintf("\nUid:\t%d\t", uid)) && !strings.Contains(string(text), "\nState:\tZ") {
+			found = append(found, filepath.Dir(path))
+		}
+	}
+	return found
 }
 
 // A command that a deadline stopped, one whose session is closed and one whose client is gone: none goes on running.

@@ -11,6 +11,8 @@ import (
 	"sync"
 	"syscall"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/execkit/execkit/core/errdefs"
 	"github.com/execkit/execkit/core/transport"
 )
@@ -87,6 +89,30 @@ func (l *Local) Cut() {
 	for _, p := range l.opened {
 		p.cut()
 	}
+}
+
+// Lose breaks every connection as Cut does, but the programs hear of it only when notice is called.
+func (l *Local) Lose() (notice func(), err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var held []int
+	notice = func() {
+		for _, fd := range held {
+			_ = syscall.Close(fd)
+		}
+	}
+	for _, p := range l.opened {
+		fds, err := p.hold()
+		held = append(held, fds...)
+		if err != nil {
+			notice()
+			return nil, err
+		}
+	}
+	for _, p := range l.opened {
+		p.cut()
+	}
+	return notice, nil
 }
 
 type process struct {
@@ -172,6 +198,29 @@ func (p *process) Wait(ctx context.Context) (transport.Exit, error) {
 	default:
 		return p.exit, nil
 	}
+}
+
+// hold returns duplicates of the descriptors that are still open, which keep the program's streams open.
+func (p *process) hold() (held []int, err error) {
+	for _, f := range []*os.File{p.in, p.out, p.err} {
+		if f == nil {
+			continue
+		}
+		conn, err := f.SyscallConn()
+		if err != nil {
+			continue // closed
+		}
+		var fd int
+		var failed error
+		if conn.Control(func(own uintptr) { fd, failed = unix.FcntlInt(own, unix.F_DUPFD_CLOEXEC, 0) }) != nil {
+			continue // closed
+		}
+		if failed != nil {
+			return held, failed
+		}
+		held = append(held, fd)
+	}
+	return held, nil
 }
 
 func (p *process) cut() {

@@ -35,6 +35,12 @@ func (c *Conn) Cut() {
 	})
 }
 
+// Lose breaks the connection for the client. The server hears of it by Cut.
+func (c *Conn) Lose() {
+	c.Freeze()
+	_ = c.client.Close()
+}
+
 // Freeze lets nothing pass any more, and tells nobody.
 func (c *Conn) Freeze() { c.freeze.Do(func() { close(c.frozen) }) }
 

@@ -402,6 +402,20 @@ func (s *Server) Cut() {
 // Freeze lets nothing pass any more on the connections of the moment, as a link whose other end lost its power.
 func (s *Server) Freeze() { s.each((*Conn).Freeze) }
 
+// Lose breaks the connections of the moment for their clients alone. The server hears of it when notice is called.
+func (s *Server) Lose() (notice func()) {
+	var lost []*Conn
+	s.each(func(c *Conn) {
+		c.Lose()
+		lost = append(lost, c)
+	})
+	return func() {
+		for _, c := range lost {
+			c.Cut()
+		}
+	}
+}
+
 func (s *Server) each(do func(*Conn)) {
 	s.mu.Lock()
 	var all []*Conn
