@@ -47,8 +47,7 @@ func TestConformanceBehindLoginShells(t *testing.T) {
 	if err := os.Symlink(busybox, ash); err != nil {
 		t.Fatal(err)
 	}
-	// fish is not among them: see docs/rough-edges.md for what is lost behind it now and then.
-	for login, shell := range map[string]string{"zsh": "bash", "csh": "bash", "dash": "sh", ash: "sh"} {
+	for login, shell := range map[string]string{"zsh": "bash", "fish": "bash", "rbash": "bash", "csh": "bash", "dash": "sh", ash: "sh"} {
 		t.Run(filepath.Base(login), func(t *testing.T) {
 			t.Parallel()
 			account := sshtest.NewAccount(t, login)

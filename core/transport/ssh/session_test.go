@@ -55,7 +55,7 @@ func exec(t testing.TB, s *execkit.Session, command string) *wire.ExecResult {
 func TestLoginShells(t *testing.T) {
 	t.Parallel()
 	server := sshtest.Start(t, sshtest.Options{})
-	for _, shell := range []string{"bash", "zsh", "dash", "fish", "csh"} {
+	for _, shell := range []string{"bash", "rbash", "zsh", "dash", "fish", "csh"} {
 		t.Run(shell, func(t *testing.T) {
 			t.Parallel()
 			account := sshtest.NewAccount(t, shell)
@@ -67,6 +67,26 @@ func TestLoginShells(t *testing.T) {
 				t.Errorf("%+v", r)
 			}
 			if r := exec(t, s, `echo "$X $(whoami)"`); r.Stdout != "1 2 "+account.Name+"\n" {
+				t.Errorf("%+v", r)
+			}
+		})
+	}
+}
+
+// A server may have a command of its own run what the client asks for.
+func TestForcedCommandsThatGoOn(t *testing.T) {
+	t.Parallel()
+	for name, command := range map[string]string{
+		"sh": `sh -c "$SSH_ORIGINAL_COMMAND"`, "eval": `eval "$SSH_ORIGINAL_COMMAND"`, "env": `exec env FORCED=yes bash -c "$SSH_ORIGINAL_COMMAND"`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := open(t, configFor(sshtest.Start(t, sshtest.Options{Config: "ForceCommand " + command})))
+			r, err := s.Exec(context.Background(), "cat; sleep 600 & echo $FORCED", execkit.ExecOptions{Timeout: patience, Stdin: []byte("fed ")})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if want := map[bool]string{true: "fed yes\n", false: "fed \n"}[name == "env"]; r.Stdout != want || len(r.Jobs) != 1 {
 				t.Errorf("%+v", r)
 			}
 		})

@@ -181,7 +181,9 @@ func (t *sshTransport) Close() error {
 }
 
 // commandLine quotes words so that every login shell gives them back: single quotes mean the same to bash, zsh, dash,
-// fish and csh as long as nothing within them is a quote, a backslash, a newline or csh's '!'.
+// fish and csh as long as nothing within them is a quote, a backslash, a newline or csh's '!'. The program takes the login
+// shell's place: fish ends when its child stops itself, and takes the channel and what is on its way with it. A restricted
+// shell (rbash) refuses that and goes on to run the program as its child.
 func commandLine(argv []string) (string, error) {
 	if len(argv) == 0 {
 		return "", errdefs.New(errdefs.InvalidArgument, "there is no program to start")
@@ -198,5 +200,6 @@ func commandLine(argv []string) (string, error) {
 			words = append(words, "'"+word+"'")
 		}
 	}
-	return strings.Join(words, " "), nil
+	line := strings.Join(words, " ")
+	return "exec " + line + "; " + line, nil
 }
