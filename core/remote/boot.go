@@ -80,15 +80,15 @@ func readGreeting(text string) (g greeting, ok bool) {
 // stewardFunctions are what the steward can do, in nothing but builtins. /proc is read where it is there.
 //
 // ek_all prints "pid state ppid pgrp session" of every process; a name may hold newlines and parentheses. ek_kill ends
-// every process of a session or group, if it is given one, and every one that has the tag of ek_tag in its environment,
-// whatever became of its parents; it says "gone", "left" or "unseen", the last where only the group could be reached.
+// every process of a session or group, if it is given one, or the one of that number, which a login shell may have put into
+// its own group; and every one that has the tag of ek_tag in its environment, whatever became of its parents. It says "gone", "left" or "unseen", the last where only the group could be reached.
 const stewardFunctions = `ek_stat() { ek_b=; while IFS= read -r ek_p; do ek_b="$ek_b $ek_p"; done 2>/dev/null <"$1"; set -- ${ek_b##*)}; [ "$4" ] && echo "$ek_q $1 $2 $3 $4"; }; ` +
 	`ek_all() { for ek_d in /proc/[0-9]*; do ek_q=${ek_d#/proc/}; ek_stat "$ek_d/stat"; done; }; ` +
 	`ek_mine() { ek_all | while read -r ek_q ek_s ek_b ek_p ek_d; do case $ek_s in [ZX]) continue;; esac; case " $ek_p $ek_d " in *" $1 "*) echo "$ek_q";; esac; done; ek_tagged; }; ` +
 	`ek_tagged() { [ "$ek_tag" ] || return; if command -v grep >/dev/null 2>&1; then grep -ls "$ek_tag" /proc/[0-9]*/environ 2>/dev/null; else ek_read; fi | ` +
 	`while IFS= read -r ek_d; do ek_d=${ek_d#/proc/}; echo "${ek_d%/environ}"; done; }; ` +
 	`ek_read() { for ek_d in /proc/[0-9]*/environ; do while IFS= read -r ek_p; do case $ek_p in *"$ek_tag"*) echo "$ek_d"; break;; esac; done 2>/dev/null <"$ek_d"; done; }; ` +
-	`ek_kill() { [ "$1" ] && kill -KILL "-$1" 2>/dev/null; if ! [ -r /proc/self/stat ]; then kill -0 "-$1" 2>/dev/null && echo left || echo unseen; return; fi; ` +
+	`ek_kill() { [ "$1" ] && { kill -KILL "-$1"; kill -KILL "$1"; } 2>/dev/null; if ! [ -r /proc/self/stat ]; then kill -0 "-$1" 2>/dev/null && echo left || echo unseen; return; fi; ` +
 	`for ek_t in 1 2 3 4 5 6 7 8 9; do ek_m=$(ek_mine "$1"); [ "$ek_m" ] || { echo gone; return; }; kill -KILL $ek_m 2>/dev/null; done; echo left; }; ` +
 	`ek_name() { { tr "\000\n" "  " </proc/"$1"/cmdline || { IFS= read -r ek_l </proc/"$1"/comm && echo "$ek_l"; }; } 2>/dev/null; }; ` +
 	`ek_find() { ek_l=$ek_path:; while [ "$ek_l" ]; do ek_d=${ek_l%%:*}; ek_l=${ek_l#*:}; case $ek_d in /*) [ -f "$ek_d/$1" ] && [ -x "$ek_d/$1" ] && { echo "$ek_d/$1"; return; };; esac; done; }; `

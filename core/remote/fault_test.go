@@ -197,6 +197,37 @@ func TestSupervisorIsKilled(t *testing.T) {
 	}
 }
 
+// A login shell may run what it is asked for as its child, which then leads no group. Nothing of the session is left either way.
+func TestBelowALoginShell(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "sh")
+	if err := os.WriteFile(path, []byte("#!/bin/sh\n/bin/sh \"$@\"\nexit $?\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for name, end := range map[string]func(*Shell, *transporttest.Local){
+		"closed": func(s *Shell, _ *transporttest.Local) { s.Close(); s.host.Close() },
+		"cut":    func(_ *Shell, l *transporttest.Local) { l.Cut() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l := local(t)
+			l.Paths = map[string]string{"sh": path}
+			s := startOn(t, l, "bash")
+			for range 3 {
+				var out bytes.Buffer
+				r := s.Run(context.Background(), engine.Command{Text: "cat; sleep 300 &", Stdin: []byte("fed"), Timeout: quick, Stdout: &out, Stderr: &out})
+				if r.Status != 0 || out.String() != "fed" {
+					t.Fatalf("%q %+v", out.String(), r)
+				}
+			}
+			if secondPrograms(l.Dir) < 4 {
+				t.Error("no program lends its streams")
+			}
+			end(s, l)
+			eventually(t, "nothing is left", func() bool { return secondPrograms(l.Dir) == 0 })
+		})
+	}
+}
+
 // What only pretends to be a shell ends in a clear error, soon and with bounded memory.
 func TestFakeShells(t *testing.T) {
 	real, err := filepath.EvalSymlinks("/bin/sh")

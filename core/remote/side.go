@@ -91,7 +91,7 @@ func (d *side) close(h *Host) {
 	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
 	defer cancel()
 	if st, err := h.steer(ctx); err == nil {
-		_ = st.signal(ctx, "KILL", -d.pid)
+		_ = st.signal(ctx, "KILL", -d.pid, d.pid) // a login shell may lead its group
 	}
 	_ = h.release(ctx, d.pid)
 	_ = d.process.Close()

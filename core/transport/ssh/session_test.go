@@ -195,9 +195,7 @@ func TestServerHearsLate(t *testing.T) {
 		}
 		return err == nil && r.Reconnected
 	})
-	if running(t, old) {
-		t.Error("what was cut off goes on beside the new shell")
-	}
+	until(t, "what was cut off ends", func() bool { return !running(t, old) })
 	fresh := job("fresh")
 	notice()
 	until(t, "everything of the old connection ends", func() bool {
