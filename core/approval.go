@@ -23,7 +23,8 @@ type ApprovalRequest struct {
 	// ID names this one question; it is random and answered once.
 	ID        string
 	SessionID string
-	Target    string
+	// Target is the machine that it would run on: "local", "sandbox", or as in ssh://user@host.
+	Target string
 	// Cwd is where the command would run, made visible as Command is.
 	Cwd string
 	// Command is the exact text, with every control and invisible character made visible: what a person should see.
@@ -122,13 +123,23 @@ func (p *proposal) digest() string {
 	return hex.EncodeToString(h.Sum(nil))
 }
 
+// where is the session's target as a person reads it: the machine that a command would run on.
+func (s *Session) where() string {
+	var info wire.SessionInfo
+	s.target.describe(&info)
+	if info.Target == info.Transport { // local, sandbox
+		return info.Target
+	}
+	return visible(info.Transport + "://" + info.Target)
+}
+
 func (p *proposal) request(timeout time.Duration) ApprovalRequest {
 	stdin, more := p.options.Stdin, ""
 	if len(stdin) > maxShownStdin {
 		stdin, more = stdin[:maxShownStdin], fmt.Sprintf("… (%d bytes)", len(p.options.Stdin))
 	}
 	r := ApprovalRequest{
-		ID: newID("a"), SessionID: p.session.id, Target: "local", Cwd: visible(redactText(p.session.redact, p.directory())),
+		ID: newID("a"), SessionID: p.session.id, Target: p.session.where(), Cwd: visible(redactText(p.session.redact, p.directory())),
 		Command: visible(p.command), Text: p.command, Stdin: visible(string(stdin)) + more,
 		Decision: p.verdict.decision, Digest: p.digest(), Expires: time.Now().Add(timeout),
 	}

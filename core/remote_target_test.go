@@ -355,3 +355,16 @@ func TestRemotePrograms(t *testing.T) {
 		t.Errorf("%+v", r)
 	}
 }
+
+// Whoever approves a command reads on which machine it would run.
+func TestApprovalNamesTheTarget(t *testing.T) {
+	var asked execkit.ApprovalRequest
+	refuse := func(_ context.Context, r execkit.ApprovalRequest) (execkit.Approval, error) {
+		asked = r
+		return execkit.Approval{}, nil
+	}
+	s, _ := far(t, execkit.Config{Approve: refuse})
+	if _, err := s.Exec(context.Background(), "rm -rf /nonexistent/*", execkit.ExecOptions{}); err == nil || asked.Target != "test://here" {
+		t.Fatal(asked.Target, err)
+	}
+}
