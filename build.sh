@@ -350,6 +350,7 @@ test)
 	step "kubernetes bed" build_bed
 	step "opentelemetry bed" build_otel_bed
 	step "go test" env EXECKIT_PROGRAMS=1 go test -race -timeout 40m ./...
+	step "oracle, shells driven as on other machines" go test -count=1 -tags portable ./tests/oracle
 	step demo sh -c 'go run ./examples/go >/dev/null'
 	step "fence" go run ./tools/fencefuzz -n 4000 -seed 1
 	step "tokens test" test_tokens

@@ -88,14 +88,6 @@ func restoreStatus(format string, last report, c Command) string {
 	return fmt.Sprintf(format, last.status)
 }
 
-// changeDir returns the line that goes to c.Dir, if there is one.
-func changeDir(format string, c Command) string {
-	if c.Dir == "" {
-		return ""
-	}
-	return fmt.Sprintf(format, Quote(c.Dir))
-}
-
 // Quote returns s as one shell word.
 func Quote(s string) string {
 	var b strings.Builder

@@ -193,7 +193,7 @@ func (d *bashDriver) command(c Command, last report, stdinPath string, nonce uin
 	b.Grow(len(c.Prelude) + len(c.Text) + 250)
 	b.WriteString("__ek_c=")
 	d.proof = newProof()
-	text := "__ek_n=" + strconv.FormatUint(d.proof, 10) + "\n" + bashText(c, last)
+	text := "__ek_n=" + strconv.FormatUint(d.proof, 10) + "\n" + bashText(c, last, true)
 	quoteTo(&b, text)
 	if stdinPath != "" {
 		b.WriteString(";__ek_i=")
@@ -212,11 +212,22 @@ func (d *bashDriver) command(c Command, last report, stdinPath string, nonce uin
 	return b.String()
 }
 
-// bashText is what the shell evaluates for a command.
-func bashText(c Command, last report) string {
-	text := changeDir("\\builtin cd -- %s || \\return 1\n", c) + c.Prelude + last.traps + last.trace + restoreStatus("(POSIXLY_CORRECT=1;\\exit %d)\n", last, c) + c.Text
+// bashText is what the shell evaluates for a command, in a script that it sources or not.
+func bashText(c Command, last report, sourced bool) string {
+	text := c.Prelude + last.traps + last.trace + restoreStatus("(POSIXLY_CORRECT=1;\\exit %d)\n", last, c) + c.Text
 	if last.traps == "" && last.trace == "" && wantsPipeStatus(c.Text) {
 		text += pipeStatusTail
+		if sourced {
+			text += returnStatus
+		} else {
+			text += exitWithStatus
+		}
 	}
-	return text
+	switch {
+	case c.Dir == "":
+		return text
+	case sourced:
+		return `\builtin cd -- ` + Quote(c.Dir) + ` || \return 1` + "\n" + text
+	}
+	return `\builtin cd -- ` + Quote(c.Dir) + ` && \eval ` + Quote(text)
 }

@@ -99,6 +99,9 @@ func (d *shDriver) parse(_, reported []byte, nonce uint64) (report, bool) {
 
 // shText is what the shell evaluates for a command.
 func shText(c Command, last report) string {
-	// There is nothing to return from at top level; the directory was there when the call was checked.
-	return changeDir("\\command cd -- %s || \\exit 1\n", c) + c.Prelude + last.trace + restoreStatus("(\\exit %d)\n", last, c) + c.Text
+	text := c.Prelude + last.trace + restoreStatus("(\\exit %d)\n", last, c) + c.Text
+	if c.Dir != "" {
+		return `\command cd -- ` + Quote(c.Dir) + ` && \eval ` + Quote(text)
+	}
+	return text
 }

@@ -7,9 +7,14 @@ import (
 	"mvdan.cc/sh/v3/syntax"
 )
 
-// pipeStatusTail is appended to a command that ends in a pipeline: bash forgets PIPESTATUS when eval returns. It then
-// returns the command's own status from the sourced script, by the special builtin that POSIX mode makes of return.
-const pipeStatusTail = "\n" + `__ek_p="$?,${PIPESTATUS[@]}" POSIXLY_CORRECT=1` + "\n" + `\return ${__ek_p%%,*}`
+// pipeStatusTail is appended to a command that ends in a pipeline: bash forgets PIPESTATUS when eval returns. What then
+// gives back the command's own status is a special builtin, which no function stands in for in POSIX mode: return in a
+// script that is sourced, and elsewhere exit, in a shell of its own.
+const (
+	pipeStatusTail = "\n" + `__ek_p="$?,${PIPESTATUS[@]}" POSIXLY_CORRECT=1` + "\n"
+	returnStatus   = `\return ${__ek_p%%,*}`
+	exitWithStatus = `(\exit ${__ek_p%%,*})`
+)
 
 // wantsPipeStatus says whether pipeStatusTail can follow command: it surely parses, ends in a pipeline, and nothing in
 // it could swallow the tail (a here-document, a comment) or show it (a DEBUG trap, set -x).

@@ -24,9 +24,9 @@ func ParseExports(text string) map[string]string { return parseExports(text) }
 // NewNonce returns a multiple of 1000 of always 19 digits that nobody can guess; a status can be added to it.
 func NewNonce() uint64 { return newNonce() }
 
-// BashText returns what bash has to evaluate for a command in a sourced script, given its last report.
-func BashText(c Command, last Report) string {
-	return bashText(c, report{status: last.Status, traps: last.Traps, trace: last.Trace})
+// BashText returns what bash has to evaluate for a command, in a script that it sources or not, given its last report.
+func BashText(c Command, last Report, sourced bool) string {
+	return bashText(c, report{status: last.Status, traps: last.Traps, trace: last.Trace}, sourced)
 }
 
 // SetsTrap says whether a command may set a trap, which then has to be kept away from the report.

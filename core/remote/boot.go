@@ -40,7 +40,7 @@ func supervise(shells []string, tag string, hello, exit uint64) string {
 		find.String() + `ek_s=; ek_n=no; kill -0 -$$ 2>/dev/null && ek_n=yes; ` +
 		`ek_tell 000 "` + halves(hello) + `"; echo "$$"; echo "$ek_n"; echo "$ek_v"; echo "$ek_s"; ` +
 		`ek_tell 000 "` + halves(hello) + `"; ek_tell 000 "` + halves(hello) + `"; [ "$ek_s" ] || exit 127; ` +
-		`exec 3>&1 4>&2; case $ek_v in v|v-e) ek_o=-i;; *) ek_o="` + (*bashDialect)(nil).arguments() + `";; esac; ` +
+		`exec 3>&1 4>&2; case $ek_v in v|v-e) ek_o=-i;; v[1-3].*|v4.[0-3]*) ek_o="--posix ` + (*bashDialect)(nil).arguments() + `";; *) ek_o="` + (*bashDialect)(nil).arguments() + `";; esac; ` +
 		`ek_m=$("$ek_s" $ek_a -c 'trap : ` + caught + `;"$@" >/dev/null 2>/dev/null 8>&3 9>&4 3>&- 4>&-;exit $?' sh "$ek_s" $ek_a $ek_o 2>&1); ek_r=$?; ` +
 		`[ "$ek_m" ] && [ $ek_r -gt 128 ] && ek_r=$((ek_r+256)); ` +
 		`ek_r=$(printf %03d $ek_r); ek_tell $ek_r "` + halves(exit) + `" >&4; ek_tell $ek_r "` + halves(exit) + `"` + "\n"

@@ -2,7 +2,6 @@ package remote
 
 import (
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -48,11 +47,10 @@ const reportSections = 3
 // bashDialect speaks to bash 4.4 and later.
 type bashDialect struct {
 	// sources says that a here-string can be sourced: bash 5.1 keeps one in a pipe, not in a file, and /dev/fd is there.
-	// Sourcing (and not only eval) keeps an interactive bash from printing "[1] 123" for every background job.
+	// Sourcing (and not only eval) keeps an interactive bash from printing "[1] 123" for every background job, and that its
+	// terminal is none where a signal ended a program. It also numbers the lines of an error.
 	sources bool
 	mayTrap bool
-	// mustSource says that the session may have something for which evaluatesAlike is not true.
-	mustSource bool
 	// briefly says that the last line was a brief one, which leaves the shell outside of POSIX mode.
 	briefly bool
 }
@@ -64,7 +62,7 @@ func (*bashDialect) arguments() string {
 // hello keeps what every command needs in variables that the session cannot change, so that a line is short.
 func (d *bashDialect) hello() string {
 	return `PS1= PS2= SHLVL=1;exec 250>&8 251>&9 8>&- 9>&-;shopt -u checkwinsize;\readonly __ek_l=` + engine.Quote(leavePosix) +
-		" __ek_e=" + engine.Quote(d.evaluate(d.direct())) + " __ek_q=" + engine.Quote(evaluateHere+redirect(d.direct())) + " __ek_r=" + engine.Quote(reportText(d.direct())) +
+		" __ek_e=" + engine.Quote(d.evaluate(d.direct())) + " __ek_r=" + engine.Quote(reportText(d.direct())) +
 		`;__ek_b=$BASHOPTS POSIXLY_CORRECT=1` + "\n"
 }
 
@@ -76,11 +74,8 @@ func (*bashDialect) starts() bool { return false }
 const leavePosix = `case ${__ek_b-} in *inherit_errexit*);;*)\shopt -u inherit_errexit;;esac;\unset __ek_b __ek_c __ek_p POSIXLY_CORRECT
 `
 
-// sourced is what the sourced here-string holds. The descriptor is high enough to be nobody else's.
-const (
-	sourced  = `\eval "$__ek_l$__ek_c" 249<&-`
-	sourceFD = "249"
-)
+// sourceFD is the descriptor of a sourced here-string, high enough to be nobody else's.
+const sourceFD = "249"
 
 // evaluateHere runs the command in __ek_c without sourcing it.
 const evaluateHere = `\eval "$__ek_l$__ek_c"`
@@ -94,19 +89,13 @@ func (d *bashDialect) evaluate(to streams) string {
 	if !d.sources {
 		return evaluateHere + redirect(to)
 	}
-	return `\. /dev/fd/` + sourceFD + " " + sourceFD + "<<<" + engine.Quote(sourced) + redirect(to)
+	return source(evaluateHere, to)
 }
 
-// unlikeSourced are words that mean something else, or say more, where they are not in a sourced script; so does an
-// ampersand. See evaluatesAlike.
-var unlikeSourced = []string{"coproc", "exit", "logout", "exec", "return", "LINENO", "BASH_SOURCE", "FUNCNAME", "caller"}
-
-// evaluatesAlike says whether a text does the same where it is evaluated without being sourced, and leaves nothing in
-// the session, as a function, with which a later one does not. A text that hides such a word gets the meaning that it
-// has at a prompt, such as the notice "[1] 123".
-func evaluatesAlike(text string) bool {
-	return !mayLeaveJobs(text) && !engine.SetsTrap(text) &&
-		!slices.ContainsFunc(unlikeSourced, func(word string) bool { return strings.Contains(text, word) })
+// source runs a simple or compound command from a script. It has its streams inside of that, since a RETURN trap that it
+// leaves runs at the script's end.
+func source(text string, to streams) string {
+	return `\. /dev/fd/` + sourceFD + " " + sourceFD + "<<<" + engine.Quote(text+" "+sourceFD+"<&-"+redirect(to))
 }
 
 func (*bashDialect) listWords() string {
@@ -120,7 +109,12 @@ func (d *bashDialect) brief(c engine.Command, last report, to streams, nonce uin
 	if !d.briefly {
 		leave, d.briefly = `\eval "$__ek_l";`, true
 	}
-	return leave + "{ " + c.Text + ";}" + redirect(to) + ";" + tellStatus(nonce) + ";if [[ $PWD -ef . ]];then TIMEFORMAT=" + prefixOf(nonce) + nothingNew +
+	group := "{ " + c.Text + ";}"
+	evaluate := group + redirect(to)
+	if d.sources {
+		evaluate = source(group, to)
+	}
+	return leave + evaluate + ";" + tellStatus(nonce) + ";if [[ $PWD -ef . ]];then TIMEFORMAT=" + prefixOf(nonce) + nothingNew +
 		";{ time;} 2>&251;else " + enterPosix + ";__ek_d=" + engine.Quote(last.logical) + `;\eval "$__ek_r";fi` + "\n"
 }
 
@@ -138,17 +132,11 @@ func (d *bashDialect) command(c engine.Command, last report, to streams, nonce u
 		enter = enterPosix + `;\unset TIMEFORMAT;`
 	}
 	d.mayTrap = d.mayTrap || engine.SetsTrap(c.Text)
-	d.mustSource = d.mustSource || !evaluatesAlike(c.Text)
-	evaluate := `\eval "$__ek_e";`
-	switch {
-	case to == d.direct() && !d.mustSource && c.Dir == "" && !strings.Contains(c.Text, "\n"):
-		// Sourcing costs a pipe and a sixth of the shell's work. It numbers the lines of a syntax error, which one line
-		// does not need; and the text that changes the directory returns from it.
-		evaluate = `\eval "$__ek_q";`
-	case to != d.direct() || !d.sources:
-		evaluate = d.evaluate(to) + ";"
+	evaluate := `\eval "$__ek_e"`
+	if to != d.direct() {
+		evaluate = d.evaluate(to)
 	}
-	return enter + "__ek_c=" + engine.Quote(engine.BashText(c, last.Report)) + ";" + evaluate + d.ask(last, to, nonce)
+	return enter + "__ek_c=" + engine.Quote(engine.BashText(c, last.Report, d.sources)) + ";" + evaluate + ";" + d.ask(last, to, nonce)
 }
 
 // ask prints the nonce and the status before anything that a DEBUG trap or a function could stand in for, and resolves

@@ -10,10 +10,9 @@
 //
 //	<evaluate the command with its own streams>;<print the nonce with the status>;<the state>;<the nonce>…
 //
-// In bash one line of text is evaluated as it is, and what means something else or says more at a prompt (a background
-// job, exit, return, …) or may hold such a thing is sourced, which costs more.
-//
-// and both streams end in the nonce, so that the result is whole when both have arrived: one round trip. What prints
+// and both streams end in the nonce, so that the result is whole when both have arrived: one round trip. In bash the
+// command is sourced, since one that is evaluated as at a prompt says more: that a background job began, and that bash's
+// terminal is none where a signal ended a program. What prints
 // the nonce looks up no function and no alias. In bash that is the keyword time, whose format is assigned inside a
 // redirection, and special builtins in POSIX mode; in dash and busybox it is a subshell that first forgets the
 // session's functions.

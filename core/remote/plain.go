@@ -20,6 +20,9 @@ func (s *Shell) leavesAll(c engine.Command, to streams) bool {
 		s.pristine = s.pristine && command.KeepsMeanings(c.Prelude)
 		return false
 	}
+	if strings.Contains(c.Text, "|") {
+		return false // a pipeline tells each status
+	}
 	return m == command.Plain && s.pristine && c.Dir == "" && to == s.says.direct() && s.last.Traps == "" && s.last.Trace == ""
 }
 

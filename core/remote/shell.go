@@ -185,8 +185,8 @@ func (s *Shell) greet(ctx context.Context, o Options) error {
 		return errdefs.New(errdefs.ShellNotFound, "the target has no %s", strings.Join(o.Shells, " or ")).
 			WithHint("name a shell that is there, or use an image with one")
 	}
-	s.says = &shDialect{readsAhead: g.version != "-e"}
-	if g.version != "" && g.version != "-e" {
+	s.says = &shDialect{readsAhead: g.version == ""}
+	if atLeast(g.version, 4, 4) {
 		s.says = &bashDialect{sources: atLeast(g.version, 5, 1)}
 	}
 	return s.firstCommands(ctx, o, heard)
@@ -265,17 +265,10 @@ func (s *Shell) firstCommands(ctx context.Context, o Options, heard *noise) erro
 	s.send(s.says.hello())
 	begin := time.Now()
 	first := engine.Command{Text: "echo $$;" + s.says.listWords()}
-	d, bash := s.says.(*bashDialect)
-	if bash {
-		d.mustSource = true // to see that it can
-	}
 	text, out := s.own(ctx, first)
-	if bash {
-		d.mustSource = false
-		if d.sources && out.Known && out.Status != 0 {
-			d.sources = false // no /dev/fd
-			text, out = s.own(ctx, first)
-		}
+	if d, ok := s.says.(*bashDialect); ok && d.sources && out.Known && out.Status != 0 {
+		d.sources = false // no /dev/fd
+		text, out = s.own(ctx, first)
 	}
 	if !out.Known || out.Status != 0 {
 		if out.Lost {

@@ -1,5 +1,6 @@
 // Package oracle holds a session against the shell itself: every snippet runs in a plain process and in a session, and
-// must come to the same output, status and files.
+// must come to the same output, status and files. With the build tag portable the session's shell is driven as those on
+// other machines are.
 package oracle
 
 import (
@@ -33,19 +34,26 @@ var base = []string{"PATH=/usr/local/bin:/usr/bin:/bin", "HOME=/nonexistent", "L
 
 type snippet struct {
 	name, text string
-	// differs holds the intended differences: shell name ("" for all) to the fields that must differ.
+	// differs holds the intended differences: shell name ("" for all) to the fields that must differ. Before the name, or in
+	// its place, stands "far" where the difference is one of shells on other machines.
 	differs map[string][]string
 }
 
 // fieldsFor returns the fields that must differ in one shell.
 func (s snippet) fieldsFor(shell string) []string {
-	if own, ok := s.differs[shell]; ok {
-		return own
+	names := []string{shell, ""}
+	if far {
+		names = []string{"far " + shell, "far", shell, ""}
 	}
-	return s.differs[""]
+	for _, name := range names {
+		if fields, ok := s.differs[name]; ok {
+			return fields
+		}
+	}
+	return nil
 }
 
-var mark = regexp.MustCompile(`^!! (?:(bash|dash|busybox) )?([a-z,?]+): (.+)$`)
+var mark = regexp.MustCompile(`^!! (?:((?:far )?(?:bash|dash|busybox)|far) )?([a-z,?]+): (.+)$`)
 
 func load(t *testing.T, file string) []snippet {
 	t.Helper()
@@ -163,15 +171,21 @@ func runSession(t *testing.T, path, text string) outcome {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	r, err := s.Exec(t.Context(), text, execkit.ExecOptions{Raw: true, Timeout: limit})
+	timeout := limit
+	if far && strings.Contains(text, "set -n") {
+		timeout = time.Second // only bash goes on
+	}
+	r, err := s.Exec(t.Context(), text, execkit.ExecOptions{Raw: true, Timeout: timeout})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if r.TimedOut || r.ExitCode == nil && !r.ShellExited {
+	if r.ExitCode == nil && !r.ShellExited {
 		t.Fatalf("no status: %+v", r)
 	}
 	exit := "unknown"
-	if r.ExitCode != nil {
+	if r.TimedOut {
+		exit = "timed out"
+	} else if r.ExitCode != nil {
 		exit = fmt.Sprint(*r.ExitCode)
 	}
 	if !r.ShellExited {

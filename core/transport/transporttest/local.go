@@ -4,17 +4,13 @@ package transporttest
 
 import (
 	"context"
-	"errors"
-	"io"
-	"os"
-	"os/exec"
 	"sync"
 	"syscall"
 
 	"golang.org/x/sys/unix"
 
-	"github.com/execkit/execkit/core/errdefs"
 	"github.com/execkit/execkit/core/transport"
+	"github.com/execkit/execkit/core/transport/process"
 )
 
 // Local opens programs of this machine as a server would: each in a session of its own, over pipes.
@@ -29,18 +25,18 @@ type Local struct {
 	// Refuse, if it gives an error, refuses the n-th opening, counted from 1.
 	Refuse func(n int) error
 
-	mu     sync.Mutex
-	opened []*process
+	mu       sync.Mutex
+	openings int
+	opened   []*cuttable
 }
 
 // Open implements transport.Transport.
 func (l *Local) Open(_ context.Context, o transport.OpenOptions) (transport.Process, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	p := &process{ended: make(chan struct{}), broken: make(chan struct{})}
-	l.opened = append(l.opened, p)
+	l.openings++
 	if l.Refuse != nil {
-		if err := l.Refuse(len(l.opened)); err != nil {
+		if err := l.Refuse(l.openings); err != nil {
 			return nil, err
 		}
 	}
@@ -48,18 +44,12 @@ func (l *Local) Open(_ context.Context, o transport.OpenOptions) (transport.Proc
 	if other, ok := l.Paths[path]; ok {
 		path = other
 	}
-	path, err := exec.LookPath(path)
-	if err != nil {
-		return nil, errdefs.New(errdefs.ShellNotFound, "no %s", o.Argv[0])
-	}
-	if o.TTY != nil {
-		err = p.startOnTerminal(path, o.Argv, l.Dir, l.Env, *o.TTY)
-	} else {
-		err = p.start(path, o.Argv, l.Dir, l.Env)
-	}
+	program, err := process.Start(path, o.Argv, l.Env, l.Dir, o.TTY)
 	if err != nil {
 		return nil, err
 	}
+	p := &cuttable{Process: program, broken: make(chan struct{})}
+	l.opened = append(l.opened, p)
 	if l.Wrap != nil {
 		return l.Wrap(p), nil
 	}
@@ -115,98 +105,37 @@ func (l *Local) Lose() (notice func(), err error) {
 	return notice, nil
 }
 
-type process struct {
-	in, out, err *os.File
-	tty          bool // in and out are one terminal
-	ended        chan struct{}
-	exit         transport.Exit
-	closing      sync.Once
-	broken       chan struct{} // closed when the connection is
-	breaking     sync.Once
+// A cuttable is a program whose connection can break.
+type cuttable struct {
+	*process.Process
+	broken   chan struct{} // closed when it is
+	breaking sync.Once
 }
 
-func (p *process) start(path string, argv []string, dir string, env []string) (err error) {
-	var theirs [3]*os.File
-	defer func() {
-		for _, f := range theirs {
-			if f != nil {
-				f.Close()
-			}
-		}
-	}()
-	if theirs[0], p.in, err = os.Pipe(); err != nil {
-		return err
-	}
-	if p.out, theirs[1], err = os.Pipe(); err != nil {
-		return err
-	}
-	if p.err, theirs[2], err = os.Pipe(); err != nil {
-		return err
-	}
-	return p.run(path, argv, &os.ProcAttr{Dir: dir, Env: env, Files: theirs[:], Sys: &syscall.SysProcAttr{Setsid: true}})
-}
-
-func (p *process) run(path string, argv []string, attributes *os.ProcAttr) error {
-	child, err := os.StartProcess(path, argv, attributes)
-	if err != nil {
-		return err
-	}
+// Wait implements transport.Process.
+func (p *cuttable) Wait(ctx context.Context) (transport.Exit, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
 	go func() {
-		state, err := child.Wait()
-		if status, ok := state.Sys().(syscall.WaitStatus); err == nil && ok {
-			p.exit.Code = status.ExitStatus()
-			if status.Signaled() {
-				p.exit.Code = 128 + int(status.Signal())
-			}
+		select {
+		case <-p.broken:
+			cancel()
+		case <-ctx.Done():
 		}
-		close(p.ended)
 	}()
-	return nil
-}
-
-func (p *process) Stdin() io.WriteCloser { return p.in }
-func (p *process) Stdout() io.Reader     { return &reader{p, p.out} }
-func (p *process) Stderr() io.Reader     { return &reader{p, p.err} }
-
-// A reader says why it ended.
-type reader struct {
-	p *process
-	f *os.File
-}
-
-func (r *reader) Read(b []byte) (int, error) {
-	n, err := r.f.Read(b)
-	if r.p.tty && errors.Is(err, syscall.EIO) {
-		return n, io.EOF // every program has closed it
-	}
-	if err != nil && err != io.EOF {
-		err = errdefs.New(errdefs.ConnectionLost, "the connection broke")
-	}
-	return n, err
-}
-
-func (p *process) Wait(ctx context.Context) (transport.Exit, error) {
-	select {
-	case <-p.ended:
-	case <-p.broken:
-	case <-ctx.Done():
-		return transport.Exit{Missing: true}, errors.New("it runs on")
-	}
+	exit, err := p.Process.Wait(ctx)
 	select {
 	case <-p.broken: // it may have ended by that
 		return transport.Exit{Missing: true}, nil
 	default:
-		return p.exit, nil
+		return exit, err
 	}
 }
 
 // hold returns duplicates of the descriptors that are still open, which keep the program's streams open.
-func (p *process) hold() (held []int, err error) {
-	for _, f := range []*os.File{p.in, p.out, p.err} {
-		if f == nil {
-			continue
-		}
-		conn, err := f.SyscallConn()
+func (p *cuttable) hold() (held []int, err error) {
+	for _, stream := range []any{p.Stdin(), p.Stdout(), p.Stderr()} {
+		conn, err := stream.(syscall.Conn).SyscallConn()
 		if err != nil {
 			continue // closed
 		}
@@ -223,19 +152,7 @@ func (p *process) hold() (held []int, err error) {
 	return held, nil
 }
 
-func (p *process) cut() {
+func (p *cuttable) cut() {
 	p.breaking.Do(func() { close(p.broken) })
 	_ = p.Close()
-}
-
-func (p *process) Close() error {
-	p.closing.Do(func() {
-		// The input last: its end ends a program, whose last words nobody hears once the connection is gone.
-		for _, f := range []*os.File{p.out, p.err, p.in} {
-			if f != nil {
-				f.Close()
-			}
-		}
-	})
-	return nil
 }
