@@ -154,7 +154,9 @@ test('import and require give the same names', async () => {
 });
 
 test('the type declarations name every export', () => {
-  const text = require('node:fs').readFileSync(path.join(root, 'index.d.ts'), 'utf8');
+  const fs = require('node:fs');
+  const files = ['index.d.ts', ...fs.readdirSync(path.join(root, 'types')).map((name) => path.join('types', name))];
+  const text = files.map((name) => fs.readFileSync(path.join(root, name), 'utf8')).join('\n');
   for (const name of Object.keys(execkit)) assert.match(text, new RegExp(`export (declare )?(class|function|const) ${name}\\b`));
   assert.ok(execFileSync(process.execPath, ['-p', "require.resolve('execkit')"], { cwd: root, encoding: 'utf8' }).includes('index.js'));
 });
