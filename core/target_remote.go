@@ -14,7 +14,6 @@ import (
 	"github.com/execkit/execkit/core/remote"
 	"github.com/execkit/execkit/core/remote/files"
 	"github.com/execkit/execkit/core/transport"
-	"github.com/execkit/execkit/core/transport/process"
 	"github.com/execkit/execkit/core/wire"
 )
 
@@ -26,10 +25,7 @@ var remoteSchemes = []string{"ssh", "docker", "k8s"}
 func newTarget(ctx context.Context, name string, c *Config) (target, error) {
 	switch name {
 	case "", "local":
-		if !engineHere {
-			return newProcessTarget(c)
-		}
-		return newLocalTarget(c)
+		return newTargetHere(c)
 	case "sandbox":
 		return newSandboxTarget(c)
 	}
@@ -58,26 +54,6 @@ func newTarget(ctx context.Context, name string, c *Config) (target, error) {
 		return nil, err
 	}
 	r := &remoteTarget{transport: t, host: remote.NewHost(t), config: c, shells: shells}
-	r.far = files.New(r.openClerk)
-	return r, nil
-}
-
-// newProcessTarget runs local shells as those of other machines run, over the streams of a program.
-func newProcessTarget(c *Config) (*remoteTarget, error) {
-	shell, err := c.shellPath()
-	if err != nil {
-		return nil, err
-	}
-	dir, err := c.directory()
-	if err != nil {
-		return nil, err
-	}
-	env, err := c.environment()
-	if err != nil {
-		return nil, err
-	}
-	t := process.New(env, dir)
-	r := &remoteTarget{transport: t, host: remote.NewHost(t), config: c, shells: []string{shell}}
 	r.far = files.New(r.openClerk)
 	return r, nil
 }

@@ -133,7 +133,7 @@ func (d *bashDialect) command(c engine.Command, last report, to streams, nonce u
 	}
 	d.mayTrap = d.mayTrap || engine.SetsTrap(c.Text)
 	evaluate := `\eval "$__ek_e"`
-	if to != d.direct() {
+	if to != d.direct() || !d.sources { // hello did not know yet whether it can
 		evaluate = d.evaluate(to)
 	}
 	return enter + "__ek_c=" + engine.Quote(engine.BashText(c, last.Report, d.sources)) + ";" + evaluate + ";" + d.ask(last, to, nonce)

@@ -3,9 +3,11 @@ package remote
 import (
 	"bytes"
 	"context"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"reflect"
 	"testing"
 	"time"
 
@@ -163,33 +165,44 @@ func TestCommands(t *testing.T) {
 	}
 }
 
-// A bash before 4.4 (macOS has 3.2) is driven as a POSIX shell. What stands in for one is a newer bash that tells another
-// version.
+// A bash before 5.1 cannot source a here-string without a file, and one before 4.4 (macOS has 3.2) is driven as a POSIX
+// shell. What stands in for one is a newer bash that tells another version.
 func TestOldBash(t *testing.T) {
-	l := local(t)
-	script := "#!/bin/sh\ncase $1$2 in -c*BASH_VERSION*) echo 'v3.2.57(1)-release'; exit;; esac\nexec bash \"$@\"\n"
-	path := filepath.Join(l.Dir, "bash")
-	if err := os.WriteFile(path, []byte(script), 0o700); err != nil {
-		t.Fatal(err)
-	}
-	s := startOn(t, l, path)
-	if _, ok := s.says.(*shDialect); !ok {
-		t.Fatalf("%T", s.says)
-	}
-	for _, c := range []struct{ text, out, err string }{
-		{"cd /; A=1; export B='x y'; printf() { echo forged; }", "", ""},
-		{"echo $A; pwd; echo e >&2; (exit 3)", "1\n/\n", "e\n"},
-		{"echo a | cat; [[ x ]] && echo b", "a\nb\n", ""},
-	} {
-		if r := run(s, c.text, quick); r.out != c.out || r.err != c.err || !r.Known {
-			t.Errorf("%s: %+v", c.text, r)
-		}
-	}
-	if s.Env()["B"] != "x y" {
-		t.Error(s.Env())
-	}
-	if r := run(s, "sleep 60", 100*time.Millisecond); !r.TimedOut || r.Exited {
-		t.Errorf("%+v", r)
+	for version, says := range map[string]dialect{"3.2.57(1)-release": &shDialect{}, "5.0.17(1)-release": &bashDialect{}} {
+		t.Run(version, func(t *testing.T) {
+			l := local(t)
+			script := "#!/bin/sh\ncase $1$2 in -c*BASH_VERSION*) echo 'v" + version + "'; exit;; esac\nexec bash \"$@\"\n"
+			path := filepath.Join(l.Dir, "bash")
+			if err := os.WriteFile(path, []byte(script), 0o700); err != nil {
+				t.Fatal(err)
+			}
+			s := startOn(t, l, path)
+			if reflect.TypeOf(s.says) != reflect.TypeOf(says) {
+				t.Fatalf("%T", s.says)
+			}
+			if d, ok := s.says.(*bashDialect); ok && d.sources {
+				t.Error("it sources")
+			}
+			for _, c := range []struct{ text, out, err string }{
+				{"cd /; A=1; export B='x y'; printf() { echo forged; }", "", ""},
+				{"echo $A; pwd; echo e >&2; (exit 3)", "1\n/\n", "e\n"},
+				{"echo a | cat; [[ x ]] && echo b | cat", "a\nb\n", ""},
+			} {
+				if r := run(s, c.text, quick); r.out != c.out || r.err != c.err || !r.Known || r.Status != 0 && r.Status != 3 {
+					t.Errorf("%s: %+v", c.text, r)
+				}
+			}
+			if s.Env()["B"] != "x y" {
+				t.Error(s.Env())
+			}
+			var o bytes.Buffer
+			if out := s.Run(context.Background(), engine.Command{Text: "pwd", Dir: "/nonexistent", Stdout: &o, Stderr: io.Discard, Timeout: quick}); out.Status == 0 || o.Len() > 0 || out.Exited {
+				t.Errorf("%q %+v", o.String(), out)
+			}
+			if r := run(s, "sleep 60", 100*time.Millisecond); !r.TimedOut || r.Exited {
+				t.Errorf("%+v", r)
+			}
+		})
 	}
 }
 
