@@ -53,6 +53,8 @@ type bashDialect struct {
 	mayTrap bool
 	// briefly says that the last line was a brief one, which leaves the shell outside of POSIX mode.
 	briefly bool
+	// proof is what the last command assigned when it began, in __ek_n; "" for a brief one, which cannot be kept from it.
+	proof string
 }
 
 func (*bashDialect) arguments() string {
@@ -105,6 +107,7 @@ func (*bashDialect) listWords() string {
 // brief needs neither POSIX mode nor eval: the text is one line that parses, and no word in it is the session's own. Nor
 // does anything run between its parts.
 func (d *bashDialect) brief(c engine.Command, last report, to streams, nonce uint64) string {
+	d.proof = ""
 	leave := ""
 	if !d.briefly {
 		leave, d.briefly = `\eval "$__ek_l";`, true
@@ -136,21 +139,27 @@ func (d *bashDialect) command(c engine.Command, last report, to streams, nonce u
 	if to != d.direct() || !d.sources { // hello did not know yet whether it can
 		evaluate = d.evaluate(to)
 	}
-	return enter + "__ek_c=" + engine.Quote(engine.BashText(c, last.Report, d.sources)) + ";" + evaluate + ";" + d.ask(last, to, nonce)
+	d.proof = prefixOf(engine.NewNonce())
+	text := "__ek_n=" + d.proof + "\n" + engine.BashText(c, last.Report, d.sources)
+	return enter + "__ek_c=" + engine.Quote(text) + ";" + evaluate + ";" + d.ask(last, to, nonce)
 }
 
 // ask prints the nonce and the status before anything that a DEBUG trap or a function could stand in for, and resolves
-// no name until POSIX mode is on; traps that would run between the driver's commands are read and taken away.
+// no name until POSIX mode is on; traps that would run between the driver's commands are read and taken away. The report
+// says so where the command was not begun: __ek_c may have been readonly, or eval skipped by a trap.
 func (d *bashDialect) ask(last report, to streams, nonce uint64) string {
 	d.briefly = false
-	traps, report := "", `\eval "$__ek_r"`
+	traps, report, proof := "", `\eval "$__ek_r"`, ""
+	if d.proof != "" {
+		proof = " __ek_v=" + d.proof
+	}
 	if d.mayTrap {
 		traps = `\trap -p DEBUG ERR RETURN >&250;\trap - DEBUG ERR RETURN;`
 	}
 	if to != d.direct() {
 		report = reportText(to)
 	}
-	return tellStatus(nonce) + ";" + enterPosix + ";" + traps + "__ek_d=" + engine.Quote(last.logical) + ";" + report + "\n"
+	return tellStatus(nonce) + ";" + enterPosix + ";" + traps + "__ek_d=" + engine.Quote(last.logical) + proof + ";" + report + "\n"
 }
 
 // reportText tells the state; __ek_d is the directory that the host knows. Tracing is turned off before anything is
@@ -162,6 +171,8 @@ func (d *bashDialect) ask(last report, to streams, nonce uint64) string {
 // The directory is told only when it changed: [[ is a keyword, so nothing that the session defined stands in for it,
 // and a PWD that was assigned is not the same file as the real one. A subshell, which costs a fork, can forget a
 // function called pwd.
+//
+// What follows the marks keeps nobody waiting: prompts would run between commands, and print into the next one's output.
 func reportText(to streams) string {
 	side := ""
 	if to.stdout != "&250" {
@@ -169,9 +180,10 @@ func reportText(to streams) string {
 	}
 	return `case $-${__ek_p-} in *[xv,]*)__ek_f=$-;\set +xv;__ek_c=$TIMEFORMAT;TIMEFORMAT="set $__ek_f
 pipe ${__ek_p-}";{ time;} 2>&250;TIMEFORMAT=$__ek_c;\unset __ek_c __ek_f __ek_p;esac;{ \export -p >&2;` +
-		`if [[ ${PWD-} = "$__ek_d" && $PWD -ef . ]];then TIMEFORMAT=${TIMEFORMAT%???}` + reportEnds + `;{ time;};` +
+		`if [[ ${__ek_n-} != "${__ek_v-${__ek_n-}}" ]];then TIMEFORMAT=${TIMEFORMAT%???}` + notBegun + `;{ time;};` +
+		`elif [[ ${PWD-} = "$__ek_d" && $PWD -ef . ]];then TIMEFORMAT=${TIMEFORMAT%???}` + reportEnds + `;{ time;};` +
 		`else { time;};(\unset -f pwd&&{ \pwd;\pwd -P;} >&2;:);{ time;};fi;} 2>&250;{ time;} 2>&251;` +
-		side + `\unset TIMEFORMAT __ek_d`
+		side + `\unset TIMEFORMAT __ek_d __ek_v;PS1= PS2=;\unset PS0 PROMPT_COMMAND`
 }
 
 func (d *bashDialect) parse(status int, sections []string, last report) report {

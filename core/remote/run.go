@@ -123,7 +123,7 @@ func (s *Shell) learn(r report, own bool) {
 	s.last, s.cwd = r, r.cwd
 	if changed || s.env == nil {
 		s.env = engine.ParseExports(r.Env)
-		for _, name := range []string{"POSIXLY_CORRECT", "__ek_b", "__ek_m", tagName} {
+		for _, name := range []string{"POSIXLY_CORRECT", "__ek_b", "__ek_m", "__ek_n", "__ek_v", tagName} {
 			delete(s.env, name)
 		}
 	}
@@ -136,6 +136,7 @@ type turn struct {
 	status   int
 	sections []string
 	reported bool
+	notBegun bool
 	marked   []*stream // where else the nonce came
 	started  bool
 	told     bool // the status is known
@@ -202,6 +203,9 @@ func (w *watch) wait() (report, outcome) {
 		w.shell.mu.Lock()
 		first := w.answered()
 		w.shell.mu.Unlock()
+		if first != nil && first.notBegun {
+			return report{}, shellLost // no later command could be handed over either
+		}
 		if first != nil {
 			if w.stopper != nil {
 				w.stopper.finish()
@@ -257,7 +261,8 @@ func (w *watch) note(m mark) {
 			t.told = true
 		default:
 			t.sections = append(t.sections, string(m.text))
-			t.reported = m.index == reportSections || m.value == reportEnds
+			t.reported = m.index == reportSections || endsReport(m.value)
+			t.notBegun = m.value == notBegun
 		}
 	}
 }

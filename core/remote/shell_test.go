@@ -206,6 +206,23 @@ func TestOldBash(t *testing.T) {
 	}
 }
 
+// A command that the shell was kept from never has a status, and costs the shell.
+func TestNotBegun(t *testing.T) {
+	for _, attack := range []string{"readonly __ek_c", "readonly __ek_n", "readonly __ek_n=1", "shopt -s extdebug; trap '! [[ $BASH_COMMAND == *eval* ]]' DEBUG", "shopt -s extdebug; trap 'false' DEBUG"} {
+		t.Run(attack, func(t *testing.T) {
+			t.Parallel()
+			s := start(t, "bash")
+			r := run(s, attack, 2*time.Second)
+			if !r.Exited { // it may have kept the shell from its own report
+				r = run(s, "echo ran; (exit 3)", 2*time.Second)
+			}
+			if r.Known && (r.out != "ran\n" || r.Status != 3) || !r.Known && !r.Exited {
+				t.Errorf("%+v", r)
+			}
+		})
+	}
+}
+
 func TestInput(t *testing.T) {
 	for _, shell := range shells {
 		t.Run(shell, func(t *testing.T) {

@@ -142,7 +142,7 @@ func (s *stream) feed(p []byte) (marks []mark) {
 		if m.value != commandStarts && prefix != s.prefixes[0] {
 			s.index++
 			m.index, s.within = s.index, prefix
-			if s.index == s.sections || m.value == reportEnds {
+			if s.index == s.sections || endsReport(m.value) {
 				s.within, s.index = "", 0
 			}
 		}
@@ -156,6 +156,12 @@ const commandStarts = "run"
 
 // reportEnds is the value of a mark that is the last of a report, and of one that is not a status.
 const reportEnds = "end"
+
+// notBegun is the value of the last mark of a report on a command that the shell did not begin.
+const notBegun = "not"
+
+// endsReport says whether a mark of this value is the last of its report, whatever its place.
+func endsReport(value string) bool { return value == reportEnds || value == notBegun }
 
 // nothingNew is the value of stderr's mark where the command was a brief one and no report follows its status.
 const nothingNew = "eql"
