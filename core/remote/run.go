@@ -203,7 +203,7 @@ func (w *watch) wait() (report, outcome) {
 		w.shell.mu.Lock()
 		first := w.answered()
 		w.shell.mu.Unlock()
-		if first != nil && first.notBegun {
+		if first != nil && first.notBegun && !w.command.Own {
 			return report{}, shellLost // no later command could be handed over either
 		}
 		if first != nil {
@@ -262,7 +262,9 @@ func (w *watch) note(m mark) {
 		default:
 			t.sections = append(t.sections, string(m.text))
 			t.reported = m.index == reportSections || endsReport(m.value)
-			t.notBegun = m.value == notBegun
+			if t.notBegun = m.value == notBegun; t.notBegun {
+				t.status = max(t.status, 1)
+			}
 		}
 	}
 }
