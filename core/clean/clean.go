@@ -3,6 +3,8 @@ package clean
 import (
 	"bytes"
 	"unicode/utf8"
+
+	"github.com/execkit/execkit/core/flood"
 )
 
 const (
@@ -47,6 +49,26 @@ func New() *Cleaner { return &Cleaner{} }
 
 // Write appends to dst what is certain after the chunk p and returns it. The unfinished line stays in c; p is not kept.
 func (c *Cleaner) Write(dst []byte, p []byte) []byte {
+	// Asked once for a chunk: asked again after each control character, a chunk of them would cost its square.
+	if len(p) >= flood.Worth {
+		from, to := flood.Repeats(p)
+		dst = c.write(dst, p[:from])
+		if c.allPlain(p[from:to]) {
+			dst = c.text(dst, p[from:to])
+			from = to
+		}
+		p = p[from:]
+	}
+	return c.write(dst, p)
+}
+
+// allPlain reports whether copies of one line are text as they stand.
+func (c *Cleaner) allPlain(copies []byte) bool {
+	line := bytes.IndexByte(copies, '\n') + 1
+	return c.state == ground && !c.c2 && special(copies[:line]) == line
+}
+
+func (c *Cleaner) write(dst []byte, p []byte) []byte {
 	for len(p) > 0 {
 		if c.state == ground && !c.c2 {
 			n := special(p)

@@ -83,6 +83,18 @@ func FuzzClean(f *testing.F) {
 	})
 }
 
+// Lines that repeat are taken as one, whatever state they find the stream in; the text comes out as byte by byte.
+func TestRepeatedLines(t *testing.T) {
+	for _, before := range []string{"", "half ", "bar\r", "ab\b", "\x1b[", "\x1b]title", "\xc2", "first\n"} {
+		for _, line := range []string{"y", "", "a line of a build", "\x1b[32mok\x1b[0m", "10%\r20%", "a\bb", "é漢\xc2", "\x1b]", "\x00\t"} {
+			in := []byte(before + strings.Repeat(line+"\n", 8<<10/(len(line)+1)) + "the end")
+			if got, want := run(in, len(in)), run(in, 1); !bytes.Equal(got, want) {
+				t.Errorf("%q, then %q: %d bytes, not the %d of byte by byte", before, line, len(got), len(want))
+			}
+		}
+	}
+}
+
 func TestLongLineMemory(t *testing.T) {
 	c := New()
 	chunk := bytes.Repeat([]byte("z"), 32<<10)
@@ -103,9 +115,10 @@ func TestLongLineMemory(t *testing.T) {
 
 func BenchmarkClean(b *testing.B) {
 	inputs := map[string][]byte{
-		"lines":  bytes.Repeat([]byte("the quick brown fox jumps over the lazy dog and goes on for a while\n"), 1000),
-		"line":   bytes.Repeat([]byte("z"), 64<<10),
-		"colour": bytes.Repeat([]byte("\x1b[32mok\x1b[0m test number one hundred passed in 3 ms\n"), 1000),
+		"lines":    bytes.Repeat([]byte("the quick brown fox jumps over the lazy dog and goes on for a while\n"), 1000),
+		"line":     bytes.Repeat([]byte("z"), 64<<10),
+		"controls": bytes.Repeat([]byte("x\x1b[m"), 16<<10), // an endless line of them
+		"colour":   bytes.Repeat([]byte("\x1b[32mok\x1b[0m test number one hundred passed in 3 ms\n"), 1000),
 	}
 	for name, in := range inputs {
 		b.Run(name, func(b *testing.B) {

@@ -3,8 +3,6 @@ package clean
 import (
 	"encoding/binary"
 	"math/bits"
-
-	"github.com/execkit/execkit/core/flood"
 )
 
 const (
@@ -22,17 +20,7 @@ func equal(x uint64, b byte) uint64 {
 // special returns the index of the first byte of p that is not plain text, or len(p). Bytes from 0x80 on are plain
 // except 0xC2, which may begin a C1 control.
 func special(p []byte) int {
-	if len(p) < flood.Worth {
-		return specialFrom(p, 0)
-	}
-	from, to := flood.Repeats(p)
-	if i := specialFrom(p[:from], 0); i < from {
-		return i
-	}
-	return specialFrom(p, to)
-}
-
-func specialFrom(p []byte, i int) int {
+	i := 0
 	for ; i+8 <= len(p); i += 8 {
 		if i+16 <= len(p) && (unusual(load(p[i:]))|unusual(load(p[i+8:])))&high == 0 {
 			i += 8

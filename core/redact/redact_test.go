@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math/rand"
 	"net/url"
+	"reflect"
 	"strconv"
 	"strings"
 	"testing"
@@ -333,5 +334,28 @@ func TestLearnCommand(t *testing.T) {
 	off.LearnCommand("MY_TOKEN=k2Jx9Qm4Zt7Wp1")
 	if got, _ := off.Text("k2Jx9Qm4Zt7Wp1"); got != "k2Jx9Qm4Zt7Wp1" {
 		t.Error(got)
+	}
+}
+
+// Lines that repeat are looked at once; what is hidden, and how often, is as byte by byte.
+func TestRepeatedLines(t *testing.T) {
+	r, err := New(Options{Values: []string{"correct horse\nbattery staple", "open sesame now"}, Rules: []Rule{{Name: "ticket", Pattern: `T-\d{4}`}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, before := range []string{"", "half ", "password:\n", "-----BEGIN RSA PRIVATE KEY-----\n", "machine host\n", "export TOKEN=\\\n"} {
+		for _, line := range []string{"y", "", "a line of a build", "password=Xk29fLq0ZzT4", "MIIEowIBAAKCAQEAn2t5qJ8lQvVZ0f3cXy1r", "T-1234", "open sesame now",
+			"battery staple", "see T-12", "\x1b[1mopen\x1b[0m sesame now", "AKIA2E0A8F3B244C9986 \\", "%6fpen%20sesame%20now", "ghp_"} {
+			in := []byte(before + strings.Repeat(line+"\n", 12<<10/(len(line)+1)) + "the end")
+			whole, apart := r.Stream(), r.Stream()
+			got := whole.Flush(whole.Write(nil, in))
+			var want []byte
+			for i := range in {
+				want = apart.Write(want, in[i:i+1])
+			}
+			if want = apart.Flush(want); !bytes.Equal(got, want) || !reflect.DeepEqual(whole.Counts(), apart.Counts()) {
+				t.Errorf("%q, then %q: %v, byte by byte %v", before, line, whole.Counts(), apart.Counts())
+			}
+		}
 	}
 }
