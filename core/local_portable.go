@@ -2,11 +2,7 @@
 
 package execkit
 
-import (
-	"github.com/execkit/execkit/core/remote"
-	"github.com/execkit/execkit/core/remote/files"
-	"github.com/execkit/execkit/core/transport/process"
-)
+import "github.com/execkit/execkit/core/transport/process"
 
 // newTargetHere runs local shells as those of other machines run, over the streams of a program: package engine needs Linux.
 func newTargetHere(c *Config) (target, error) {
@@ -22,8 +18,5 @@ func newTargetHere(c *Config) (target, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := process.New(env, dir)
-	r := &remoteTarget{transport: t, host: remote.NewHost(t), config: c, shells: []string{shell}}
-	r.far = files.New(r.openClerk)
-	return r, nil
+	return newRemoteTarget(process.New(env, dir), c, []string{shell}), nil
 }

@@ -53,9 +53,14 @@ func newTarget(ctx context.Context, name string, c *Config) (target, error) {
 	if err != nil {
 		return nil, err
 	}
+	return newRemoteTarget(t, c, shells), nil
+}
+
+// newRemoteTarget tries the shells in order; bash and then sh when there are none.
+func newRemoteTarget(t transport.Transport, c *Config, shells []string) *remoteTarget {
 	r := &remoteTarget{transport: t, host: remote.NewHost(t), config: c, shells: shells}
 	r.far = files.New(r.openClerk)
-	return r, nil
+	return r
 }
 
 // checkURL refuses a URL with a password, which would end up in process lists, logs and shell histories. The message

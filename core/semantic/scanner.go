@@ -128,7 +128,7 @@ func (s *Scanner) read(line []byte) (says bool) {
 		s.inBlock(line)
 	}
 	wants := wanted(line)
-	if wants == 0 || len(line) == len(s.idle) && bytes.Equal(line, s.idle) {
+	if wants == 0 || bytes.Equal(line, s.idle) {
 		return says
 	}
 	for w := wants; w != 0; w &= w - 1 {

@@ -6,10 +6,8 @@ import (
 	"context"
 	"errors"
 	"io"
-	"maps"
 	"os"
 	"os/exec"
-	"slices"
 	"sync"
 	"syscall"
 
@@ -59,7 +57,7 @@ func (*Transport) Info() transport.Info { return transport.Info{Scheme: "local",
 func (t *Transport) Close() error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	for _, p := range slices.Collect(maps.Keys(t.open)) {
+	for p := range t.open {
 		_ = p.Close()
 	}
 	return nil
@@ -121,7 +119,7 @@ func (p *Process) pipes() (theirs []*os.File, err error) {
 	return theirs, nil
 }
 
-// terminal makes a terminal the program's streams, of which a closed pipe is stderr.
+// terminal makes a terminal the program's streams; what is read as its stderr is empty.
 func (p *Process) terminal(size transport.Size) (theirs []*os.File, err error) {
 	ours, tty, err := pty.Open()
 	if err != nil {
@@ -141,15 +139,17 @@ func (p *Process) run(path string, argv []string, attributes *os.ProcAttr) error
 		return err
 	}
 	go func() {
+		defer close(p.ended)
 		state, err := child.Wait()
-		p.exit.Missing = true // a wait loop of the host may have taken the status
-		if status, ok := state.Sys().(syscall.WaitStatus); err == nil && ok {
-			p.exit = transport.Exit{Code: status.ExitStatus()}
-			if status.Signaled() {
-				p.exit.Code = 128 + int(status.Signal())
-			}
+		if err != nil {
+			p.exit.Missing = true // a wait loop of the host took the status
+			return
 		}
-		close(p.ended)
+		status := state.Sys().(syscall.WaitStatus)
+		p.exit.Code = status.ExitStatus()
+		if status.Signaled() {
+			p.exit.Code = 128 + int(status.Signal())
+		}
 	}()
 	return nil
 }
