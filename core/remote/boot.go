@@ -80,11 +80,12 @@ func readGreeting(text string) (g greeting, ok bool) {
 // stewardFunctions are what the steward can do, in nothing but builtins. /proc is read where it is there.
 //
 // ek_all prints "pid state ppid pgrp session" of every process; a name may hold newlines and parentheses. ek_kill ends
-// every process of a session or group, if it is given one, or the one of that number, which a login shell may have put into
-// its own group; and every one that has the tag of ek_tag in its environment, whatever became of its parents. It says "gone", "left" or "unseen", the last where only the group could be reached.
+// every process of a session or group, if it is given one, or the one of that number, which a login shell may have put
+// into its own group; and every one that has the tag of ek_tag in its environment, whatever became of its parents. It says
+// "gone", "left" or "unseen", the last where only the group could be reached.
 const stewardFunctions = `ek_stat() { ek_b=; while IFS= read -r ek_p; do ek_b="$ek_b $ek_p"; done 2>/dev/null <"$1"; set -- ${ek_b##*)}; [ "$4" ] && echo "$ek_q $1 $2 $3 $4"; }; ` +
 	`ek_all() { for ek_d in /proc/[0-9]*; do ek_q=${ek_d#/proc/}; ek_stat "$ek_d/stat"; done; }; ` +
-	`ek_mine() { ek_all | while read -r ek_q ek_s ek_b ek_p ek_d; do case $ek_s in [ZX]) continue;; esac; case " $ek_p $ek_d " in *" $1 "*) echo "$ek_q";; esac; done; ek_tagged; }; ` +
+	`ek_mine() { [ "$1" ] && ek_all | while read -r ek_q ek_s ek_b ek_p ek_d; do case $ek_s in [ZX]) continue;; esac; case " $ek_p $ek_d " in *" $1 "*) echo "$ek_q";; esac; done; ek_tagged; }; ` +
 	`ek_tagged() { [ "$ek_tag" ] || return; if command -v grep >/dev/null 2>&1; then grep -ls "$ek_tag" /proc/[0-9]*/environ 2>/dev/null; else ek_read; fi | ` +
 	`while IFS= read -r ek_d; do ek_d=${ek_d#/proc/}; echo "${ek_d%/environ}"; done; }; ` +
 	`ek_read() { for ek_d in /proc/[0-9]*/environ; do while IFS= read -r ek_p; do case $ek_p in *"$ek_tag"*) echo "$ek_d"; break;; esac; done 2>/dev/null <"$ek_d"; done; }; ` +

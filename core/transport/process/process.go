@@ -78,7 +78,8 @@ type Process struct {
 func Start(name string, argv, env []string, dir string, tty *transport.Size) (*Process, error) {
 	path, err := exec.LookPath(name)
 	if err != nil {
-		return nil, errdefs.New(errdefs.ShellNotFound, "no %s on this machine", errdefs.Quote(name)).WithCause(err)
+		return nil, errdefs.New(errdefs.ShellNotFound, "no %s on this machine", errdefs.Quote(name)).
+			WithHint("install it, or put its directory on the PATH of the program that uses execkit").WithCause(err)
 	}
 	p := &Process{tty: tty != nil, closed: make(chan struct{}), ended: make(chan struct{})}
 	attributes := &os.ProcAttr{Dir: dir, Env: env, Sys: &syscall.SysProcAttr{Setsid: true, Setctty: p.tty}}
@@ -97,7 +98,8 @@ func Start(name string, argv, env []string, dir string, tty *transport.Size) (*P
 	}
 	if err != nil {
 		_ = p.Close()
-		return nil, errdefs.New(errdefs.Unavailable, "cannot start %s: %v", path, err).WithCause(err)
+		return nil, errdefs.New(errdefs.Unavailable, "cannot start %s: %v", path, err).
+			WithHint("the user may be out of processes, descriptors or terminals (ulimit -a)").WithCause(err)
 	}
 	return p, nil
 }
