@@ -71,13 +71,19 @@ func (s *Shell) Waiting() (engine.Wait, bool) { return engine.Wait{}, false }
 // what earlier commands left in the background. The shell itself gets INT alone, which ends a loop of its own. It
 // returns how many processes it reached; the error is one of the contract's.
 func (s *Shell) Signal(name string) (reached int, err error) {
+	ctx, cancel := s.within(stewardTimeout)
+	defer cancel()
 	s.driving.Lock()
 	defer s.driving.Unlock()
+	// What a command on a terminal prints may be seen before it is known where to send a signal.
+	for s.now != nil && s.now.onTerminal && s.now.terminal == nil && ctx.Err() == nil {
+		s.driving.Unlock()
+		time.Sleep(time.Millisecond)
+		s.driving.Lock()
+	}
 	if s.now == nil {
 		return 0, nil
 	}
-	ctx, cancel := s.within(stewardTimeout)
-	defer cancel()
 	name = engine.SignalName(name)
 	targets, err := s.targets(ctx, name)
 	if err == nil {
